@@ -1,0 +1,58 @@
+# Two commands are all: `make run` serves, `make test` passes the tests. Both install what they need.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+
+# Everything that `make run` needs of the system, and what the tests need on top.
+RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
+TEST_PACKAGES := bpftrace dmsetup gcc libc6-dev prometheus strace
+
+ARGS ?=
+
+.PHONY: help setup run demo doctor test lint format bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+setup: $(VENV)/.run ## install the system packages and .venv/bin/copy-exporter
+
+run: $(VENV)/.run ## set everything up, then serve (ARGS="--web.listen-address :9000")
+	@exec $(BIN)/copy-exporter serve $(ARGS)
+
+demo: $(VENV)/.run ## measure the article's experiment on this host (ARGS="--size 1GiB")
+	@$(BIN)/copy-exporter demo $(ARGS)
+
+doctor: $(VENV)/.run ## what this kernel allows, probe by probe
+	@$(BIN)/copy-exporter doctor $(ARGS)
+
+test: $(VENV)/.test lint ## lint, types, and every test (ARGS="-k sendfile")
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.test ## ruff and mypy
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+
+format: $(VENV)/.test ## let ruff rewrite
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+bench: $(VENV)/.test ## every figure of docs/performance.md, measured in one run
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove what was built
+	@rm -rf $(VENV) .cache dist build
+
+$(VENV)/.run: pyproject.toml
+	@./deploy/install-packages $(RUN_PACKAGES)
+	@/usr/bin/python3 -m venv --system-site-packages $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	@./deploy/install-packages $(TEST_PACKAGES)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,133 @@
+"""What the running kernel says of its own structures, in BTF (Documentation/bpf/btf.rst), read by libbpf."""
+
+import ctypes as ct
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.errors import KernelError
+from exporter.kernel.libbpf import library
+
+VMLINUX = Path("/sys/kernel/btf/vmlinux")
+
+_STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC, _FUNC_PROTO = 4, 5, 6, 8, 12, 13
+_MODIFIERS = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
+_POINTER = 2
+_HEADER = struct.Struct("=III")
+_MEMBER = struct.Struct("=III")
+_ENUMERATOR = struct.Struct("=Ii")
+_PARAMETER = struct.Struct("=II")
+
+
+class UnknownToBtf(KeyError):
+    """A structure, member, function or enumerator that this kernel does not have."""
+
+    def __str__(self) -> str:
+        return f"this kernel's BTF has no {self.args[0]}"
+
+
+@dataclass(frozen=True)
+class _Type:
+    kind: int
+    size_or_type: int
+    bitfields: bool
+    entries: int
+    address: int
+
+
+class Btf:
+    """The types of the running kernel."""
+
+    def __init__(self) -> None:
+        """Raise :class:`KernelError` when the kernel has no BTF."""
+        if not VMLINUX.exists():
+            raise KernelError(
+                f"this kernel has no BTF ({VMLINUX} is missing): copy-exporter needs a kernel built with "
+                "CONFIG_DEBUG_INFO_BTF=y, as all distributions' kernels since 5.10 are"
+            )
+        self._library = library()
+        self._btf = self._library.btf__load_vmlinux_btf()
+        if not self._btf:
+            raise KernelError(f"{VMLINUX} cannot be read: run as root")
+
+    def type_id(self, name: str) -> int:
+        """Number of a structure."""
+        return self._find(name, _STRUCT, f"struct {name}")
+
+    def function_id(self, name: str) -> int:
+        """Number of a function."""
+        return self._find(name, _FUNC, f"function {name}")
+
+    def tracepoint_id(self, name: str) -> int:
+        """Number of the type that a program with typed arguments on tracepoint ``name`` is loaded for."""
+        return self._find(f"btf_trace_{name}", _TYPEDEF, f"tracepoint {name}")
+
+    def size(self, name: str) -> int:
+        """Size of a structure in bytes."""
+        return int(self._library.btf__resolve_size(self._btf, self.type_id(name)))
+
+    def offset(self, name: str, path: str) -> int:
+        """Offset in bytes of a member, ``a.b`` for a member of a member; anonymous ones in between are looked into."""
+        number, offset = self.type_id(name), 0
+        for member in path.split("."):
+            found = self._member(number, member)
+            if found is None:
+                raise UnknownToBtf(f"{name}.{path}")
+            offset, number = offset + found[0], found[1]
+        return offset
+
+    def enumerator(self, enum: str, name: str) -> int:
+        """Value of an enumerator of a named enumeration."""
+        kind = self._type(self._find(enum, _ENUM, f"enum {enum}"))
+        for name_offset, value in _ENUMERATOR.iter_unpack(self._entries(kind, _ENUMERATOR)):
+            if self._name(name_offset) == name:
+                return int(value)
+        raise UnknownToBtf(f"{enum}.{name}")
+
+    def tracepoint_argument(self, name: str, structure: str) -> int:
+        """Which argument of a tracepoint, counted from 0, points to a ``structure``."""
+        pointer = self._type(self._type(self.tracepoint_id(name)).size_or_type)
+        prototype = self._type(pointer.size_or_type)
+        parameters = list(_PARAMETER.iter_unpack(self._entries(prototype, _PARAMETER)))
+        wanted = self.type_id(structure)
+        for position, (_, number) in enumerate(parameters[1:]):  # the first is the kernel's own
+            kind = self._type(number)
+            if kind.kind == _POINTER and self._resolve(kind.size_or_type) == wanted:
+                return position
+        raise UnknownToBtf(f"struct {structure} among the arguments of tracepoint {name}")
+
+    def _find(self, name: str, kind: int, description: str) -> int:
+        number = int(self._library.btf__find_by_name_kind(self._btf, name.encode(), kind))
+        if number < 0:
+            raise UnknownToBtf(description)
+        return number
+
+    def _type(self, number: int) -> _Type:
+        address = ct.cast(self._library.btf__type_by_id(self._btf, number), ct.c_void_p).value or 0
+        _, info, size_or_type = _HEADER.unpack(ct.string_at(address, _HEADER.size))
+        return _Type(info >> 24 & 0x1F, size_or_type, bool(info >> 31), info & 0xFFFF, address + _HEADER.size)
+
+    def _entries(self, kind: _Type, entry: struct.Struct) -> bytes:
+        return ct.string_at(kind.address, kind.entries * entry.size)
+
+    def _name(self, offset: int) -> str:
+        name: bytes = self._library.btf__name_by_offset(self._btf, offset)
+        return name.decode()
+
+    def _resolve(self, number: int) -> int:
+        while (kind := self._type(number)).kind in _MODIFIERS:
+            number = kind.size_or_type
+        return number
+
+    def _member(self, number: int, wanted: str) -> tuple[int, int] | None:
+        kind = self._type(self._resolve(number))
+        if kind.kind not in (_STRUCT, _UNION):
+            return None
+        for name_offset, member, bits in _MEMBER.iter_unpack(self._entries(kind, _MEMBER)):
+            offset = (bits & 0xFFFFFF if kind.bitfields else bits) // 8
+            name = self._name(name_offset)
+            if name == wanted:
+                return offset, member
+            if not name and (inner := self._member(member, wanted)):
+                return offset + inner[0], inner[1]
+        return None

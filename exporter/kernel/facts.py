@@ -1,0 +1,168 @@
+"""What the probes have to know of the running kernel, asked of its BTF: by member, never by version."""
+
+import platform
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from exporter.kernel.btf import Btf, UnknownToBtf
+
+
+class Fact(Protocol):
+    """Something to be asked of BTF that becomes one ``-D`` flag."""
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """Name and value; raise :class:`UnknownToBtf` when this kernel does not have it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Offset:
+    """``OFFSET_<struct>_<member>``, from the first of ``paths`` (newest name first) that this kernel has."""
+
+    structure: str
+    member: str
+    paths: tuple[str, ...] = ()
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        for path in self.paths or (self.member,):
+            try:
+                return f"OFFSET_{self.structure}_{self.member}", btf.offset(self.structure, path)
+            except UnknownToBtf as error:
+                missing = error
+        raise missing
+
+
+@dataclass(frozen=True)
+class TypeId:
+    """``TYPE_<struct>``."""
+
+    structure: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        return f"TYPE_{self.structure}", btf.type_id(self.structure)
+
+
+@dataclass(frozen=True)
+class Size:
+    """``SIZE_<struct>`` in bytes."""
+
+    structure: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        return f"SIZE_{self.structure}", btf.size(self.structure)
+
+
+@dataclass(frozen=True)
+class Value:
+    """``VALUE_<enumerator>``."""
+
+    enum: str
+    name: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        return f"VALUE_{self.name}", btf.enumerator(self.enum, self.name)
+
+
+@dataclass(frozen=True)
+class Argument:
+    """``ARGUMENT_<tracepoint>_<struct>``: which argument points to the structure."""
+
+    tracepoint: str
+    structure: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        return f"ARGUMENT_{self.tracepoint}_{self.structure}", btf.tracepoint_argument(self.tracepoint, self.structure)
+
+
+COMMON: tuple[Fact, ...] = (
+    Offset("task_struct", "tgid"),
+    Offset("task_struct", "group_leader"),
+    # called real_start_time before cf25e24db61c (v5.5)
+    Offset("task_struct", "start_boottime"),
+    Offset("task_struct", "files"),
+    Offset("task_struct", "pending_signal", ("pending.signal",)),
+    Offset("files_struct", "fdt"),
+    Offset("fdtable", "max_fds"),
+    Offset("fdtable", "fd"),
+    Offset("file", "f_inode"),
+    Offset("file", "f_flags"),
+    Offset("file", "f_mode"),
+    Offset("file", "f_op"),
+    Offset("file", "private_data"),
+    Offset("file_operations", "remap_file_range"),
+    Offset("inode", "i_mode"),
+    Offset("inode", "i_sb"),
+    Offset("super_block", "s_magic"),
+    Offset("socket", "type"),
+    Offset("socket", "sk"),
+    Offset("sock", "skc_family", ("__sk_common.skc_family",)),
+    Offset("sock", "skc_num", ("__sk_common.skc_num",)),
+    # moved into __sk_common as skc_flags before our oldest kernel (v3.19)
+    Offset("sock", "sk_flags", ("__sk_common.skc_flags",)),
+    Offset("list_head", "next"),
+    Value("sock_flags", "SOCK_ZEROCOPY"),
+    TypeId("list_head"),
+    TypeId("file"),
+    TypeId("socket"),
+)
+"""What every probe may use, and the classification of descriptors needs."""
+
+BY_MACHINE: dict[str, tuple[Fact, ...]] = {
+    "x86_64": (
+        Offset("task_struct", "thread_info_status", ("thread_info.status",)),
+        *(Offset("pt_regs", register) for register in ("orig_ax", "di", "si", "dx", "r10", "bx", "cx")),
+    ),
+    "aarch64": (
+        Offset("task_struct", "thread_info_flags", ("thread_info.flags",)),
+        *(Offset("pt_regs", register) for register in ("regs", "orig_x0", "syscallno")),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Abilities:
+    """What the kernel's verifier offers; each has a slower way that gives the same answers."""
+
+    typed_task: bool
+    """``bpf_get_current_task_btf``: the task's members are read without a helper call."""
+    rdonly_cast: int
+    """BTF number of ``bpf_rdonly_cast``, which does the same for what is behind descriptors; 0 where there is none."""
+
+
+def abilities(btf: Btf) -> Abilities:
+    """Ask for the features, by the names that their commits brought in."""
+    return Abilities(
+        typed_task=_has_enumerator(btf, "BPF_FUNC_get_current_task_btf"),
+        rdonly_cast=_function(btf, "bpf_rdonly_cast"),
+    )
+
+
+def machine_facts() -> tuple[Fact, ...]:
+    """The facts of this machine's registers."""
+    return BY_MACHINE.get(platform.machine(), ())
+
+
+def defines(btf: Btf, facts: Iterable[Fact]) -> dict[str, int]:
+    """Names and values of ``-D`` flags; :class:`UnknownToBtf` names the first fact that is missing."""
+    return dict(fact.define(btf) for fact in facts)
+
+
+def _has_enumerator(btf: Btf, name: str) -> bool:
+    try:
+        btf.enumerator("bpf_func_id", name)
+    except UnknownToBtf:
+        return False
+    return True
+
+
+def _function(btf: Btf, name: str) -> int:
+    try:
+        return btf.function_id(name)
+    except UnknownToBtf:
+        return 0

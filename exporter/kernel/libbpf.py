@@ -1,0 +1,215 @@
+"""The few calls of libbpf that we need, by ctypes (``libbpf.so.1``, version 1.0 and later).
+
+Every function raises :class:`OSError` with the kernel's errno when the kernel refuses.
+"""
+
+import ctypes as ct
+import errno
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from exporter.errors import KernelError
+
+PROG_TYPE_TRACEPOINT = 5
+PROG_TYPE_TRACING = 26
+ATTACH_TYPE_TRACE_RAW_TP = 23
+STATS_RUN_TIME = 0
+
+
+class _ProgLoadOpts(ct.Structure):
+    """``struct bpf_prog_load_opts`` of libbpf 1.0: later versions append, ``sz`` says how much there is."""
+
+    _fields_ = [
+        ("sz", ct.c_size_t),
+        ("attempts", ct.c_int),
+        ("expected_attach_type", ct.c_int),
+        ("prog_btf_fd", ct.c_uint32),
+        ("prog_flags", ct.c_uint32),
+        ("prog_ifindex", ct.c_uint32),
+        ("kern_version", ct.c_uint32),
+        ("attach_btf_id", ct.c_uint32),
+        ("attach_prog_fd", ct.c_uint32),
+        ("attach_btf_obj_fd", ct.c_uint32),
+        ("fd_array", ct.c_void_p),
+        ("func_info", ct.c_void_p),
+        ("func_info_cnt", ct.c_uint32),
+        ("func_info_rec_size", ct.c_uint32),
+        ("line_info", ct.c_void_p),
+        ("line_info_cnt", ct.c_uint32),
+        ("line_info_rec_size", ct.c_uint32),
+        ("log_level", ct.c_uint32),
+        ("log_size", ct.c_uint32),
+        ("log_buf", ct.c_char_p),
+    ]
+
+
+class _ProgInfo(ct.Structure):
+    """The head of ``struct bpf_prog_info`` (include/uapi/linux/bpf.h); what lies between is not ours to read."""
+
+    _fields_ = [
+        ("type", ct.c_uint32),
+        ("id", ct.c_uint32),
+        ("tag", ct.c_uint8 * 8),
+        ("jited_prog_len", ct.c_uint32),
+        ("xlated_prog_len", ct.c_uint32),
+        ("_unread", ct.c_uint8 * 168),
+        ("run_time_ns", ct.c_uint64),
+        ("run_cnt", ct.c_uint64),
+        ("recursion_misses", ct.c_uint64),
+    ]
+
+
+class _MapInfo(ct.Structure):
+    """The head of ``struct bpf_map_info``."""
+
+    _fields_ = [
+        ("type", ct.c_uint32),
+        ("id", ct.c_uint32),
+        ("key_size", ct.c_uint32),
+        ("value_size", ct.c_uint32),
+        ("max_entries", ct.c_uint32),
+    ]
+
+
+@dataclass(frozen=True)
+class ProgramInfo:
+    """What the kernel tells of a loaded program; the run statistics are 0 unless they are switched on."""
+
+    run_time_ns: int
+    run_count: int
+    missed: int
+    jited_bytes: int
+
+
+@dataclass(frozen=True)
+class MapInfo:
+    """Sizes in bytes, and the limit of a map."""
+
+    key_size: int
+    value_size: int
+    max_entries: int
+
+
+@cache
+def library() -> Any:
+    """Libbpf itself; :class:`KernelError` names the package when it is not installed."""
+    try:
+        lib = ct.CDLL("libbpf.so.1", use_errno=True)
+    except OSError:
+        raise KernelError("libbpf.so.1 is not installed: apt-get install libbpf1") from None
+    lib.btf__load_vmlinux_btf.restype = ct.c_void_p
+    lib.btf__type_by_id.restype = ct.POINTER(ct.c_uint32)
+    lib.btf__type_by_id.argtypes = [ct.c_void_p, ct.c_uint32]
+    lib.btf__name_by_offset.restype = ct.c_char_p
+    lib.btf__name_by_offset.argtypes = [ct.c_void_p, ct.c_uint32]
+    lib.btf__find_by_name_kind.argtypes = [ct.c_void_p, ct.c_char_p, ct.c_uint32]
+    lib.btf__resolve_size.argtypes = [ct.c_void_p, ct.c_uint32]
+    lib.btf__resolve_size.restype = ct.c_int64
+    lib.bpf_prog_load.argtypes = [ct.c_int, ct.c_char_p, ct.c_char_p, ct.c_char_p, ct.c_size_t, ct.c_void_p]
+    lib.bpf_raw_tracepoint_open.argtypes = [ct.c_char_p, ct.c_int]
+    lib.bpf_map_update_elem.argtypes = [ct.c_int, ct.c_char_p, ct.c_char_p, ct.c_uint64]
+    lib.bpf_map_lookup_elem.argtypes = [ct.c_int, ct.c_char_p, ct.c_char_p]
+    return lib
+
+
+def _checked(call: Callable[..., int], *arguments: object) -> int:
+    result = call(*arguments)
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return result
+
+
+def load_program(kind: int, name: str, code: bytes, *, attach_type: int = 0, attach_btf_id: int = 0) -> int:
+    """Load a program; returns its descriptor. The message of the error ends with the verifier's last line."""
+    log = ct.create_string_buffer(1 << 16)
+    options = _ProgLoadOpts(
+        sz=ct.sizeof(_ProgLoadOpts),
+        expected_attach_type=attach_type,
+        attach_btf_id=attach_btf_id,
+    )
+    arguments = (kind, name[:15].encode(), b"Dual BSD/GPL", code, len(code) // 8)
+    descriptor = library().bpf_prog_load(*arguments, ct.byref(options))
+    if descriptor >= 0:
+        return int(descriptor)
+    error = -descriptor
+    options.log_level, options.log_size, options.log_buf = 1, len(log), ct.cast(log, ct.c_char_p)
+    library().bpf_prog_load(*arguments, ct.byref(options))
+    lines = [line for line in log.value.decode(errors="replace").splitlines() if not line.startswith("processed ")]
+    raise OSError(error, f"{os.strerror(error)}{': ' + lines[-1] if lines else ''}")
+
+
+def open_raw_tracepoint(program: int) -> int:
+    """Attach a program that was loaded for a tracepoint with typed arguments; closing the descriptor detaches it."""
+    return _checked(library().bpf_raw_tracepoint_open, None, program)
+
+
+def map_info(descriptor: int) -> MapInfo:
+    """Sizes and limit of a map."""
+    info = _MapInfo()
+    _object_info(descriptor, info)
+    return MapInfo(info.key_size, info.value_size, info.max_entries)
+
+
+def program_info(descriptor: int) -> ProgramInfo:
+    """Run statistics of a program; ``recursion_misses`` is there since v5.12 (commit 9ed9e9ba2337), else 0."""
+    info = _ProgInfo()
+    _object_info(descriptor, info)
+    return ProgramInfo(info.run_time_ns, info.run_cnt, info.recursion_misses, info.jited_prog_len)
+
+
+def _object_info(descriptor: int, info: ct.Structure) -> None:
+    length = ct.c_uint32(ct.sizeof(info))
+    _checked(library().bpf_obj_get_info_by_fd, descriptor, ct.byref(info), ct.byref(length))
+
+
+def enable_run_statistics() -> int:
+    """Switch on the kernel's own run time of programs, for as long as the returned descriptor is open."""
+    return _checked(library().bpf_enable_stats, STATS_RUN_TIME)
+
+
+def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
+    """All keys and all values of a hash map, each as one string of bytes in the same order.
+
+    Elements that are there all the while come exactly once; ones added or deleted meanwhile come once or not at all.
+    """
+    keys: list[bytes] = []
+    values: list[bytes] = []
+    room = min(info.max_entries, 16384)
+    key_buffer = ct.create_string_buffer(room * info.key_size)
+    value_buffer = ct.create_string_buffer(room * info.value_size)
+    batch_in, batch_out = ct.create_string_buffer(max(info.key_size, 8)), ct.create_string_buffer(max(info.key_size, 8))
+    position = None
+    while True:
+        count = ct.c_uint32(room)
+        result = library().bpf_map_lookup_batch(
+            descriptor, position, batch_out, key_buffer, value_buffer, ct.byref(count), None
+        )
+        if result < 0 and -result != errno.ENOENT:
+            raise OSError(-result, os.strerror(-result))
+        keys.append(ct.string_at(key_buffer, count.value * info.key_size))
+        values.append(ct.string_at(value_buffer, count.value * info.value_size))
+        if result < 0:
+            return b"".join(keys), b"".join(values)
+        batch_in, batch_out = batch_out, batch_in
+        position = batch_in
+
+
+def delete_from_map(descriptor: int, keys: bytes, count: int) -> None:
+    """Delete ``count`` keys that stand one behind the other; the first that is not there ends it with ENOENT."""
+    if count:
+        _checked(library().bpf_map_delete_batch, descriptor, keys, ct.byref(ct.c_uint32(count)), None)
+
+
+def read_element(descriptor: int, key: bytes, value_size: int) -> bytes:
+    """One value."""
+    value = ct.create_string_buffer(value_size)
+    _checked(library().bpf_map_lookup_elem, descriptor, key, value)
+    return value.raw
+
+
+def write_element(descriptor: int, key: bytes, value: bytes) -> None:
+    """Set one value."""
+    _checked(library().bpf_map_update_elem, descriptor, key, value, 0)

@@ -1,0 +1,152 @@
+"""The words of the product as data: endpoints, kinds of rows, calls, and what the probes have counted.
+
+``Endpoint``, ``Kind`` and ``Call`` are the one source of these numbers: the loader renders them as C enumerations for the
+probes (:mod:`exporter.source`), and the reader turns what the maps hold back into them.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import NamedTuple
+
+
+class Endpoint(IntEnum):
+    """Where bytes are: the ends of a hop."""
+
+    UNKNOWN = 0
+    DISK = 1
+    PAGE_CACHE = 2
+    USER = 3
+    TCP = 4
+    UDP = 5
+    UNIX = 6
+    SOCKET = 7
+    PIPE = 8
+    DEVICE = 9
+    PSEUDO = 10
+    ANON = 11
+
+
+class Kind(IntEnum):
+    """What a row counts."""
+
+    ERROR = 0
+    """Calls that returned an error; ``detail`` is the errno."""
+    CPU_COPY = 1
+    """A system call's bytes that the CPU copied."""
+    ZERO_COPY = 2
+    """A system call's bytes that were passed by reference."""
+    DMA = 3
+    """Bytes that a device moved: of a system call with O_DIRECT, or (``Call.NONE``) of the block layer."""
+    KERNEL_COPY = 4
+    """Bytes seen in the kernel's own copy functions, whatever system call asked for them."""
+    DURATION = 5
+    """System calls by how long they took; ``detail`` is the bucket, the amount is in nanoseconds."""
+
+
+class Call(IntEnum):
+    """The system calls that move data, under their kernel names."""
+
+    NONE = 0
+    READ = 1
+    PREAD64 = 2
+    READV = 3
+    PREADV = 4
+    PREADV2 = 5
+    RECVFROM = 6
+    RECVMSG = 7
+    RECVMMSG = 8
+    WRITE = 9
+    PWRITE64 = 10
+    WRITEV = 11
+    PWRITEV = 12
+    PWRITEV2 = 13
+    SENDTO = 14
+    SENDMSG = 15
+    SENDMMSG = 16
+    SENDFILE = 17
+    SPLICE = 18
+    TEE = 19
+    VMSPLICE = 20
+    COPY_FILE_RANGE = 21
+
+
+DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
+"""Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
+
+DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts")
+"""The maps whose full state loses updates, in the order of ``enum droppable`` in probes/types.h."""
+
+
+class Identity(NamedTuple):
+    """A process, told apart from an earlier one that had the same id."""
+
+    start: int
+    """``start_boottime`` of the thread-group leader, in nanoseconds."""
+    pid: int
+    """Thread-group id in the initial pid namespace."""
+
+
+class Row(NamedTuple):
+    """What is counted, without whose it is."""
+
+    kind: Kind
+    call: Call
+    source: Endpoint
+    destination: Endpoint
+    port: int
+    """The local TCP port when it is watched, else 0."""
+    detail: int
+    """Errno of an error, bucket of a duration, else 0."""
+
+
+class Count(NamedTuple):
+    """How much of a row there was."""
+
+    events: int
+    amount: int
+    """Bytes; nanoseconds for :attr:`Kind.DURATION`."""
+    since_ns: int
+    """CLOCK_BOOTTIME of the first event."""
+
+
+Rows = dict[Row, Count]
+
+
+@dataclass(frozen=True)
+class Exit:
+    """A process that has ended: its rows are final."""
+
+    identity: Identity
+    comm: str
+
+
+@dataclass(frozen=True)
+class MapUse:
+    """How full a map is."""
+
+    name: str
+    entries: int
+    max_entries: int
+
+
+@dataclass(frozen=True)
+class ProbeRuns:
+    """What the kernel knows of a program: :attr:`runs` and :attr:`seconds` stay 0 without ``--probe.stats``."""
+
+    probe: str
+    runs: int
+    seconds: float
+    missed: int
+
+
+@dataclass(frozen=True)
+class ProbeState:
+    """What became of one probe at start-up."""
+
+    name: str
+    hook: str
+    mechanism: str
+    attached: bool
+    reason: str = ""
+    """Why it is not attached; empty when it is."""
+    remedy: str = ""

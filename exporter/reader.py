@@ -1,0 +1,154 @@
+"""From map descriptors to samples, through libbpf. Works without any privilege since v5.19, with CAP_BPF before."""
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exporter.kernel import libbpf
+from exporter.model import (
+    DROPPABLE_MAPS,
+    Call,
+    Count,
+    Endpoint,
+    Exit,
+    Identity,
+    Kind,
+    MapUse,
+    ProbeRuns,
+    Row,
+    Rows,
+)
+
+_IDENTITY = struct.Struct("=QI")  # struct row, its first two members; struct process
+_ROW = struct.Struct("=HHBBBB4x")  # struct row, the rest
+_COUNT = struct.Struct("=QQQ")  # struct count
+_EXITED = struct.Struct("=QI4x")  # struct process
+_COMM = struct.Struct("=16s")  # struct exit_event
+_PORT_SET_BYTES = 8192
+_FIRST = struct.pack("=I", 0)
+
+
+@dataclass
+class Sample:
+    """All that the probes have counted of processes whose rows are still in the map."""
+
+    processes: dict[Identity, Rows] = field(default_factory=dict)
+    keys: dict[Identity, list[bytes]] = field(default_factory=dict)
+    """The map keys of a process, for :meth:`Source.forget`."""
+    entries: int = 0
+
+
+class Source(Protocol):
+    """Where samples come from: the kernel's maps, or a list in tests."""
+
+    def take_exits(self) -> list[Exit]:
+        """Processes that have ended since the last call: from now on their rows do not change."""
+        ...
+
+    def sample(self) -> Sample:
+        """Everything counted so far."""
+        ...
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """Delete rows of processes that have ended."""
+        ...
+
+    def watch_ports(self, ports: Iterable[int]) -> None:
+        """Tell the probes which local TCP ports to count apart."""
+        ...
+
+    def dropped(self) -> Mapping[str, int]:
+        """Updates lost because a map was full, by map."""
+        ...
+
+    def map_use(self, sample: Sample) -> list[MapUse]:
+        """How full the maps are."""
+        ...
+
+    def runs(self) -> list[ProbeRuns]:
+        """What the kernel knows of the programs."""
+        ...
+
+
+class Reader:
+    """The kernel's maps, by descriptors that the loader handed over."""
+
+    def __init__(self, maps: Mapping[str, int], programs: Mapping[str, int]) -> None:
+        """``maps`` and ``programs``: descriptors by name. Raises :class:`OSError` when they cannot be asked."""
+        self._maps = maps
+        self._programs = programs
+        self._infos = {name: libbpf.map_info(descriptor) for name, descriptor in maps.items()}
+        self._rows: dict[bytes, Row] = {}
+
+    def take_exits(self) -> list[Exit]:
+        """See :class:`Source`."""
+        keys, values = self._read("exits")
+        exits = [
+            Exit(Identity(start, pid), comm.split(b"\0", 1)[0].decode(errors="replace"))
+            for (start, pid), (comm,) in zip(_EXITED.iter_unpack(keys), _COMM.iter_unpack(values), strict=True)
+        ]
+        libbpf.delete_from_map(self._maps["exits"], keys, len(exits))
+        return exits
+
+    def sample(self) -> Sample:
+        """See :class:`Source`."""
+        keys, values = self._read("counts")
+        size = self._infos["counts"].key_size
+        sample = Sample()
+        identities: dict[bytes, Identity] = {}
+        known = self._rows
+        for position, count in zip(range(0, len(keys), size), _COUNT.iter_unpack(values), strict=True):
+            key = keys[position : position + size]
+            owner, rest = key[:12], key[12:]
+            identity = identities.get(owner)
+            if identity is None:
+                identity = identities[owner] = Identity(*_IDENTITY.unpack(owner))
+                sample.processes[identity] = {}
+                sample.keys[identity] = []
+            row = known.get(rest) or known.setdefault(rest, _row(rest))
+            sample.processes[identity][row] = Count._make(count)
+            sample.keys[identity].append(key)
+            sample.entries += 1
+        return sample
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        """See :class:`Source`."""
+        gone = list(keys)
+        libbpf.delete_from_map(self._maps["counts"], b"".join(gone), len(gone))
+
+    def watch_ports(self, ports: Iterable[int]) -> None:
+        """See :class:`Source`."""
+        bits = sum(1 << port for port in set(ports))
+        libbpf.write_element(self._maps["ports"], _FIRST, bits.to_bytes(_PORT_SET_BYTES, "little"))
+
+    def dropped(self) -> dict[str, int]:
+        """See :class:`Source`."""
+        descriptor = self._maps["dropped"]
+        return {
+            name: struct.unpack("=Q", libbpf.read_element(descriptor, struct.pack("=I", index), 8))[0]
+            for index, name in enumerate(DROPPABLE_MAPS)
+        }
+
+    def map_use(self, sample: Sample) -> list[MapUse]:
+        """See :class:`Source`."""
+        entries = {"counts": sample.entries}
+        for name in DROPPABLE_MAPS[1:]:
+            entries[name] = len(self._read(name)[0]) // self._infos[name].key_size
+        return [MapUse(name, used, self._infos[name].max_entries) for name, used in entries.items()]
+
+    def runs(self) -> list[ProbeRuns]:
+        """See :class:`Source`."""
+        infos = {name: libbpf.program_info(descriptor) for name, descriptor in self._programs.items()}
+        return [
+            ProbeRuns(probe=name, runs=info.run_count, seconds=info.run_time_ns / 1e9, missed=info.missed)
+            for name, info in infos.items()
+        ]
+
+    def _read(self, name: str) -> tuple[bytes, bytes]:
+        return libbpf.read_map(self._maps[name], self._infos[name])
+
+
+def _row(packed: bytes) -> Row:
+    port, detail, call, source, destination, kind = _ROW.unpack(packed)
+    return Row(Kind(kind), Call(call), Endpoint(source), Endpoint(destination), port, detail)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+ * Reads that the block layer makes into the page cache, counted where a process submits them, by what they ask for
+ * (the witness is read_bytes of /proc/PID/io, which counts at the same place). */
+
+#define REQ_OP_MASK 0xff
+#define REQ_OP_READ 0
+#define BIO_CLONED 1 /* of an enumeration without a name, which BTF cannot be asked for; 1 since v5.5 */
+#define PF_KTHREAD 0x00200000
+
+/* User memory that O_DIRECT reads into was in use before: its pages are up to date. Pages being read into are not. */
+static inline bool fills_new_pages(void *bio) {
+    void *vector = LOAD(void *, bio, bio, bi_io_vec);
+    u64 offset = (u64)LOAD(u32, bio, bio, bi_iter_bi_idx) * SIZE_bio_vec;
+    void *page = CAST(READ_POINTER((u64)vector + OFFSET_bio_vec_bv_page + offset), page);
+    u64 head = PROBE(u64, page, page, compound_head); /* a tagged pointer: not one to the verifier */
+    if (head & 1)
+        page = CAST(head - 1, page);
+    return !(READ(u64, page, page, flags) & (1ULL << VALUE_PG_uptodate));
+}
+
+int block_bio_queue(u64 *context) {
+    void *bio = (void *)context[ARGUMENT_block_bio_queue_bio];
+    if ((LOAD(u32, bio, bio, bi_opf) & REQ_OP_MASK) != REQ_OP_READ)
+        return 0;
+    /* The clones that LVM, dm-crypt and md make of a bio carry the same bytes once more. */
+    if (LOAD(u16, bio, bio, bi_flags) & (1 << BIO_CLONED))
+        return 0;
+    /* A kernel thread reads for itself (md rebuilding, a loop device's file), not for a process. */
+    void *task = CURRENT();
+    if (READ_TASK(u32, task, task_struct, flags) & PF_KTHREAD)
+        return 0;
+    if (!fills_new_pages(bio))
+        return 0;
+    struct row row = ROW_OF(task);
+    row.kind = KIND_DMA;
+    row.call = CALL_NONE;
+    row.source = ENDPOINT_DISK;
+    row.destination = ENDPOINT_PAGE_CACHE;
+    add(&row, LOAD(u32, bio, bio, bi_iter_bi_size));
+    return 0;
+}

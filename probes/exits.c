@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+ * The end of a process: from here on its counts are final, and its name can no longer be read from /proc. */
+
+BPF_TABLE("hash", struct process, struct exit_event, exits, EXITS_ENTRIES);
+
+int process_exit(u64 *context) {
+    void *task = (void *)context[0];
+    /* Threads still alive, this one no longer among them. Two last threads may both see none: the event is the same. */
+    if (LOAD(u32, LOAD(void *, task, task_struct, signal), signal_struct, live))
+        return 0;
+    void *leader = LOAD(void *, task, task_struct, group_leader);
+    struct process process = {
+        .start = LOAD(u64, leader, task_struct, start_boottime),
+        .tgid = LOAD(u32, task, task_struct, tgid),
+    };
+    struct exit_event event = {};
+    bpf_probe_read_kernel_str(event.comm, sizeof(event.comm), MEMBER(leader, task_struct, comm));
+    if (exits.update(&process, &event))
+        drop(DROPPED_EXITS);
+    return 0;
+}
