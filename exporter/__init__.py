@@ -1,3 +1,3 @@
-"""copy-exporter: what the CPU copies, what passes by reference and what DMA moves, for every process of a Linux host."""
+"""What the CPU copies, what passes by reference and what DMA moves, for every process of a Linux host."""
 
 __version__ = "0.1.0"

@@ -19,7 +19,7 @@ from typing import Any
 from exporter.errors import CopyExporterError, KernelError
 from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
 from exporter.kernel import libbpf
-from exporter.kernel.btf import Btf, UnknownToBtf
+from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.kernel.facts import COMMON, Abilities, abilities, defines, machine_facts
 from exporter.kernel.perf import attach_tracepoint
 from exporter.model import DROPPABLE_MAPS
@@ -103,7 +103,7 @@ def compile_probes(btf: Btf, probes: tuple[Probe, ...], order: LoaderOrder) -> C
 def _bcc() -> Any:
     os.environ["BCC_KERNEL_SOURCE"] = str(probes_directory())
     try:
-        import bcc
+        import bcc  # noqa: PLC0415  # after BCC_KERNEL_SOURCE is set, and only when it is installed
     except ImportError:
         raise KernelError("BCC's Python module is not installed: apt-get install python3-bpfcc") from None
     if not hasattr(bcc, "BPF"):
@@ -128,7 +128,7 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
         try:
             defines(btf, probe.facts)
             known.append(probe)
-        except UnknownToBtf as error:
+        except UnknownToBtfError as error:
             refused[probe.name] = _report(probe, probe.hooks[0], str(error), "none: this kernel is built differently")
     return tuple(known), refused
 
@@ -139,7 +139,7 @@ def attach(compiled: Compiled, probe: Probe) -> tuple[ProbeReport, tuple[int, in
         try:
             descriptors = ATTACHERS[hook.mechanism](compiled, hook)
             return ProbeReport(name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True), descriptors
-        except (OSError, UnknownToBtf) as error:
+        except (OSError, UnknownToBtfError) as error:
             report = _report(probe, hook, _reason(error), _remedy(error))
     return report, None
 

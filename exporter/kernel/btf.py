@@ -19,7 +19,7 @@ _ENUMERATOR = struct.Struct("=Ii")
 _PARAMETER = struct.Struct("=II")
 
 
-class UnknownToBtf(KeyError):
+class UnknownToBtfError(KeyError):
     """A structure, member, function or enumerator that this kernel does not have."""
 
     def __str__(self) -> str:
@@ -72,7 +72,7 @@ class Btf:
         for member in path.split("."):
             found = self._member(number, member)
             if found is None:
-                raise UnknownToBtf(f"{name}.{path}")
+                raise UnknownToBtfError(f"{name}.{path}")
             offset, number = offset + found[0], found[1]
         return offset
 
@@ -82,7 +82,7 @@ class Btf:
         for name_offset, value in _ENUMERATOR.iter_unpack(self._entries(kind, _ENUMERATOR)):
             if self._name(name_offset) == name:
                 return int(value)
-        raise UnknownToBtf(f"{enum}.{name}")
+        raise UnknownToBtfError(f"{enum}.{name}")
 
     def tracepoint_argument(self, name: str, structure: str) -> int:
         """Which argument of a tracepoint, counted from 0, points to a ``structure``."""
@@ -94,12 +94,12 @@ class Btf:
             kind = self._type(number)
             if kind.kind == _POINTER and self._resolve(kind.size_or_type) == wanted:
                 return position
-        raise UnknownToBtf(f"struct {structure} among the arguments of tracepoint {name}")
+        raise UnknownToBtfError(f"struct {structure} among the arguments of tracepoint {name}")
 
     def _find(self, name: str, kind: int, description: str) -> int:
         number = int(self._library.btf__find_by_name_kind(self._btf, name.encode(), kind))
         if number < 0:
-            raise UnknownToBtf(description)
+            raise UnknownToBtfError(description)
         return number
 
     def _type(self, number: int) -> _Type:

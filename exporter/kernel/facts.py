@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from exporter.kernel.btf import Btf, UnknownToBtf
+from exporter.kernel.btf import Btf, UnknownToBtfError
 
 
 class Fact(Protocol):
     """Something to be asked of BTF that becomes one ``-D`` flag."""
 
     def define(self, btf: Btf) -> tuple[str, int]:
-        """Name and value; raise :class:`UnknownToBtf` when this kernel does not have it."""
+        """Name and value; raise :class:`UnknownToBtfError` when this kernel does not have it."""
         ...
 
 
@@ -29,7 +29,7 @@ class Offset:
         for path in self.paths or (self.member,):
             try:
                 return f"OFFSET_{self.structure}_{self.member}", btf.offset(self.structure, path)
-            except UnknownToBtf as error:
+            except UnknownToBtfError as error:
                 missing = error
         raise missing
 
@@ -149,14 +149,14 @@ def machine_facts() -> tuple[Fact, ...]:
 
 
 def defines(btf: Btf, facts: Iterable[Fact]) -> dict[str, int]:
-    """Names and values of ``-D`` flags; :class:`UnknownToBtf` names the first fact that is missing."""
+    """Names and values of ``-D`` flags; :class:`UnknownToBtfError` names the first fact that is missing."""
     return dict(fact.define(btf) for fact in facts)
 
 
 def _has_enumerator(btf: Btf, name: str) -> bool:
     try:
         btf.enumerator("bpf_func_id", name)
-    except UnknownToBtf:
+    except UnknownToBtfError:
         return False
     return True
 
@@ -164,5 +164,5 @@ def _has_enumerator(btf: Btf, name: str) -> bool:
 def _function(btf: Btf, name: str) -> int:
     try:
         return btf.function_id(name)
-    except UnknownToBtf:
+    except UnknownToBtfError:
         return 0
