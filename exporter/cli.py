@@ -1,0 +1,197 @@
+"""The command line: the composition root. Flags become one :class:`Config`; errors become one line."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from typing import Any
+
+import click
+
+from exporter import __version__, config, logs
+from exporter.attribution import Limits
+from exporter.errors import CopyExporterError, UsageError
+from exporter.probe_table import PROBES
+
+_DEFAULT_COMMAND = "serve"
+_LIMITS = tuple(field.name for field in fields(Limits))
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+
+
+class _Parsed(click.ParamType[Any]):
+    """The text of a flag, by a function of :mod:`exporter.config` that gets the flag's name for its complaint."""
+
+    def __init__(self, name: str, parse: Callable[[str, str], object]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ARG002
+        """See :class:`click.ParamType`."""
+        if not isinstance(value, str) or param is None:
+            return value
+        return self._parse(param.opts[0], value)
+
+
+def _number(least: int, most: int) -> _Parsed:
+    return _Parsed("number", lambda flag, text: config.parse_whole_number(flag, text, least, most))
+
+
+def _choice(*values: str) -> _Parsed:
+    def parse(flag: str, text: str) -> str:
+        if text not in values:
+            raise UsageError(f"{flag}={text} is not known; give one of {', '.join(values)}")
+        return text
+
+    return _Parsed("|".join(values), parse)
+
+
+@click.group(context_settings=_HELP)
+@click.version_option(__version__, message="copy-exporter %(version)s")
+def cli() -> None:
+    """What the CPU copies and what goes by zero copy, for every process, for Prometheus.
+
+    Without a command: serve.
+    """
+
+
+@cli.command(context_settings=_HELP)
+@click.option(
+    "--web.listen-address",
+    "listen",
+    multiple=True,
+    default=(":10435",),
+    show_default=True,
+    type=_Parsed("host:port", config.parse_address),
+    help="Where to serve; may be given several times.",
+)
+@click.option(
+    "--web.telemetry-path",
+    "telemetry_path",
+    default="/metrics",
+    show_default=True,
+    type=_Parsed("path", config.parse_path),
+    help="Where the metrics are.",
+)
+@click.option("--path.procfs", "procfs", default="/proc", show_default=True, metavar="DIR", help="The host's procfs.")
+@click.option(
+    "--port",
+    "ports",
+    multiple=True,
+    type=_number(1, 65535),
+    help="A local TCP port to count apart (label port); may be given several times.",
+)
+@click.option(
+    "--process.include",
+    "include",
+    type=_Parsed("regex", config.parse_regex),
+    help="Only processes whose name (comm) it is found in get series; the host's totals have all.",
+)
+@click.option(
+    "--process.exclude",
+    "exclude",
+    type=_Parsed("regex", config.parse_regex),
+    help="Processes whose name it is found in get no series.",
+)
+@click.option(
+    "--process.max",
+    "process_max",
+    default="500",
+    show_default=True,
+    type=_number(0, 100_000),
+    help="Processes with series of their own, ended ones that linger included; the rest counts in pid=other.",
+)
+@click.option(
+    "--process.linger",
+    "linger_ns",
+    default="2m",
+    show_default=True,
+    type=_Parsed("duration", config.parse_duration),
+    help="How long series stay after the end of their process: more than two scrape intervals.",
+)
+@click.option(
+    "--process.labels",
+    "by_comm",
+    default="pid,comm",
+    show_default=True,
+    type=_Parsed("labels", config.parse_labels),
+    help="pid,comm, or comm: one set of series for each name.",
+)
+@click.option(
+    "--process.comms.max",
+    "comms_max",
+    default="200",
+    show_default=True,
+    type=_number(0, 100_000),
+    help="Names in pid=other (or with --process.labels=comm); the rest counts as comm=other.",
+)
+@click.option(
+    "--map.entries",
+    "map_entries",
+    default="65536",
+    show_default=True,
+    type=_number(1, 16_777_216),
+    help="Rows that the probes can hold: about 15 for a process.",
+)
+@click.option("--strict", is_flag=True, help="End when a probe cannot attach, instead of doing without it.")
+@click.option("--user", default="nobody", show_default=True, metavar="USER", help="Whom to become before listening.")
+@click.option(
+    "--capabilities.keep",
+    "keep_capabilities",
+    default="none",
+    show_default=True,
+    type=_Parsed("names", config.parse_capabilities),
+    help="Capabilities to keep after start-up, separated by commas.",
+)
+@click.option("--probe.stats", "probe_stats", is_flag=True, help="Measure the probes' own CPU time (costs some).")
+@click.option("--log.level", "log_level", default="info", show_default=True, type=_choice(*logs.LEVELS))
+@click.option("--log.format", "log_format", default="logfmt", show_default=True, type=_choice(*logs.FORMATS))
+def serve(log_level: str, log_format: str, **flags: Any) -> None:
+    """Attach the probes and serve the metrics."""
+    logs.set_up(log_level, log_format)
+    from exporter.serve import serve as run  # noqa: PLC0415  # the other commands need no web server
+
+    run(_config(flags))
+
+
+def _probe_flags(command: click.Command) -> None:
+    for probe in PROBES:
+        name = f"probe_{probe.name}"
+        flag = click.Option(
+            [f"--probe.{probe.name}/--no-probe.{probe.name}", name],
+            default=True,
+            help=f"Attach the probe for {probe.shows}.",
+        )
+        command.params.append(flag)
+
+
+_probe_flags(serve)
+
+
+def _config(flags: dict[str, Any]) -> config.Config:
+    procfs = flags["procfs"]
+    if not os.path.exists(os.path.join(procfs, "self", "stat")):
+        raise UsageError(f"--path.procfs={procfs} is not a procfs; mount the host's, or leave the flag away")
+    probes = tuple(probe.name for probe in PROBES if flags.pop(f"probe_{probe.name}"))
+    limits = Limits(**{name: flags.pop(name) for name in _LIMITS})
+    return config.Config(limits=limits, probes=probes, **flags)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of ``copy-exporter``."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if not given or (given[0] not in cli.commands and given[0] not in ("-h", "--help", "--version")):
+        given.insert(0, _DEFAULT_COMMAND)
+    try:
+        status = cli.main(given, prog_name="copy-exporter", standalone_mode=False)
+    except click.ClickException as error:
+        _end(error.format_message(), 2)
+    except CopyExporterError as error:
+        _end(str(error), error.exit_status)
+    except (KeyboardInterrupt, click.Abort):
+        _end("interrupted", 130)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end(message: str, status: int) -> None:
+    print(f"copy-exporter: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,148 @@
+"""The metrics that dashboards, alerts and users depend on: names, types, labels and what they mean.
+
+:mod:`exporter.metrics` fills them, docs/metrics.md is written from them (``python -m exporter.contract``).
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+PROCESS = ("pid", "comm")
+HOP = ("source", "destination")
+CALL = ("syscall", *HOP, "port")
+HOST_PREFIX = "copy_host_"
+
+_BY_PROCESS = "`pid` is that of the initial pid namespace, `comm` the present name of the thread-group leader."
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One family. ``name`` is as users write it, with ``_total``."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    help: str
+
+    def of_host(self) -> "Metric":
+        """The same for the whole host: without labels of a process."""
+        labels = tuple(label for label in self.labels if label not in PROCESS)
+        return Metric(self.name.replace("copy_", HOST_PREFIX, 1), self.kind, labels, f"{self.help} Sum of the host.")
+
+
+SYSCALLS = Metric(
+    "copy_syscalls_total",
+    "counter",
+    (*PROCESS, *CALL),
+    "System calls that moved data and succeeded, those of 0 bytes included.",
+)
+SYSCALL_ERRORS = Metric(
+    "copy_syscall_errors_total",
+    "counter",
+    (*PROCESS, "syscall", "errno"),
+    "System calls that move data and returned an error; mode switches are twice the sum of both families.",
+)
+CPU_COPIED = Metric(
+    "copy_cpu_copied_bytes_total",
+    "counter",
+    (*PROCESS, *CALL),
+    "Bytes that the CPU copied, as the system call returned them.",
+)
+ZERO_COPIED = Metric(
+    "copy_zero_copied_bytes_total",
+    "counter",
+    (*PROCESS, *CALL),
+    "Bytes that the system call passed on by reference.",
+)
+DMA_COPIED = Metric(
+    "copy_dma_copied_bytes_total",
+    "counter",
+    (*PROCESS, *HOP),
+    "Bytes that a device moved by DMA for the process.",
+)
+KERNEL_COPIED = Metric(
+    "copy_kernel_copied_bytes_total",
+    "counter",
+    (*PROCESS, *HOP),
+    "Bytes seen in the kernel's own copy functions, whatever system call asked for them.",
+)
+SENDFILE_DURATION = Metric(
+    "copy_sendfile_duration_seconds",
+    "histogram",
+    PROCESS,
+    "Time that successful sendfile calls took: a slow one waited for the disk or for the peer.",
+)
+PROCESS_INFO = Metric(
+    "copy_process_info",
+    "gauge",
+    (*PROCESS, "name", "cgroup", "container_id", "unit"),
+    "1; name is what a person calls the process, the rest is what it runs in.",
+)
+PROCESS_CPU = Metric(
+    "copy_process_cpu_seconds_total",
+    "counter",
+    (*PROCESS, "mode"),
+    "CPU time of the process since its start, in user and in system mode.",
+)
+PROBE_ATTACHED = Metric(
+    "copy_probe_attached",
+    "gauge",
+    ("probe", "hook", "mechanism"),
+    "1 when the probe is attached, 0 when it could not be: `copy-exporter doctor` tells why.",
+)
+PROBE_MISSED = Metric(
+    "copy_probe_missed_runs_total",
+    "counter",
+    ("probe",),
+    "Events that the kernel skipped the probe for: what it would have counted is lost.",
+)
+PROBE_RUNS = Metric(
+    "copy_probe_runs_total", "counter", ("probe",), "Runs of the probe by the kernel's count (with --probe.stats)."
+)
+PROBE_SECONDS = Metric(
+    "copy_probe_run_seconds_total",
+    "counter",
+    ("probe",),
+    "CPU time of the probe by the kernel's measurement (with --probe.stats).",
+)
+MAP_ENTRIES = Metric("copy_map_entries", "gauge", ("map",), "Entries in use in a map of the probes.")
+MAP_MAX_ENTRIES = Metric("copy_map_max_entries", "gauge", ("map",), "Most entries that the map can hold.")
+DROPPED = Metric(
+    "copy_dropped_updates_total",
+    "counter",
+    ("map",),
+    "Updates lost because the map was full: raise --map.entries.",
+)
+PROCESSES = Metric(
+    "copy_processes",
+    "gauge",
+    ("state",),
+    "Processes with series of their own, ended ones whose series linger, and live ones that count in pid=other.",
+)
+SCRAPE_SUCCESS = Metric("copy_scrape_success", "gauge", (), "1 when the probes' maps could be read for this scrape.")
+SCRAPE_DURATION = Metric("copy_scrape_duration_seconds", "gauge", (), "Time that reading and attributing took.")
+BUILD_INFO = Metric(
+    "copy_exporter_build_info", "gauge", ("version", "pythonversion"), "1; the version of copy-exporter."
+)
+
+BY_PROCESS = (SYSCALLS, SYSCALL_ERRORS, CPU_COPIED, ZERO_COPIED, DMA_COPIED, KERNEL_COPIED)
+"""Families of rows, in the order of the exposition."""
+OF_HOST = tuple(metric.of_host() for metric in BY_PROCESS[:5])
+METRICS = (
+    *OF_HOST,
+    *BY_PROCESS,
+    SENDFILE_DURATION,
+    PROCESS_INFO,
+    PROCESS_CPU,
+    PROBE_ATTACHED,
+    PROBE_MISSED,
+    PROBE_RUNS,
+    PROBE_SECONDS,
+    MAP_ENTRIES,
+    MAP_MAX_ENTRIES,
+    DROPPED,
+    PROCESSES,
+    SCRAPE_SUCCESS,
+    SCRAPE_DURATION,
+    BUILD_INFO,
+)
+"""All, in the order of the exposition."""

@@ -1,0 +1,237 @@
+"""From a reading to metric families: translates, and nothing else."""
+
+import errno
+import logging
+import platform
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from prometheus_client.registry import Collector
+
+from exporter import __version__, contract
+from exporter.attribution import Series
+from exporter.contract import Metric
+from exporter.exposition import Family, Labels, Sample
+from exporter.model import DURATION_BUCKETS_NS, Call, Count, Kind, ProbeState, Row
+from exporter.sampler import Reading
+
+_log = logging.getLogger(__name__)
+
+_NS = 1e9
+_EVENTS, _AMOUNT = 0, 1  # positions in model.Count
+_SYSCALLS, _ERRORS, _CPU, _ZERO, _DMA, _KERNEL = range(6)  # positions in contract.BY_PROCESS and OF_HOST
+_SHOWN_AS: dict[Kind, tuple[tuple[int, int], ...]] = {
+    Kind.ERROR: ((_ERRORS, _EVENTS),),
+    Kind.CPU_COPY: ((_SYSCALLS, _EVENTS), (_CPU, _AMOUNT)),
+    Kind.ZERO_COPY: ((_SYSCALLS, _EVENTS), (_ZERO, _AMOUNT)),
+    Kind.DMA: ((_SYSCALLS, _EVENTS), (_DMA, _AMOUNT)),
+    Kind.KERNEL_COPY: ((_KERNEL, _AMOUNT),),
+    Kind.DURATION: (),
+}
+"""Which families a row appears in, and with which of its numbers."""
+
+_Shown = list[tuple[int, Labels, int]]
+"""How a row is shown: position of the family, labels, and which of the row's numbers."""
+
+
+class CopyCollector(Collector):
+    """Fresh families at each scrape, from whatever reads the probes."""
+
+    def __init__(
+        self,
+        read: Callable[[], Reading],
+        probes: Iterable[ProbeState],
+        *,
+        run_statistics: bool = False,
+        created: bool = False,
+    ) -> None:
+        """``created``: with the time since when each series counts, which OpenMetrics has room for."""
+        self._read = read
+        self._probes = tuple(probes)
+        self._run_statistics = run_statistics
+        self._by_process = _RowFamilies(contract.BY_PROCESS, created)
+        self._of_host = _RowFamilies(contract.OF_HOST, False)
+        self._created = created
+
+    def describe(self) -> list[Family]:
+        """Nothing: series come and go with processes."""
+        return []
+
+    def collect(self) -> Iterator[Family]:
+        """All families; without the probes' counts when their maps cannot be read."""
+        start = time.perf_counter()
+        try:
+            reading = self._read()
+        except OSError as error:
+            _log.error("scrape failed: cannot read the probes' maps: %s", error)
+            reading = None
+        if reading:
+            yield from self._counted(reading)
+            yield from _health(reading, self._run_statistics)
+        yield _probes_attached(self._probes)
+        yield _gauge(contract.SCRAPE_SUCCESS, float(reading is not None))
+        yield _gauge(contract.SCRAPE_DURATION, time.perf_counter() - start)
+        yield _build_info()
+
+    def _counted(self, reading: Reading) -> Iterator[Family]:
+        series = reading.snapshot.series
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+        yield from self._of_host.families([Series("", "", 0, reading.snapshot.host)], booted)
+        yield from self._by_process.families(series, booted)
+        yield _sendfile_durations(series, booted if self._created else None)
+        yield _process_info(series)
+        yield _process_cpu(series)
+
+
+class _RowFamilies:
+    """The families whose series are rows, with the labels of the last scrape kept for the next."""
+
+    def __init__(self, metrics: tuple[Metric, ...], created: bool) -> None:
+        self._metrics = metrics
+        self._created = created
+        self._kept: dict[tuple[str, str], dict[Row, _Shown]] = {}
+
+    def families(self, series: Iterable[Series], booted: float) -> list[Family]:
+        """One family a metric, also when it is empty."""
+        families = [_family(metric) for metric in self._metrics]
+        names = [metric.name for metric in self._metrics]
+        kept: dict[tuple[str, str], dict[Row, _Shown]] = {}
+        for one in series:
+            shown = kept[one.pid, one.comm] = self._kept.get((one.pid, one.comm), {})
+            for position, labels, value in _samples(one, shown, self._show):
+                families[position].samples.append(Sample(names[position], labels, value))
+                if self._created:
+                    created = Sample(f"{families[position].name}_created", labels, booted + one.since_ns / _NS)
+                    families[position].samples.append(created)
+        self._kept = kept
+        return families
+
+    def _show(self, one: Series, row: Row) -> _Shown:
+        return [
+            (position, _labels(self._metrics[position], one, row), number)
+            for position, number in _SHOWN_AS[row.kind]
+            # the block layer's reads are no system calls; the host's totals have no kernel copies
+            if position < len(self._metrics) and not (position == _SYSCALLS and row.call is Call.NONE)
+        ]
+
+
+def _samples(
+    one: Series, kept: dict[Row, _Shown], show: Callable[[Series, Row], _Shown]
+) -> Iterator[tuple[int, Labels, int]]:
+    """Rows as samples; those that differ in nothing that is a label come as one."""
+    merged: dict[tuple[int, str], tuple[Labels, int]] = {}
+    for row, count in one.rows.items():
+        shown = kept.get(row)
+        if shown is None:
+            shown = kept[row] = show(one, row)
+        for position, labels, number in shown:
+            if row.kind is Kind.DMA:
+                before = merged.get((position, labels.text), (labels, 0))[1]
+                merged[position, labels.text] = (labels, before + count[number])
+            else:
+                yield position, labels, count[number]
+    for (position, _), (labels, value) in merged.items():
+        yield position, labels, value
+
+
+def _labels(metric: Metric, one: Series, row: Row) -> Labels:
+    values = {
+        "pid": one.pid,
+        "comm": one.comm,
+        "syscall": row.call.name.lower(),
+        "source": row.source.name.lower(),
+        "destination": row.destination.name.lower(),
+        "port": str(row.port or ""),
+        "errno": errno.errorcode.get(row.detail, str(row.detail)),
+    }
+    return _without_empty_pid(metric, tuple(values[label] for label in metric.labels))
+
+
+def _without_empty_pid(metric: Metric, values: tuple[str, ...]) -> Labels:
+    """With ``--process.labels=comm`` there is no label ``pid``."""
+    if metric.labels[:1] == ("pid",) and not values[0]:
+        return Labels(metric.labels[1:], values[1:])
+    return Labels(metric.labels, values)
+
+
+def _sendfile_durations(series: Iterable[Series], booted: float | None) -> Family:
+    metric = contract.SENDFILE_DURATION
+    family = _family(metric)
+    for one in series:
+        counts = {row.detail: count for row, count in one.rows.items() if row.kind is Kind.DURATION}
+        if counts:
+            family.samples.extend(_histogram(metric, one, counts, booted))
+    return family
+
+
+def _histogram(metric: Metric, one: Series, counts: dict[int, Count], booted: float | None) -> Iterator[Sample]:
+    bounds = [f"{bound / _NS:.9f}".rstrip("0") for bound in DURATION_BUCKETS_NS] + ["+Inf"]
+    buckets = Metric(metric.name, metric.kind, (*metric.labels, "le"), metric.help)
+    total = 0
+    for position, bound in enumerate(bounds):
+        total += counts[position].events if position in counts else 0
+        yield Sample(f"{metric.name}_bucket", _without_empty_pid(buckets, (one.pid, one.comm, bound)), total)
+    labels = _without_empty_pid(metric, (one.pid, one.comm))
+    yield Sample(f"{metric.name}_count", labels, total)
+    yield Sample(f"{metric.name}_sum", labels, sum(count.amount for count in counts.values()) / _NS)
+    if booted is not None:
+        yield Sample(f"{metric.name}_created", labels, booted + one.since_ns / _NS)
+
+
+def _process_info(series: Iterable[Series]) -> Family:
+    metric = contract.PROCESS_INFO
+    rows = [
+        (Labels(metric.labels, (one.pid, one.comm, info.name, info.cgroup, info.container_id, info.unit)), 1)
+        for one in series
+        if (info := one.info)
+    ]
+    return _family(metric, rows)
+
+
+def _process_cpu(series: Iterable[Series]) -> Family:
+    metric = contract.PROCESS_CPU
+    rows = [
+        (Labels(metric.labels, (one.pid, one.comm, mode)), seconds)
+        for one in series
+        if (stat := one.stat)
+        for mode, seconds in (("user", stat.user_seconds), ("system", stat.system_seconds))
+    ]
+    return _family(metric, rows)
+
+
+def _health(reading: Reading, run_statistics: bool) -> Iterator[Family]:
+    runs, maps, snapshot = reading.runs, reading.maps, reading.snapshot
+    yield _by_label(contract.PROBE_MISSED, {run.probe: run.missed for run in runs})
+    if run_statistics:
+        yield _by_label(contract.PROBE_RUNS, {run.probe: run.runs for run in runs})
+        yield _by_label(contract.PROBE_SECONDS, {run.probe: run.seconds for run in runs})
+    yield _by_label(contract.MAP_ENTRIES, {use.name: use.entries for use in maps})
+    yield _by_label(contract.MAP_MAX_ENTRIES, {use.name: use.max_entries for use in maps})
+    yield _by_label(contract.DROPPED, reading.dropped)
+    states = {"own": snapshot.own, "lingering": snapshot.lingering, "other": snapshot.other}
+    yield _by_label(contract.PROCESSES, states)
+
+
+def _probes_attached(probes: Iterable[ProbeState]) -> Family:
+    metric = contract.PROBE_ATTACHED
+    rows = [(Labels(metric.labels, (one.name, one.hook, one.mechanism)), int(one.attached)) for one in probes]
+    return _family(metric, rows)
+
+
+def _build_info() -> Family:
+    metric = contract.BUILD_INFO
+    return _family(metric, [(Labels(metric.labels, (__version__, platform.python_version())), 1)])
+
+
+def _by_label(metric: Metric, values: Mapping[str, float]) -> Family:
+    return _family(metric, [(Labels(metric.labels, (label,)), value) for label, value in values.items()])
+
+
+def _gauge(metric: Metric, value: float) -> Family:
+    return _family(metric, [(Labels((), ()), value)])
+
+
+def _family(metric: Metric, rows: Iterable[tuple[Labels, float]] = ()) -> Family:
+    family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
+    family.samples = [Sample(metric.name, labels, value) for labels, value in rows]
+    return family

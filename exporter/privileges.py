@@ -1,0 +1,101 @@
+"""Giving up root: user, groups, capabilities, the bounding set, and the way back (no_new_privs).
+
+For the calling thread: to be called before any other is started. Numbers from include/uapi/linux/capability.h.
+"""
+
+import ctypes as ct
+import os
+import pwd
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from exporter.errors import KernelError, UsageError
+
+CAPABILITIES = {
+    "CAP_DAC_READ_SEARCH": 2,
+    "CAP_KILL": 5,
+    "CAP_NET_ADMIN": 12,
+    "CAP_SYS_PTRACE": 19,
+    "CAP_SYS_ADMIN": 21,
+    "CAP_PERFMON": 38,
+    "CAP_BPF": 39,
+}
+"""Those that may be kept, by name."""
+
+_SETPCAP = 8
+_VERSION_3 = 0x20080522
+_PR_CAPBSET_DROP = 24
+_PR_SET_KEEPCAPS = 8
+_PR_SET_NO_NEW_PRIVS = 38
+_PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_CLEAR_ALL = 4
+_LAST_CAP = Path("/proc/sys/kernel/cap_last_cap")
+
+
+@dataclass(frozen=True)
+class Account:
+    """A user of the host, to become."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+def find_user(name: str) -> Account:
+    """The user with this name or number; :class:`UsageError` when there is none."""
+    try:
+        entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+    except KeyError:
+        raise UsageError(f"--user={name}: there is no such user; name one of /etc/passwd") from None
+    return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def is_root() -> bool:
+    """Whether there is anything to give up."""
+    return os.geteuid() == 0
+
+
+def drop(account: Account, keep: Iterable[str] = ()) -> None:
+    """Become ``account`` with no capability but ``keep``, for good."""
+    kept = [CAPABILITIES[name] for name in keep]
+    for capability in range(int(_LAST_CAP.read_text()) + 1):
+        if capability not in kept and capability != _SETPCAP:
+            _prctl(_PR_CAPBSET_DROP, capability)
+    _prctl(_PR_CAPBSET_DROP, _SETPCAP)
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    os.setgroups([])
+    os.setresgid(account.gid, account.gid, account.gid)
+    _prctl(_PR_SET_KEEPCAPS, 1)
+    os.setresuid(account.uid, account.uid, account.uid)
+    _set_capabilities(kept)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def works_after_drop(account: Account, action: Callable[[], object]) -> bool:
+    """Try in a child process whether ``action`` still works without any privilege (no :class:`OSError`)."""
+    child = os.fork()
+    if child == 0:
+        try:
+            drop(account)
+            action()
+            os._exit(0)
+        except BaseException:  # the child must not return from here, whatever happens
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
+
+
+def _set_capabilities(numbers: Iterable[int]) -> None:
+    mask = sum(1 << number for number in numbers)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = struct.pack("=Ii", _VERSION_3, 0)
+    # effective, permitted, inheritable: first the low words, then the high ones
+    data = struct.pack("=6I", low, low, 0, high, high, 0)
+    if ct.CDLL(None, use_errno=True).capset(header, data) != 0:
+        raise KernelError(f"capabilities cannot be given up: {os.strerror(ct.get_errno())}")
+
+
+def _prctl(option: int, value: int) -> None:
+    if ct.CDLL(None, use_errno=True).prctl(option, ct.c_ulong(value), 0, 0, 0) != 0:
+        raise KernelError(f"privileges cannot be given up (prctl {option}): {os.strerror(ct.get_errno())}")

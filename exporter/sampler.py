@@ -1,0 +1,109 @@
+"""The one place that reads the kernel's maps: at each scrape, and once a second for processes that have ended."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.attribution import Attribution, Snapshot
+from exporter.model import Exit, Identity, MapUse, ProbeRuns
+from exporter.procfs import Procfs, Stat
+from exporter.reader import Sample, Source
+
+_log = logging.getLogger(__name__)
+DRAIN_SECONDS = 1.0
+_T = TypeVar("_T")
+
+
+def boottime_ns() -> int:
+    """CLOCK_BOOTTIME, the clock of the probes."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One scrape's worth of facts."""
+
+    snapshot: Snapshot
+    dropped: Mapping[str, int]
+    maps: list[MapUse]
+    runs: list[ProbeRuns]
+
+
+class Sampler:
+    """Reads for one at a time, whoever asks."""
+
+    def __init__(
+        self, source: Source, procfs: Procfs, attribution: Attribution, clock: Callable[[], int] = boottime_ns
+    ) -> None:
+        self._source = source
+        self._procfs = procfs
+        self._attribution = attribution
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._vanished: set[Identity] = set()
+        self.trouble = "nothing was read yet"
+        """Why the last read failed; empty when it succeeded."""
+
+    def drain(self) -> None:
+        """Book what has ended since the last call. Raises :class:`OSError` when the maps cannot be read."""
+        with self._lock:
+            self._guarded(self._drain)
+
+    def read(self) -> Reading:
+        """What to show now. Raises :class:`OSError` when the maps cannot be read."""
+        with self._lock:
+            return self._guarded(self._read)
+
+    def drain_until(self, stopped: threading.Event) -> None:
+        """Drain about once a second: a full map loses counts, and a process that has ended is nobody's for long."""
+        while not stopped.wait(DRAIN_SECONDS):
+            try:
+                self.drain()
+            except OSError as error:
+                _log.error("cannot read the probes' maps: %s", error)
+
+    def _guarded(self, read: Callable[[], _T]) -> _T:
+        try:
+            result = read()
+        except OSError as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = ""
+        return result
+
+    def _drain(self) -> None:
+        exits = self._source.take_exits()
+        if exits or self._vanished:
+            self._settle(exits, self._source.sample())
+
+    def _read(self) -> Reading:
+        exits = self._source.take_exits()
+        sample = self._source.sample()
+        self._settle(exits, sample)
+        snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
+        return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs())
+
+    def _settle(self, exits: list[Exit], sample: Sample) -> None:
+        known = {gone.identity for gone in exits}
+        # Gone from /proc at the last look, and no exit seen since: its event was lost.
+        lost = [identity for identity in self._vanished - known if identity in sample.processes]
+        self._vanished.clear()
+        exits = exits + [Exit(identity, self._attribution.comm_of(identity)) for identity in lost]
+        due = self._attribution.due(exits, sample.processes)
+        self._source.forget(key for identity in due for key in sample.keys[identity])
+        self._attribution.settle(exits, sample.processes, self._clock())
+        for identity in due:
+            del sample.processes[identity]
+
+    def _alive(self, sample: Sample) -> dict[Identity, Stat]:
+        alive = {}
+        for identity in sample.processes:
+            stat = self._procfs.stat(identity.pid)
+            if stat and stat.is_of(identity.start):
+                alive[identity] = stat
+            elif stat or not self._procfs.exists(identity.pid):
+                self._vanished.add(identity)
+        return alive

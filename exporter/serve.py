@@ -1,0 +1,120 @@
+"""Start-up of the service, in the order that privileges ask for: bind, load, give up root, listen."""
+
+import logging
+import os
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+from exporter import __version__, handover, privileges
+from exporter.attribution import Attribution
+from exporter.config import Address, Config
+from exporter.errors import KernelError, UsageError
+from exporter.handover import Handover, LoaderOrder
+from exporter.probe_table import PROBES
+from exporter.procfs import Procfs
+from exporter.reader import Reader
+from exporter.sampler import Sampler
+
+_log = logging.getLogger(__name__)
+
+LOADER_TIMEOUT_SECONDS = 60.0
+_ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
+
+
+def serve(config: Config) -> None:
+    """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
+    account = privileges.find_user(config.user)
+    sockets = [bind(address) for address in config.listen]
+    order = LoaderOrder(probes=config.probes, map_entries=config.map_entries, statistics=config.probe_stats)
+    with ThreadPoolExecutor(1) as executor:
+        loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
+        # Each takes a third of a second: FastAPI's modules come in while the loader compiles.
+        import uvicorn  # noqa: PLC0415
+
+        from exporter.web import create_app  # noqa: PLC0415
+
+        loaded = loading.result()
+    check_probes(loaded, strict=config.strict)
+    give_up_root(config, loaded, account)
+    sampler = make_sampler(config, loaded)
+    stopped = threading.Event()
+    threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
+    app = create_app(sampler, loaded.probes, telemetry_path=config.telemetry_path, run_statistics=config.probe_stats)
+    announce(config, loaded, sockets)
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+    try:
+        server.run(sockets=sockets)
+    finally:
+        stopped.set()
+
+
+def bind(address: Address) -> socket.socket:
+    """A socket on the address that does not listen yet; :class:`UsageError` when it is not to be had."""
+    flag = f"--web.listen-address={address}"
+    try:
+        family, _, _, _, where = socket.getaddrinfo(
+            address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        if not address.host and socket.has_dualstack_ipv6():
+            family, where = socket.AF_INET6, ("::", address.port, 0, 0)
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
+        bound.bind(where)
+        bound.listen(0)  # two that only bind would both succeed
+    except OSError as error:
+        problem = (error.strerror or str(error)).lower()
+        raise UsageError(f"{flag}: {problem}; stop what listens there, or give another address") from None
+    return bound
+
+
+def check_probes(loaded: Handover, *, strict: bool) -> None:
+    """Log what is missing; :class:`KernelError` when nothing is left to serve, or with ``--strict``."""
+    for probe in loaded.probes:
+        if probe.attached:
+            continue
+        problem = f"probe {probe.name} is not attached: {probe.reason}; remedy: {probe.remedy}"
+        if strict or probe.name in _ESSENTIAL:
+            raise KernelError(problem)
+        _log.warning(problem)
+
+
+def give_up_root(config: Config, loaded: Handover, account: privileges.Account) -> None:
+    """Become the unprivileged user; before v5.19 nobody reads maps without CAP_BPF, so that is kept there."""
+    if not privileges.is_root():
+        return
+    keep = list(config.keep_capabilities)
+    if not privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
+        _log.warning("this kernel reads eBPF maps only with CAP_BPF: keeping it")
+        keep.append("CAP_BPF")
+    privileges.drop(account, keep)
+
+
+def make_sampler(config: Config, loaded: Handover) -> Sampler:
+    """The sampler over the handed-over maps, with the ports watched."""
+    try:
+        reader = Reader(loaded.maps, loaded.programs)
+        reader.watch_ports(config.ports)
+        sampler = Sampler(reader, Procfs(config.procfs), Attribution(config.limits))
+        sampler.drain()
+    except OSError as error:
+        raise KernelError(
+            f"the probes' maps cannot be read: {error.strerror}; try --capabilities.keep CAP_BPF"
+        ) from None
+    return sampler
+
+
+def announce(config: Config, loaded: Handover, sockets: list[socket.socket]) -> None:
+    """Say where to look and what is counted."""
+    attached = [probe.name for probe in loaded.probes if probe.attached]
+    missing = [probe.name for probe in loaded.probes if not probe.attached]
+    _log.info("copy-exporter %s, user id %d", __version__, os.geteuid())
+    _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.reading)
+    if missing:
+        _log.warning("probes missing: %s; `copy-exporter doctor` tells why", ", ".join(missing))
+    for bound in sockets:
+        host, port = bound.getsockname()[:2]
+        host = "localhost" if host in ("::", "0.0.0.0") else f"[{host}]" if ":" in host else host
+        _log.info("listening on http://%s:%d%s", host, port, config.telemetry_path)

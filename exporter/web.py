@@ -1,0 +1,87 @@
+"""The HTTP service."""
+
+import html
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import FastAPI, Header, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse
+from prometheus_client import CollectorRegistry, ProcessCollector
+from starlette.middleware.gzip import GZipMiddleware
+
+from exporter import __version__
+from exporter.exposition import encode, negotiate
+from exporter.metrics import CopyCollector
+from exporter.model import ProbeState
+from exporter.sampler import Sampler
+
+_GZIP_LEVEL = 1  # labels repeat: the fastest level makes a tenth of them, the best a twelfth for five times the CPU
+
+
+def create_app(
+    sampler: Sampler, probes: Iterable[ProbeState], *, telemetry_path: str = "/metrics", run_statistics: bool = False
+) -> FastAPI:
+    """The service over a sampler that is drained by somebody else."""
+    states = tuple(probes)
+    app = FastAPI(
+        title="copy-exporter",
+        version=__version__,
+        summary="Which bytes the CPU copies and which go by zero copy, for every process, for Prometheus.",
+        redoc_url=None,
+    )
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=_GZIP_LEVEL)
+    registries = {
+        openmetrics: _registry(sampler, states, run_statistics=run_statistics, created=openmetrics)
+        for openmetrics in (False, True)
+    }
+
+    # Plain functions run in the thread pool: reading maps does not hold up the event loop.
+    @app.get(telemetry_path, response_class=PlainTextResponse, summary="All metrics")
+    @app.head(telemetry_path, include_in_schema=False)
+    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+        openmetrics, content_type = negotiate(accept)
+        body = encode(registries[openmetrics], openmetrics=openmetrics)
+        return Response(body, headers={"content-type": content_type})
+
+    @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is up")
+    def healthy() -> str:
+        return "copy-exporter is healthy\n"
+
+    @app.get("/-/ready", response_class=PlainTextResponse, summary="Probes count and can be read")
+    def ready() -> Response:
+        if sampler.trouble:
+            return PlainTextResponse(f"not ready: {sampler.trouble}\n", status_code=503)
+        return PlainTextResponse("copy-exporter is ready\n")
+
+    @app.get("/", response_class=HTMLResponse, include_in_schema=False)
+    def landing_page() -> str:
+        return _landing_page(states, telemetry_path)
+
+    return app
+
+
+def _registry(
+    sampler: Sampler, probes: tuple[ProbeState, ...], *, run_statistics: bool, created: bool
+) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    registry.register(CopyCollector(sampler.read, probes, run_statistics=run_statistics, created=created))
+    ProcessCollector(registry=registry)
+    return registry
+
+
+def _landing_page(probes: tuple[ProbeState, ...], telemetry_path: str) -> str:
+    rows = "".join(
+        f"<tr><td>{html.escape(probe.name)}</td><td>{html.escape(probe.mechanism)} {html.escape(probe.hook)}</td>"
+        f"<td>{'attached' if probe.attached else html.escape(f'missing: {probe.reason}')}</td></tr>"
+        for probe in probes
+    )
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>copy-exporter</title>
+<style>body {{ font-family: sans-serif; margin: 2rem }} td, th {{ padding: .2rem 1rem; text-align: left }}</style>
+</head><body><h1>copy-exporter {__version__}</h1>
+<p>Which bytes the CPU copies and which go by zero copy, for every process of this host.</p>
+<ul><li><a href="{telemetry_path}">Metrics</a></li><li><a href="/-/ready">Ready?</a></li>
+<li><a href="/-/healthy">Healthy?</a></li><li><a href="/docs">HTTP interface</a></li></ul>
+<table><tr><th>Probe</th><th>Hook</th><th>State</th></tr>{rows}</table>
+</body></html>
+"""
