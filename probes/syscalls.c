@@ -62,9 +62,13 @@ static inline void look_behind(struct end *end, void *task, u32 fd) {
     }
 }
 
+/* The inode of a block device is on devtmpfs, which is not where its bytes are. */
+static inline bool is_in_memory(struct end *end) {
+    return (READ(u16, end->inode, inode, i_mode) & S_IFMT) == S_IFREG && is_memory_only(magic_of(end->inode));
+}
+
 static inline bool bypasses_page_cache(struct end *end) {
-    return end->endpoint == ENDPOINT_PAGE_CACHE && READ(u32, end->file, file, f_flags) & O_DIRECT &&
-           !is_memory_only(magic_of(end->inode));
+    return end->endpoint == ENDPOINT_PAGE_CACHE && READ(u32, end->file, file, f_flags) & O_DIRECT && !is_in_memory(end);
 }
 
 /* The kernel ignores MSG_ZEROCOPY on a socket without SO_ZEROCOPY. */
@@ -103,12 +107,17 @@ static inline bool clones(struct end *from, struct end *to) {
            READ(void *, from->inode, inode, i_sb) == READ(void *, to->inode, inode, i_sb);
 }
 
-/* Between two descriptors, inside the kernel. Into a file, and out of one that has no pages to pass on, it copies. */
+/* Pipes and sockets hold whatever pages they are given. A page cache gives its pages away but takes none, and devices,
+ * pseudo files and anonymous inodes have none: to and from these the kernel copies. */
+static inline bool holds_pages(u8 endpoint) {
+    return !((1 << ENDPOINT_PAGE_CACHE | 1 << ENDPOINT_DEVICE | 1 << ENDPOINT_PSEUDO | 1 << ENDPOINT_ANON) >> endpoint & 1);
+}
+
+/* Between two descriptors, inside the kernel. */
 static inline void classify_transfer(struct row *row, struct syscall *syscall, struct end *from, struct end *to) {
-    bool has_pages = from->endpoint != ENDPOINT_PSEUDO && from->endpoint != ENDPOINT_DEVICE &&
-                     from->endpoint != ENDPOINT_ANON;
-    bool takes_pages = to->endpoint != ENDPOINT_PAGE_CACHE && to->endpoint != ENDPOINT_DEVICE;
-    bool by_reference = syscall->call == CALL_COPY_FILE_RANGE ? clones(from, to) : has_pages && takes_pages;
+    bool has_pages = from->endpoint == ENDPOINT_PAGE_CACHE || holds_pages(from->endpoint);
+    bool by_reference =
+        syscall->call == CALL_COPY_FILE_RANGE ? clones(from, to) : has_pages && holds_pages(to->endpoint);
     row->kind = by_reference ? KIND_ZERO_COPY : KIND_CPU_COPY;
     row->source = from->endpoint;
     row->destination = to->endpoint;

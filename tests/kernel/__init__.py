@@ -1,0 +1,1 @@
+"""The real probes on the running kernel, against workloads whose truth is known."""

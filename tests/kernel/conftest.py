@@ -1,0 +1,45 @@
+"""The probes, attached once for all tests, and the workloads, compiled once."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import KernelError
+
+from .ground import Ground, loaded
+
+WORKLOADS = Path(__file__).parent / "workloads"
+
+
+@pytest.fixture(scope="session")
+def ground() -> Iterator[Ground]:
+    if os.geteuid() != 0:
+        pytest.skip("loading eBPF programs needs root")
+    try:
+        yield from loaded()
+    except KernelError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Compile ``workloads/NAME.c``, statically: the dynamic loader's reads are not in the truth."""
+    directory = tmp_path_factory.mktemp("workloads")
+
+    def build(name: str, *flags: str) -> Path:
+        program = directory / "-".join([name, *(flag.strip("-") for flag in flags)])
+        if not program.exists():
+            command = ["gcc", "-O1", "-Wall", "-Werror", "-static", "-pthread", *flags, "-o", program]
+            subprocess.run([*command, WORKLOADS / f"{name}.c"], check=True)
+        return program
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory on a file system with a disk below."""
+    return tmp_path_factory.mktemp("disk")

@@ -1,0 +1,82 @@
+/* Bytes that go from descriptor to descriptor without user memory. */
+#include "common.h"
+
+/* FILE of 10,000 bytes, KIND of socket: beyond the end, and past it. */
+static void sendfile_to_socket(char **arguments) {
+    int pair[2], file = open_file(arguments[0], O_RDONLY);
+    off_t offset = 9000;
+    socket_pair(arguments[1], pair);
+    RETURNS(4000, sendfile(pair[0], file, 0, 4000));
+    RETURNS(1000, sendfile(pair[0], file, &offset, 4000));
+    RETURNS(0, sendfile(pair[0], file, &offset, 4000));
+}
+
+/* FROM, TO: 3000 bytes. */
+static void sendfile_to_file(char **arguments) {
+    int from = open_file(arguments[0], O_RDONLY), to = open_file(arguments[1], O_WRONLY | O_CREAT);
+    RETURNS(3000, sendfile(to, from, 0, 3000));
+}
+
+/* FROM, BYTES */
+static void sendfile_to_pipe(char **arguments) {
+    int ends[2], from = open_file(arguments[0], O_RDONLY), bytes = atoi(arguments[1]);
+    CHECK(!pipe(ends));
+    RETURNS(bytes, sendfile(ends[1], from, 0, bytes));
+}
+
+/* FROM, BYTES, KIND: through a pipe into a socket, and out of its peer through a pipe into nothing. */
+static void splice_through(char **arguments) {
+    int ends[2], pair[2], from = open_file(arguments[0], O_RDONLY), bytes = atoi(arguments[1]);
+    socket_pair(arguments[2], pair);
+    CHECK(!pipe(ends));
+    RETURNS(bytes, splice(from, 0, ends[1], 0, bytes, 0));
+    RETURNS(bytes, splice(ends[0], 0, pair[0], 0, bytes, 0));
+    RETURNS(bytes, splice(pair[1], 0, ends[1], 0, bytes, 0));
+    RETURNS(bytes, splice(ends[0], 0, open_file("/dev/null", O_WRONLY), 0, bytes, 0));
+}
+
+/* TO: seven bytes from a pipe; no other process sees what it does to the host's name. */
+static void splice_to(char **arguments) {
+    CHECK(!unshare(CLONE_NEWUTS));
+    int ends[2], to = open_file(arguments[0], O_WRONLY);
+    CHECK(!pipe(ends));
+    RETURNS(7, write(ends[1], buffer, 7));
+    RETURNS(7, splice(ends[0], 0, to, 0, 7, 0));
+}
+
+static void between_pipes(char **arguments) {
+    (void)arguments;
+    int first[2], second[2];
+    CHECK(!pipe(first) && !pipe(second));
+    RETURNS(500, write(first[1], buffer, 500));
+    RETURNS(300, tee(first[0], second[1], 300, 0));
+    RETURNS(500, splice(first[0], 0, second[1], 0, 500, 0));
+}
+
+/* User memory into a pipe, and what is in a pipe into user memory; a FIFO that is open for both takes. */
+static void vmsplices(char **arguments) {
+    struct iovec part = {buffer, 1000};
+    int ends[2];
+    CHECK(!pipe(ends));
+    RETURNS(1000, vmsplice(ends[1], &part, 1, 0));
+    RETURNS(1000, vmsplice(ends[0], &part, 1, 0));
+    CHECK(!mkfifo(arguments[0], 0600));
+    part.iov_len = 50;
+    RETURNS(50, vmsplice(open_file(arguments[0], O_RDWR), &part, 1, 0));
+}
+
+/* FROM, TO, BYTES */
+static void copies_range(char **arguments) {
+    int from = open_file(arguments[0], O_RDONLY), to = open_file(arguments[1], O_RDWR | O_CREAT);
+    RETURNS(atoi(arguments[2]), copy_file_range(from, 0, to, 0, atoi(arguments[2]), 0));
+}
+
+/* FROM, TO on another file system. */
+static void copies_range_across(char **arguments) {
+    int from = open_file(arguments[0], O_RDONLY), to = open_file(arguments[1], O_RDWR | O_CREAT);
+    FAILS(EXDEV, copy_file_range(from, 0, to, 0, 4096, 0));
+}
+
+MAIN(SCENARIO(sendfile_to_socket), SCENARIO(sendfile_to_file), SCENARIO(sendfile_to_pipe), SCENARIO(splice_through),
+     SCENARIO(splice_to), SCENARIO(between_pipes), SCENARIO(vmsplices), SCENARIO(copies_range),
+     SCENARIO(copies_range_across))
