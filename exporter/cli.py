@@ -167,6 +167,22 @@ def _probe_flags(command: click.Command) -> None:
 _probe_flags(serve)
 
 
+@cli.command(context_settings=_HELP)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def doctor(as_json: bool) -> int:
+    """What this kernel allows, probe by probe, and what to do about the rest."""
+    from rich.console import Console  # noqa: PLC0415
+
+    from exporter import doctor as doctor_module  # noqa: PLC0415
+
+    diagnosis = doctor_module.examine()
+    if as_json:
+        print(doctor_module.as_json(diagnosis))
+    else:
+        doctor_module.show(diagnosis, Console(width=None if sys.stdout.isatty() else 140))
+    return diagnosis.exit_status
+
+
 def _config(flags: dict[str, Any]) -> config.Config:
     procfs = flags["procfs"]
     if not os.path.exists(os.path.join(procfs, "self", "stat")):

@@ -1,0 +1,138 @@
+"""What this kernel allows, probe by probe: found out by loading and attaching for real."""
+
+import json
+import os
+import platform
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from exporter import handover, privileges
+from exporter.errors import KernelError
+from exporter.handover import Handover, LoaderOrder
+from exporter.kernel.btf import VMLINUX
+from exporter.model import ProbeState
+from exporter.probe_table import PROBE_NAMES, PROBES
+from exporter.reader import Reader
+
+_TIMEOUT_SECONDS = 60.0
+_MAP_ENTRIES = 1024
+_ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
+_ROWS = {probe.name: probe for probe in PROBES}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that has to be so."""
+
+    name: str
+    ok: bool
+    why: str
+    """What was found."""
+    remedy: str = ""
+    """What to do; empty when it is well."""
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """All that was found."""
+
+    kernel: str
+    machine: str
+    checks: tuple[Check, ...]
+    probes: tuple[ProbeState, ...]
+
+    @property
+    def exit_status(self) -> int:
+        """0 when everything that counting needs attaches, else 1."""
+        attached = {probe.name for probe in self.probes if probe.attached}
+        return 0 if attached >= _ESSENTIAL else 1
+
+
+def examine(user: str = "nobody") -> Diagnosis:
+    """Check, then load and attach every probe, and detach them again."""
+    checks = [_btf(), _root()]
+    probes: tuple[ProbeState, ...] = ()
+    try:
+        loaded = handover.load(LoaderOrder(probes=PROBE_NAMES, map_entries=_MAP_ENTRIES), _TIMEOUT_SECONDS)
+    except KernelError as error:
+        checks.append(Check("loader", False, str(error), "nothing can be attached before that is mended"))
+    else:
+        checks += [Check("loader", True, f"compiled and loaded; reads with {loaded.reading}"), _reading(loaded, user)]
+        probes = loaded.probes
+        loaded.close()
+    return Diagnosis(platform.release(), platform.machine(), tuple(checks), probes)
+
+
+def _btf() -> Check:
+    if VMLINUX.exists():
+        return Check("kernel types (BTF)", True, str(VMLINUX))
+    return Check("kernel types (BTF)", False, f"{VMLINUX} is missing", "use a kernel with CONFIG_DEBUG_INFO_BTF=y")
+
+
+def _root() -> Check:
+    if privileges.is_root():
+        return Check("privileges for start-up", True, "root")
+    return Check("privileges for start-up", False, f"user id {os.geteuid()}", "run as root (sudo copy-exporter doctor)")
+
+
+def _reading(loaded: Handover, user: str) -> Check:
+    name = "reading maps without privileges"
+    if not privileges.is_root():
+        return Check(name, False, "not tried: not root", "run as root")
+    account = privileges.find_user(user)
+    if privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
+        return Check(name, True, f"works as {account.name}, with no capability")
+    return Check(name, False, "refused by this kernel (before v5.19)", "none needed: the service keeps CAP_BPF")
+
+
+def as_json(diagnosis: Diagnosis) -> str:
+    """For machines."""
+    probes = [asdict(probe) | {"essential": probe.name in _ESSENTIAL} for probe in diagnosis.probes]
+    facts = {
+        "kernel": diagnosis.kernel,
+        "machine": diagnosis.machine,
+        "ok": diagnosis.exit_status == 0,
+        "checks": [asdict(check) for check in diagnosis.checks],
+        "probes": probes,
+    }
+    return json.dumps(facts, indent=2)
+
+
+def show(diagnosis: Diagnosis, console: Console) -> None:
+    """For people."""
+    console.print(f"Linux {diagnosis.kernel} on {diagnosis.machine}", highlight=False)
+    checks = _table("Check", "", "Found")
+    for check in diagnosis.checks:
+        checks.add_row(check.name, _mark(check.ok), _found(check.why, check.remedy))
+    console.print(checks)
+    if diagnosis.probes:
+        probes = _table("Probe", "", "Hook", "Shows")
+        for probe in diagnosis.probes:
+            probes.add_row(probe.name, _mark(probe.attached), f"{probe.mechanism} {probe.hook}", _shows(probe))
+        console.print(probes)
+    verdict = "can serve" if diagnosis.exit_status == 0 else "cannot serve on this host as it is"
+    console.print(f"copy-exporter {verdict}.", highlight=False)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _mark(ok: bool) -> str:
+    return "[green]ok[/green]" if ok else "[red]no[/red]"
+
+
+def _found(why: str, remedy: str) -> Text:
+    return Text(f"{why}; what to do: {remedy}" if remedy else why)
+
+
+def _shows(probe: ProbeState) -> Text:
+    if probe.attached:
+        return Text(_ROWS[probe.name].shows)
+    return Text(f"{_found(probe.reason, probe.remedy)}; missing meanwhile: {_ROWS[probe.name].without}")
