@@ -12,7 +12,7 @@ TEST_PACKAGES := bpftrace dmsetup gcc libc6-dev prometheus strace
 
 ARGS ?=
 
-.PHONY: help setup run demo doctor test lint format bench clean
+.PHONY: help setup run demo doctor test lint format docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,6 +39,9 @@ lint: $(VENV)/.test ## ruff and mypy
 format: $(VENV)/.test ## let ruff rewrite
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
+
+docs: $(VENV)/.run ## write docs/metrics.md from the code
+	@$(BIN)/python -m exporter.contract > docs/metrics.md
 
 bench: $(VENV)/.test ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)

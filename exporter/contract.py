@@ -1,6 +1,6 @@
 """The metrics that dashboards, alerts and users depend on: names, types, labels and what they mean.
 
-:mod:`exporter.metrics` fills them, docs/metrics.md is written from them (``python -m exporter.contract``).
+:mod:`exporter.metrics` fills them, docs/metrics.md is written from them (``make docs``).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,6 @@ PROCESS = ("pid", "comm")
 HOP = ("source", "destination")
 CALL = ("syscall", *HOP, "port")
 HOST_PREFIX = "copy_host_"
-
-_BY_PROCESS = "`pid` is that of the initial pid namespace, `comm` the present name of the thread-group leader."
 
 
 @dataclass(frozen=True)
@@ -146,3 +144,38 @@ METRICS = (
     BUILD_INFO,
 )
 """All, in the order of the exposition."""
+
+
+_INTRODUCTION = """\
+# Metrics
+
+Written from `exporter/contract.py` by `make docs`; a test fails when the two differ.
+
+Labels of a process: `pid` is the process id in the initial pid namespace, `comm` the present name of the thread-group
+leader. `pid="other"` holds what processes counted that never had series of their own: those that ended before a scrape
+saw them, and those beyond `--process.max`. A process that takes another name (exec, prctl) goes on under the new one
+from zero, and its old series stay for `--process.linger`; so every byte is in one per-process series and in
+`copy_host_*`, which never decrease. With `--process.labels=comm` there is no label `pid`.
+
+Labels of a hop: `source` and `destination` are among `disk page_cache user tcp udp unix socket pipe device pseudo anon
+unknown`. `port` is the local TCP port when it is watched (`--port`), else empty.
+
+What exactly counts as copied, by system call, is in [accounting.md](accounting.md). In OpenMetrics, counters of
+processes have `_created`: the time since when they count.
+
+| metric | type | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def page() -> str:
+    """docs/metrics.md."""
+    rows = [
+        f"| `{metric.name}` | {metric.kind} | {' '.join(metric.labels)} | {metric.help} |\n" for metric in METRICS
+    ]
+    own = "\nBeside these, prometheus-client's own `process_*` of the exporter.\n"
+    return _INTRODUCTION + "".join(rows) + own
+
+
+if __name__ == "__main__":
+    print(page(), end="")
