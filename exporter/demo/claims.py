@@ -1,0 +1,107 @@
+"""The article's claims against what was measured: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from exporter.demo.measurement import Measurement
+from exporter.demo.methods import READ_WRITE, SENDFILE, TLS
+
+_TOLERANCE = 0.02
+"""Relative: a call that the kernel cut short, a block of the file system's own."""
+
+
+class Verdict(Enum):
+    """What the measurement says of a claim."""
+
+    HOLDS = "holds"
+    CONTRADICTED = "contradicted"
+    NOT_CHECKED = "not checked"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the article, and what was seen here."""
+
+    name: str
+    says: str
+    measured: str
+    verdict: Verdict
+
+
+def judge(measurements: Sequence[Measurement]) -> tuple[Claim, ...]:
+    """All claims; what cannot be seen here is not checked, and says why."""
+    copying, passing, secure = (
+        [each for each in measurements if each.setting.method == method.name] for method in (READ_WRITE, SENDFILE, TLS)
+    )
+    return (
+        _mode_switches(copying, passing),
+        _cpu_copies(copying, passing),
+        _dma(copying, passing),
+        _tls(passing, secure),
+    )
+
+
+def _mode_switches(copying: list[Measurement], passing: list[Measurement]) -> Claim:
+    before = [each.mode_switches_per_chunk for each in copying]
+    after = [each.mode_switches_per_chunk for each in passing]
+    return Claim(
+        name="mode_switches",
+        says="sendfile halves the mode switches per chunk: 4 become 2",
+        measured=f"{_range(before)} become {_range(after)}",
+        verdict=_verdict(_all_are(before, 4) and _all_are(after, 2)),
+    )
+
+
+def _cpu_copies(copying: list[Measurement], passing: list[Measurement]) -> Claim:
+    before = [each.cpu_copies_per_byte for each in copying]
+    after = [each.cpu_copies_per_byte for each in passing]
+    return Claim(
+        name="cpu_copies",
+        says="sendfile removes the CPU copies of each byte: 2 become 0",
+        measured=f"{_range(before)} become {_range(after)}",
+        verdict=_verdict(_all_are(before, 2) and _all_are(after, 0)),
+    )
+
+
+def _dma(copying: list[Measurement], passing: list[Measurement]) -> Claim:
+    def claim(measured: str, verdict: Verdict) -> Claim:
+        return Claim("dma", "DMA stays: from a cold cache, 1 read of each byte from disk stays 1", measured, verdict)
+
+    before = [each.dma_bytes / each.payload for each in copying if each.setting.cold and each.dma_bytes is not None]
+    after = [each.dma_bytes / each.payload for each in passing if each.setting.cold and each.dma_bytes is not None]
+    if not any(each.sees_disk for each in copying):
+        return claim("the block probe is not attached", Verdict.NOT_CHECKED)
+    if not before or not after:
+        return claim("the file is in memory: no cold cache", Verdict.NOT_CHECKED)
+    measured = f"{_range(before)} becomes {_range(after)}"
+    if not any(before):
+        return claim(f"{measured}: not read from a disk of this kernel", Verdict.NOT_CHECKED)
+    return claim(measured, _verdict(_all_are(before, 1) and _all_are(after, 1)))
+
+
+def _tls(passing: list[Measurement], secure: list[Measurement]) -> Claim:
+    share = [each.zero_copy_share for each in passing]
+    share_left = [each.zero_copy_share for each in secure]
+    copies = [each.cpu_copies_per_byte for each in secure]
+    return Claim(
+        name="tls",
+        says="TLS takes zero copy away: all of the bytes become none, and 2 CPU copies are back",
+        measured=f"{_range(share, '.0%')} become {_range(share_left, '.0%')}, {_range(copies)} CPU copies",
+        verdict=_verdict(_all_are(share, 1) and _all_are(share_left, 0) and _all_are(copies, 2)),
+    )
+
+
+def _all_are(values: list[float], expected: float) -> bool:
+    return bool(values) and all(abs(value - expected) <= _TOLERANCE * max(expected, 1) for value in values)
+
+
+def _verdict(holds: bool) -> Verdict:
+    return Verdict.HOLDS if holds else Verdict.CONTRADICTED
+
+
+def _range(values: list[float], form: str = ".2f") -> str:
+    shown = sorted({format(value, form): value for value in values}.items(), key=lambda item: item[1])
+    if not shown:
+        return "nothing"
+    return shown[0][0] if len(shown) == 1 else f"{shown[0][0]} to {shown[-1][0]}"

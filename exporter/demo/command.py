@@ -1,0 +1,77 @@
+"""``copy-exporter demo`` put together: probes, experiment, claims, report."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from exporter.demo.claims import Verdict, judge
+from exporter.demo.experiment import Results, run_experiment
+from exporter.demo.options import DemoOptions
+from exporter.demo.report import print_json, print_report
+from exporter.errors import KernelError
+from exporter.handover import Handover, LoaderOrder, load
+from exporter.reader import Reader
+
+_LOADER_SECONDS = 60
+_MAIN_PROBE = "syscalls"
+_DISK_PROBE = "block"
+_ORDER = LoaderOrder(probes=(_MAIN_PROBE, "exits", _DISK_PROBE), map_entries=65536)
+_INTERRUPTED = 130
+
+
+def run_demo(options: DemoOptions, console: Console) -> int:
+    """See :func:`exporter.demo.run`."""
+    try:
+        with _stopped_by_signals():
+            results = _measured(options, console)
+    except KeyboardInterrupt:
+        Console(stderr=True).print("the demo was interrupted: its file and its processes are gone")
+        return _INTERRUPTED
+    claims = judge(results.measurements)
+    show = print_json if options.json else print_report
+    show(results, claims, console)
+    return int(any(claim.verdict is Verdict.CONTRADICTED for claim in claims))
+
+
+def _measured(options: DemoOptions, console: Console) -> Results:
+    quiet = options.json or not console.is_terminal
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
+        task = bar.add_task("loading the probes", total=1)
+        with contextlib.closing(load(_ORDER, _LOADER_SECONDS)) as handover:
+            return run_experiment(
+                options,
+                Reader(handover.maps, handover.programs),
+                _sees_disk(handover),
+                lambda description, part: bar.update(task, description=description, completed=part),
+            )
+
+
+def _sees_disk(handover: Handover) -> bool:
+    states = {state.name: state for state in handover.probes}
+    main = states[_MAIN_PROBE]
+    if not main.attached:
+        raise KernelError(f"the probe {main.name} cannot attach to {main.hook}: {main.reason}; {main.remedy}")
+    return states[_DISK_PROBE].attached
+
+
+@contextlib.contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Ctrl-C and SIGTERM raise :class:`KeyboardInterrupt`, once: nothing disturbs the tidying up."""
+    caught = (signal.SIGINT, signal.SIGTERM)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for each in caught:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, stop) for each in caught}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

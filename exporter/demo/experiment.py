@@ -1,0 +1,135 @@
+"""The experiment: one transfer after the other, the probes read before and after while the sender is parked."""
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from exporter.demo.children import Child, connected
+from exporter.demo.measurement import Measurement, Setting, counted_between
+from exporter.demo.methods import METHODS, Method
+from exporter.demo.options import DemoOptions
+from exporter.demo.payload import Payload
+from exporter.errors import CopyExporterError, KernelError
+from exporter.model import Rows
+from exporter.procfs import Procfs
+from exporter.reader import Source
+
+_START_SECONDS = 30
+_SLOWEST_DISK = 4 << 20  # bytes a second
+
+Progress = Callable[[str, float], None]
+"""What is being done, and which part of all is done, from 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that was measured."""
+
+    size: int
+    chunk: int
+    file_system: str
+    sees_disk: bool
+    can_be_cold: bool
+    measurements: tuple[Measurement, ...]
+    lost: int
+    """Counts that the probes lost meanwhile, of all processes: figures may be too low by them."""
+
+
+def run_experiment(options: DemoOptions, source: Source, sees_disk: bool, progress: Progress) -> Results:
+    """Make the file, send it by every method, cold and warm. Children and file are gone afterwards."""
+    with Payload(options.directory, options.size) as payload:
+        stage = Stage(payload, options.chunk, source, sees_disk)
+        caches = (True, False) if payload.can_be_cold else (False,)
+        runs = [(method, cold) for method in METHODS for cold in caches]
+        steps = len(runs) + 1
+        payload.fill(lambda part: progress(f"writing the file to {payload.file_system}", part / steps))
+        lost_before = _lost(source)
+        measurements = []
+        for step, (method, cold) in enumerate(runs, 1):
+            progress(str(Setting(method.name, cold)), step / steps)
+            measurements.append(stage.measure(method, cold))
+        return Results(
+            size=options.size,
+            chunk=options.chunk,
+            file_system=payload.file_system,
+            sees_disk=sees_disk,
+            can_be_cold=payload.can_be_cold,
+            measurements=tuple(measurements),
+            lost=_lost(source) - lost_before,
+        )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What all transfers have in common."""
+
+    payload: Payload
+    chunk: int
+    source: Source
+    sees_disk: bool
+
+    def measure(self, method: Method, cold: bool) -> Measurement:
+        """One transfer, by fresh processes over a fresh connection."""
+        setting = Setting(method.name, cold)
+        _make_room(self.source)
+        try:
+            near, far = connected()
+            with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
+                near.close()  # or a child would not notice that the other one has ended
+                far.close()
+                return self._transfer(setting, sender, sink)
+        except CopyExporterError as error:
+            raise type(error)(f"{error} ({setting})") from None
+
+    def _transfer(self, setting: Setting, sender: Child, sink: Child) -> Measurement:
+        patience = _START_SECONDS + self.payload.size / _SLOWEST_DISK
+        sender.report(_START_SECONDS)
+        if setting.cold:
+            self.payload.cool()
+        else:
+            self.payload.warm()
+        before = _rows_of(self.source, sender.pid)
+        sender.go_on()
+        sent = sender.report(patience)
+        received = sink.report(patience)
+        after = _rows_of(self.source, sender.pid)
+        if received["received"] != self.payload.size:
+            raise CopyExporterError(f"the demo's sink had {received['received']} of {self.payload.size} bytes")
+        return Measurement(
+            setting=setting,
+            payload=self.payload.size,
+            chunk=self.chunk,
+            rows=counted_between(before, after),
+            sees_disk=self.sees_disk,
+            seconds=(received["finished_ns"] - sent["started_ns"]) / 1e9,
+            cpu_seconds=sent["cpu_ns"] / 1e9,
+            remark=sent["remark"],
+        )
+
+    def _sender(self, method: Method, connection: socket.socket) -> Child:
+        descriptors = (connection.fileno(), self.payload.descriptor)
+        return Child.start("sender", descriptors, method.name, self.payload.size, self.chunk)
+
+    def _sink(self, method: Method, connection: socket.socket) -> Child:
+        return Child.start("sink", (connection.fileno(),), self.payload.size, int(method.secure))
+
+
+def _rows_of(source: Source, pid: int) -> Rows:
+    stat = Procfs().stat(pid)
+    for identity, rows in source.sample().processes.items():
+        if identity.pid == pid and stat and stat.is_of(identity.start):
+            return rows
+    raise KernelError(
+        "the probes know the demo's sender under another process id: "
+        "run the demo in the host's pid and time namespaces (a container: --pid=host)"
+    )
+
+
+def _make_room(source: Source) -> None:
+    """Nobody else reads these maps: what other processes did meanwhile is not needed."""
+    source.take_exits()
+    source.forget([key for keys in source.sample().keys.values() for key in keys])
+
+
+def _lost(source: Source) -> int:
+    return source.dropped()["counts"] + sum(runs.missed for runs in source.runs())

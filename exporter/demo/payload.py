@@ -1,0 +1,97 @@
+"""The file that is sent: of random bytes, so that no file system can store it smaller, and never left behind."""
+
+import errno
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from exporter.demo.options import format_size
+from exporter.errors import CopyExporterError, UsageError
+
+_BLOCK_BYTES = 1 << 20
+_IN_MEMORY = ("tmpfs", "ramfs")
+
+
+class Payload:
+    """A file without a name (O_TMPFILE, or unlinked at once): whatever ends us, it is gone.
+
+    A context manager.
+    """
+
+    def __init__(self, directory: Path, size: int) -> None:
+        """Raises :class:`CopyExporterError` when there is no room for it."""
+        self.size = size
+        self.file_system = file_system_of(directory, Path("/proc/self/mountinfo").read_text())
+        self._directory = directory
+        try:
+            room = os.statvfs(directory)
+            free = room.f_bavail * room.f_frsize
+            if free < size:
+                raise UsageError(
+                    f"--size={format_size(size)} does not fit into {directory}: {free >> 20}MiB or less would do"
+                )
+            self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  # closed in __exit__
+        except OSError as error:
+            raise self._refused(error) from None
+
+    @property
+    def descriptor(self) -> int:
+        """For the sender."""
+        return self._file.fileno()
+
+    @property
+    def can_be_cold(self) -> bool:
+        """A file in memory is always in the page cache: it is there or nowhere."""
+        return self.file_system not in _IN_MEMORY
+
+    def fill(self, done: Callable[[float], None]) -> None:
+        """Write it to disk; ``done`` is told how much of it is written, from 0 to 1."""
+        try:
+            for offset in range(0, self.size, _BLOCK_BYTES):
+                block = memoryview(os.urandom(min(_BLOCK_BYTES, self.size - offset)))
+                while block:
+                    block = block[os.write(self.descriptor, block) :]
+                done((offset + _BLOCK_BYTES) / self.size)
+            os.fsync(self.descriptor)
+        except OSError as error:
+            raise self._refused(error) from None
+
+    def cool(self) -> None:
+        """Out of the page cache, this file alone: written pages can be dropped."""
+        os.fsync(self.descriptor)
+        os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+    def warm(self) -> None:
+        """All of it into the page cache."""
+        buffer = bytearray(_BLOCK_BYTES)
+        for offset in range(0, self.size, _BLOCK_BYTES):
+            os.preadv(self.descriptor, [buffer], offset)
+
+    def _refused(self, error: OSError) -> CopyExporterError:
+        reason = "there is no more room" if error.errno == errno.ENOSPC else error.strerror
+        return CopyExporterError(
+            f"the demo cannot make a file of {format_size(self.size)} in {self._directory}: {reason}"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+
+def file_system_of(directory: Path, mountinfo: str) -> str:
+    """The type of the file system that a directory is on; ``mountinfo`` as in proc_pid_mountinfo(5)."""
+    place = directory.resolve()
+    found = (0, "")
+    for line in mountinfo.splitlines():
+        fields, _, rest = line.partition(" - ")
+        mount_point = Path(fields.split()[4])
+        if place.is_relative_to(mount_point) and len(mount_point.parts) >= found[0]:
+            found = len(mount_point.parts), rest.split()[0]
+    return found[1]

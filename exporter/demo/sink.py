@@ -1,0 +1,40 @@
+"""The process that receives: reads as many bytes as it is told to expect, and reports when it had them.
+
+``python -m exporter.demo.sink CONTROL CONNECTION SIZE SECURE``, as :mod:`exporter.demo.sender`; ``SECURE`` is 0 or 1.
+"""
+
+import socket
+import sys
+import time
+
+from exporter.demo import tls
+from exporter.demo.control import park, report
+
+_BUFFER_BYTES = 256 << 10
+
+
+def main(arguments: list[str]) -> None:
+    """The whole life of it."""
+    control = socket.socket(fileno=int(arguments[0]))
+    connection = socket.socket(fileno=int(arguments[1]))
+    try:
+        if int(arguments[3]):
+            connection = tls.server(connection)
+        received = receive(connection, int(arguments[2]))
+        report(control, received=received, finished_ns=time.monotonic_ns())
+    except OSError as error:
+        report(control, error=str(error))
+    park(control)
+
+
+def receive(connection: socket.socket, size: int) -> int:
+    """How many bytes there were: less than ``size`` when the connection ended before."""
+    buffer = bytearray(_BUFFER_BYTES)
+    received = 0
+    while received < size and (got := connection.recv_into(buffer)):
+        received += got
+    return received
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
