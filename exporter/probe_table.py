@@ -89,7 +89,6 @@ PROBES = (
         facts=(
             Argument("block_bio_queue", "bio"),
             Offset("bio", "bi_opf"),
-            Offset("bio", "bi_flags"),
             Offset("bio", "bi_io_vec"),
             Offset("bio", "bi_iter_bi_idx", ("bi_iter.bi_idx",)),
             Offset("bio", "bi_iter_bi_size", ("bi_iter.bi_size",)),
@@ -99,6 +98,7 @@ PROBES = (
             Offset("page", "flags"),
             Offset("page", "compound_head"),
             Offset("task_struct", "flags"),
+            Offset("task_struct", "bio_list"),
             Value("pageflags", "PG_uptodate"),
         ),
     ),

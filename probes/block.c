@@ -4,7 +4,7 @@
 
 #define REQ_OP_MASK 0xff
 #define REQ_OP_READ 0
-#define BIO_CLONED 1 /* of an enumeration without a name, which BTF cannot be asked for; 1 since v5.5 */
+#define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 
 /* User memory that O_DIRECT reads into was in use before: its pages are up to date. Pages being read into are not. */
@@ -22,12 +22,14 @@ int block_bio_queue(u64 *context) {
     void *bio = (void *)context[ARGUMENT_block_bio_queue_bio];
     if ((LOAD(u32, bio, bio, bi_opf) & REQ_OP_MASK) != REQ_OP_READ)
         return 0;
-    /* The clones that LVM, dm-crypt and md make of a bio carry the same bytes once more. */
-    if (LOAD(u16, bio, bio, bi_flags) & (1 << BIO_CLONED))
-        return 0;
-    /* A kernel thread reads for itself (md rebuilding, a loop device's file), not for a process. */
     void *task = CURRENT();
-    if (READ_TASK(u32, task, task_struct, flags) & PF_KTHREAD)
+    /* What LVM, dm-crypt and md submit while a bio is being submitted to them carries its bytes once more. BIO_CLONED
+     * would not tell: btrfs splits a read over its stripes into clones of a bio that nobody else sees. */
+    if (READ_TASK(u64, task, task_struct, bio_list))
+        return 0;
+    /* A kernel thread reads for itself (md rebuilding, a loop device's file), not for a process; and the counts of one
+     * that exits are final, though letting go of a deleted file may read where its blocks were. */
+    if (READ_TASK(u32, task, task_struct, flags) & (PF_KTHREAD | PF_EXITING))
         return 0;
     if (!fills_new_pages(bio))
         return 0;

@@ -110,7 +110,8 @@ static inline bool clones(struct end *from, struct end *to) {
 /* Pipes and sockets hold whatever pages they are given. A page cache gives its pages away but takes none, and devices,
  * pseudo files and anonymous inodes have none: to and from these the kernel copies. */
 static inline bool holds_pages(u8 endpoint) {
-    return !((1 << ENDPOINT_PAGE_CACHE | 1 << ENDPOINT_DEVICE | 1 << ENDPOINT_PSEUDO | 1 << ENDPOINT_ANON) >> endpoint & 1);
+    const u32 others = 1 << ENDPOINT_PAGE_CACHE | 1 << ENDPOINT_DEVICE | 1 << ENDPOINT_PSEUDO | 1 << ENDPOINT_ANON;
+    return !(others >> endpoint & 1);
 }
 
 /* Between two descriptors, inside the kernel. */

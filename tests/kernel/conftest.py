@@ -32,7 +32,18 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     def build(name: str, *flags: str) -> Path:
         program = directory / "-".join([name, *(flag.strip("-") for flag in flags)])
         if not program.exists():
-            command = ["gcc", "-O1", "-Wall", "-Werror", "-static", "-pthread", *flags, "-o", program]
+            command = [
+                "gcc",
+                "-O1",
+                "-Wall",
+                "-Werror",
+                "-Wno-stringop-overread",
+                "-static",
+                "-pthread",
+                *flags,
+                "-o",
+                program,
+            ]
             subprocess.run([*command, WORKLOADS / f"{name}.c"], check=True)
         return program
 

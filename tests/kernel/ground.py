@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from platform import machine
 
 from exporter.handover import LOADER, Handover, LoaderOrder, load
 from exporter.model import Call, Endpoint, Identity, Kind, Row, Rows
@@ -136,6 +137,10 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.001)
 
 
-def is_inside(pid: int, number: int) -> bool:
-    """Whether a process sleeps inside this system call, of x86-64 or arm64."""
-    return Path(f"/proc/{pid}/syscall").read_text().split()[0] == str(number)
+NUMBERS = {"x86_64": {"read": 0, "sendfile": 40}, "aarch64": {"read": 63, "sendfile": 71}}[machine()]
+
+
+def blocked_in(pid: int, call: str) -> None:
+    """Come back when a process sleeps inside this system call."""
+    path = Path(f"/proc/{pid}/syscall")
+    wait_until(lambda: path.read_text().split()[0] == str(NUMBERS[call]))

@@ -1,7 +1,6 @@
 """The read and write families on every kind of endpoint."""
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from exporter.model import Call, Endpoint
 
+from .filesystems import command, loop_device
 from .ground import Counts, Ground, cpu, dma
 
 READS = (Call.READ, Call.READV, Call.PREAD64, Call.PREADV, Call.PREADV2)
@@ -38,16 +38,8 @@ def file(disk: Path) -> Path:
 
 @pytest.fixture
 def block_device(disk: Path) -> Iterator[Path]:
-    backing = disk / "backing"
-    backing.write_bytes(bytes(1 << 20))
-    attached = subprocess.run(
-        ["losetup", "--find", "--show", backing], check=False, capture_output=True, text=True, timeout=20
-    )
-    if attached.returncode:
-        pytest.skip(f"no loop device: {attached.stderr.strip()}")
-    device = attached.stdout.strip()
-    yield Path(device)
-    subprocess.run(["losetup", "--detach", device], check=True, timeout=20)
+    with loop_device(disk / "backing", 1 << 20) as device:
+        yield device
 
 
 def reads_from(endpoint: Endpoint) -> Counts:
@@ -90,9 +82,9 @@ def test_character_devices(ground: Ground, endpoints: Path) -> None:
 @pytest.fixture
 def cgroup(tmp_path: Path) -> Iterator[Path]:
     """The control files of version 2, wherever else they are mounted."""
-    subprocess.run(["mount", "-t", "cgroup2", "test", tmp_path], check=True, timeout=20)
+    command("mount", "-t", "cgroup2", "test", tmp_path)
     yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True, timeout=20)
+    command("umount", tmp_path)
 
 
 def test_a_cgroup_file(ground: Ground, endpoints: Path, cgroup: Path) -> None:

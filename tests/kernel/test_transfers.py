@@ -1,14 +1,14 @@
 """sendfile, splice, tee, vmsplice and copy_file_range: what goes by reference and what the kernel copies."""
 
 import errno
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from exporter.model import Call, Endpoint
 
+from .filesystems import file_system
 from .ground import Ground, cpu, error, zero_copy
 
 
@@ -107,23 +107,9 @@ def test_copy_file_range_across_file_systems(ground: Ground, transfers: Path, fi
     assert ran.calls == {error(Call.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}
 
 
-@pytest.fixture
-def cloning(disk: Path, tmp_path: Path) -> Iterator[Path]:
-    """A file system that clones."""
-    image = disk / "btrfs"
-    with image.open("wb") as backing:
-        backing.truncate(128 << 20)
-    try:
-        subprocess.run(["mkfs.btrfs", "--quiet", "--force", image], check=True, timeout=30)
-        subprocess.run(["mount", "-o", "loop", image, tmp_path], check=True, timeout=30)
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"no btrfs: {error}")
-    yield tmp_path
-    subprocess.run(["umount", tmp_path], check=True, timeout=30)
-    image.unlink()
-
-
-def test_copy_file_range_clones_where_it_can(ground: Ground, transfers: Path, cloning: Path) -> None:
-    (cloning / "from").write_bytes(bytes(65536))
-    ran = ground.run(transfers, "copies_range", cloning / "from", cloning / "to", 65536)
+@pytest.mark.parametrize("kind", ["btrfs", "xfs"])
+def test_copy_file_range_clones_where_it_can(ground: Ground, transfers: Path, tmp_path: Path, kind: str) -> None:
+    with file_system(kind, tmp_path) as (_, mounted):
+        (mounted / "from").write_bytes(bytes(65536))
+        ran = ground.run(transfers, "copies_range", mounted / "from", mounted / "to", 65536)
     assert ran.calls == {zero_copy(Call.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)}

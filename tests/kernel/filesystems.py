@@ -1,0 +1,52 @@
+"""File systems of the tests' own, on loop devices."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+MKFS = {
+    "ext4": ("mkfs.ext4", "-q", "-F"),
+    "ext4 with blocks of 1 KiB": ("mkfs.ext4", "-q", "-F", "-b", "1024"),
+    "xfs": ("mkfs.xfs", "-q", "-f"),
+    "btrfs": ("mkfs.btrfs", "-q", "-f"),
+    "btrfs over two disks": ("mkfs.btrfs", "-q", "-f", "-d", "raid0", "-m", "raid0"),
+}
+
+
+def command(*argv: str | Path) -> str:
+    """Run what prepares a test, which is skipped when it cannot be prepared."""
+    try:
+        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+    except FileNotFoundError:
+        pytest.skip(f"{argv[0]} is not installed")
+    except subprocess.CalledProcessError as error:
+        pytest.skip(f"{argv[0]}: {error.stderr.strip().splitlines()[0]}")
+
+
+@contextmanager
+def loop_device(image: Path, size: int) -> Iterator[Path]:
+    with image.open("wb") as backing:
+        backing.truncate(size)
+    device = command("losetup", "--find", "--show", image)
+    try:
+        yield Path(device)
+    finally:
+        command("losetup", "--detach", device)
+        image.unlink()
+
+
+@contextmanager
+def file_system(kind: str, directory: Path) -> Iterator[tuple[Sequence[Path], Path]]:
+    """Make one of :data:`MKFS` and mount it: its devices, and where it is mounted."""
+    with ExitStack() as stack:
+        disks = 2 if "two" in kind else 1
+        devices = [stack.enter_context(loop_device(directory / f"disk{n}", 384 << 20)) for n in range(disks)]
+        command(*MKFS[kind], *devices)
+        mounted_at = directory / "mounted"
+        mounted_at.mkdir()
+        command("mount", devices[0], mounted_at)
+        stack.callback(command, "umount", mounted_at)
+        yield devices, mounted_at
