@@ -36,7 +36,15 @@ class Sample:
     processes: dict[Identity, Rows] = field(default_factory=dict)
     keys: dict[Identity, list[bytes]] = field(default_factory=dict)
     """The map keys of a process, for :meth:`Source.forget`."""
-    entries: int = 0
+
+    def drop(self, identity: Identity) -> None:
+        """Leave out a process whose rows have been forgotten."""
+        del self.processes[identity], self.keys[identity]
+
+    @property
+    def entries(self) -> int:
+        """How many rows there are."""
+        return sum(map(len, self.keys.values()))
 
 
 class Source(Protocol):
@@ -109,7 +117,6 @@ class Reader:
             row = known.get(rest) or known.setdefault(rest, _row(rest))
             sample.processes[identity][row] = Count._make(count)
             sample.keys[identity].append(key)
-            sample.entries += 1
         return sample
 
     def forget(self, keys: Iterable[bytes]) -> None:

@@ -96,7 +96,7 @@ class Sampler:
         self._source.forget(key for identity in due for key in sample.keys[identity])
         self._attribution.settle(exits, sample.processes, self._clock())
         for identity in due:
-            del sample.processes[identity]
+            sample.drop(identity)
 
     def _alive(self, sample: Sample) -> dict[Identity, Stat]:
         alive = {}

@@ -56,7 +56,7 @@ class World:
     def sample(self) -> Sample:
         keys = {identity: [repr((identity, row)).encode() for row in rows] for identity, rows in self.rows.items()}
         processes = {identity: dict(rows) for identity, rows in self.rows.items()}
-        return Sample(processes, keys, sum(map(len, keys.values())))
+        return Sample(processes, keys)
 
     def forget(self, keys: Iterable[bytes]) -> None:
         gone = set(keys)
