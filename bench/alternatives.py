@@ -1,0 +1,79 @@
+"""The ways that the product chose between, measured against each other."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.figures import Section
+from bench.rounds import Measured, interleave
+from bench.variants import FLOOR, NOTHING, Variant, product, typed, untyped
+from bench.workload import Workload
+from exporter.probe_table import PROBE_NAMES
+
+_CAST = "bpf_rdonly_cast"
+_TASK = "BPF_FUNC_get_current_task_btf"
+_WITHOUT_SENDFILE = tuple(name for name in PROBE_NAMES if name != "sendfile")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Ways to do one thing; the first is the product's."""
+
+    what: str
+    work: str
+    ways: tuple[Variant, ...]
+
+
+_SHARED = Variant("shared hash, atomic adds", lambda: typed("count_shared"))
+_PERCPU = Variant("per-CPU hash, plain adds", lambda: typed("count_percpu"))
+_READING = (
+    Variant("typed pointers throughout", lambda: typed("sys_exit")),
+    Variant("typed task, else probe reads", lambda: typed("sys_exit", _CAST)),
+    Variant("probe reads throughout", lambda: typed("sys_exit", _CAST, _TASK)),
+)
+_REGISTERS = (
+    Variant("typed argument, plain load", lambda: typed("filter_typed")),
+    Variant("untyped argument, probe read", lambda: untyped("filter_probed")),
+)
+_PROBES = (
+    Variant("all probes", lambda: product(*PROBE_NAMES)),
+    Variant("all but sendfile's duration", lambda: product(*_WITHOUT_SENDFILE)),
+)
+
+CHOICES = (
+    Choice("count table, one thread", "read_zero", (_SHARED, _PERCPU)),
+    Choice("count table, two CPUs on one key", "read_zero_twice", (_SHARED, _PERCPU)),
+    Choice("kernel structures, device", "read_zero", _READING),
+    Choice("kernel structures, socket", "send_tcp", _READING),
+    Choice("registers, a call that moves no data", "getppid", _REGISTERS),
+    Choice("probes, a call that moves no data", "getppid", _PROBES),
+)
+
+
+def alternatives(workload: Workload, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
+    """The section of the report."""
+    ways = tuple(dict.fromkeys(way for choice in CHOICES for way in choice.ways))
+    works = tuple(dict.fromkeys(choice.work for choice in CHOICES))
+    measured = interleave(workload, (NOTHING, FLOOR, *ways), works, rounds, progress)
+    return Section(
+        title="Alternatives: nanoseconds added to the call, above the floor",
+        columns=("what", "call", "way", "added", "of ours"),
+        rows=tuple(row for choice in CHOICES for row in rows(choice, measured)),
+        notes=(
+            f"Median (quartiles) of {rounds} rounds; the first way of each is the product's.",
+            f"Rounds in which other tracing programs were loaded: {measured.disturbed}.",
+        ),
+        figures={
+            f"{choice.what}: {way.name}": measured.added(way, choice.work, FLOOR)
+            for choice in CHOICES
+            for way in choice.ways
+        },
+    )
+
+
+def rows(choice: Choice, measured: Measured) -> Sequence[tuple[str, ...]]:
+    """One a way."""
+    above = [measured.added(way, choice.work, FLOOR) for way in choice.ways]
+    return [
+        (choice.what, choice.work, way.name, f"+{figure}", f"{figure.median / above[0].median:.2f}")
+        for way, figure in zip(choice.ways, above, strict=True)
+    ]

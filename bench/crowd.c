@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * crowd PROCESSES ROWS: as many processes, each with calls that make as many rows, that then wait. Says "ready" when all
+ * have done so, and ends, and they with it, when its standard input does. */
+#define _GNU_SOURCE
+#include <err.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define ROWS_MAX 10
+
+static char byte;
+static struct iovec vector = {&byte, 1};
+
+static ssize_t make_row(int row, int zero, int null) {
+    switch (row) {
+    case 0: return read(zero, &byte, 1);
+    case 1: return write(null, &byte, 1);
+    case 2: return readv(zero, &vector, 1);
+    case 3: return writev(null, &vector, 1);
+    case 4: return pread(zero, &byte, 1, 0);
+    case 5: return pwrite(null, &byte, 1, 0);
+    case 6: return preadv(zero, &vector, 1, 0);
+    case 7: return pwritev(null, &vector, 1, 0);
+    case 8: return preadv2(zero, &vector, 1, 0, RWF_HIPRI);
+    default: return pwritev2(null, &vector, 1, 0, RWF_HIPRI);
+    }
+}
+
+static void live(int rows, int zero, int null, atomic_int *ready) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (int row = 0; row < rows; row++)
+        if (make_row(row, zero, null) != 1)
+            err(1, "row %d", row);
+    atomic_fetch_add(ready, 1);
+    for (;;)
+        pause();
+}
+
+int main(int count, char **arguments) {
+    int processes = count == 3 ? atoi(arguments[1]) : 0, rows = count == 3 ? atoi(arguments[2]) : 0;
+    if (processes < 1 || rows < 1 || rows > ROWS_MAX)
+        errx(2, "usage: crowd PROCESSES ROWS, at most %d rows", ROWS_MAX);
+    int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
+    atomic_int *ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (zero < 0 || null < 0 || ready == MAP_FAILED)
+        err(1, "cannot start");
+    for (int i = 0; i < processes; i++) {
+        pid_t child = fork();
+        if (child < 0)
+            err(1, "fork");
+        if (!child)
+            live(rows, zero, null, ready);
+    }
+    while (atomic_load(ready) < processes)
+        usleep(1000);
+    puts("ready");
+    fflush(stdout);
+    getchar();
+    return 0;
+}

@@ -1,0 +1,10 @@
+"""``python -m bench.loader_peak``: the loader's peak of resident memory in KiB, as its parent and no other's."""
+
+from resource import RUSAGE_CHILDREN, getrusage
+
+from exporter.handover import LoaderOrder, load
+from exporter.probe_table import PROBE_NAMES
+
+if __name__ == "__main__":
+    load(LoaderOrder(probes=PROBE_NAMES, map_entries=65536), timeout=60).close()
+    print(getrusage(RUSAGE_CHILDREN).ru_maxrss)

@@ -1,0 +1,97 @@
+"""An exporter that runs: started, scraped as Prometheus scrapes, and looked at from outside."""
+
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from gzip import decompress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_HEADERS = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "Accept-Encoding": "gzip"}
+_PATIENCE = 30.0
+
+
+class Served:
+    """A process that serves ``/metrics``; ``{address}`` in its command becomes the address."""
+
+    def __init__(self, *command: str, good: str) -> None:
+        """``good``: what the first good answer has in it."""
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        self._url = f"http://{address}/metrics"
+        self._started = time.monotonic()
+        self._process = subprocess.Popen(
+            [part.replace("{address}", address) for part in command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self._good = good
+        self.startup_seconds = self._wait()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.terminate()
+        self._process.wait()
+
+    def scrape(self) -> str:
+        """One scrape, as Prometheus asks."""
+        with urllib.request.urlopen(urllib.request.Request(self._url, headers=_HEADERS), timeout=_PATIENCE) as answer:
+            body: bytes = answer.read()
+            return (decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body).decode()
+
+    def scrape_seconds(self, scrapes: int, pause: float = 0.1) -> float:
+        """CPU time of one scrape, over so many."""
+        before = self._run_ns()
+        for _ in range(scrapes):
+            self.scrape()
+            time.sleep(pause)
+        return self._seconds_since(before) / scrapes
+
+    def idle_share(self, seconds: float) -> float:
+        """CPU time in a time without scrapes, as a part of one CPU."""
+        before = self._run_ns()
+        time.sleep(seconds)
+        return self._seconds_since(before) / seconds
+
+    def _run_ns(self) -> dict[str, int]:
+        """CPU time so far by thread, as the scheduler has it: finer than the clock ticks of /proc/PID/stat."""
+        threads = Path(f"/proc/{self._process.pid}/task").iterdir()
+        return {thread.name: int((thread / "schedstat").read_text().split()[0]) for thread in threads}
+
+    def _seconds_since(self, before: dict[str, int]) -> float:
+        return sum(now - before.get(thread, 0) for thread, now in self._run_ns().items()) / 1e9
+
+    def resident_mib(self) -> float:
+        """Resident memory."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def _wait(self) -> float:
+        while time.monotonic() < self._started + _PATIENCE and self._process.poll() is None:
+            try:
+                if self._good in self.scrape():
+                    return time.monotonic() - self._started
+            except (urllib.error.URLError, ConnectionError):
+                pass
+            time.sleep(0.005)
+        self._process.kill()
+        raise RuntimeError(f"{self._process.args} ended or did not answer, status {self._process.wait()}")
+
+
+def total(exposition: str, name: str) -> float:
+    """The sum of all samples of this name."""
+    return sum(float(line.split()[1]) for line in samples(exposition, name))
+
+
+def samples(exposition: str, name: str = "") -> Sequence[str]:
+    """The sample lines, those of one name or all."""
+    lines = [line for line in exposition.splitlines() if line and not line.startswith("#")]
+    return [line for line in lines if line.startswith((f"{name}{{", f"{name} "))] if name else lines

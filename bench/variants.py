@@ -1,0 +1,130 @@
+"""What can be attached while the workload runs: each variant is a context in which it is."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from functools import cache
+
+from bench.workload import HERE
+from exporter import handover, loader
+from exporter.handover import LoaderOrder
+from exporter.kernel import libbpf
+from exporter.kernel.btf import Btf, UnknownToBtfError
+from exporter.loader import Compiled, compile_probes
+from exporter.probe_table import PROBE_NAMES, Hook, Probe, named
+
+RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
+LOAD_TIMEOUT = 60.0
+_ORDER = LoaderOrder(probes=PROBE_NAMES, map_entries=65536)
+_BPFTRACE = " ".join(
+    f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
+)
+# bpftrace looks for tracepoints below debugfs, which is not mounted everywhere: mount it for bpftrace alone.
+_WITH_DEBUGFS = 'mount -t debugfs none /sys/kernel/debug 2>/dev/null; exec bpftrace -q -e "$0"'
+_BPFTRACE_SETTLES = 0.2
+"""Seconds from BEGIN, which runs just before the others are attached."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Something to attach; ``attached()`` is the time during which it is."""
+
+    name: str
+    attached: Callable[[], AbstractContextManager[object]]
+
+
+class OlderBtf(Btf):
+    """The kernel's BTF as it was before it had the things of these names."""
+
+    def __init__(self, *missing: str) -> None:
+        """``missing``: names of enumerators and functions."""
+        super().__init__()
+        self._missing = missing
+
+    def enumerator(self, enum: str, name: str) -> int:
+        """See :class:`Btf`."""
+        if name in self._missing:
+            raise UnknownToBtfError(name)
+        return super().enumerator(enum, name)
+
+    def function_id(self, name: str) -> int:
+        """See :class:`Btf`."""
+        if name in self._missing:
+            raise UnknownToBtfError(name)
+        return super().function_id(name)
+
+
+@cache
+def compiled(*missing: str) -> Compiled:
+    """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
+    ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), shows="", without="")
+    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours), _ORDER)
+
+
+@contextmanager
+def _links(descriptors: tuple[int, int]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for descriptor in reversed(descriptors):
+            os.close(descriptor)
+
+
+def typed(program: str, *missing: str) -> AbstractContextManager[None]:
+    """A function of the product or the bench on ``sys_exit``, as the loader attaches it."""
+    return _links(loader.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
+
+
+def untyped(program: str) -> AbstractContextManager[None]:
+    """The same as a raw tracepoint whose arguments are mere numbers, as BCC's own tools attach."""
+    descriptor = libbpf.load_program(RAW_TRACEPOINT, program, compiled().code(program))
+    link = libbpf.library().bpf_raw_tracepoint_open(b"sys_exit", descriptor)
+    if link < 0:
+        raise OSError(-link, os.strerror(-link))
+    return _links((descriptor, link))
+
+
+@contextmanager
+def product(*probes: str) -> Iterator[None]:
+    """Probes as the service has them: loaded by the loader process and handed over."""
+    taken = handover.load(_ORDER.model_copy(update={"probes": probes}), LOAD_TIMEOUT)
+    try:
+        if missing := [probe.name for probe in taken.probes if not probe.attached]:
+            raise RuntimeError(f"not attached: {', '.join(missing)}")
+        yield
+    finally:
+        taken.close()
+
+
+@contextmanager
+def bpftrace() -> Iterator[None]:
+    """The one-liner that the design compares with."""
+    script = 'BEGIN { printf("attached\\n"); } ' + _BPFTRACE
+    process = subprocess.Popen(
+        ["unshare", "--mount", "sh", "-c", _WITH_DEBUGFS, script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        assert process.stdout
+        if process.stdout.readline() != "attached\n":
+            raise RuntimeError(f"bpftrace did not start: {script}")
+        time.sleep(_BPFTRACE_SETTLES)
+        yield
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate()
+    if "@c[" not in output:
+        raise RuntimeError("bpftrace counted nothing")
+
+
+NOTHING = Variant("nothing attached", nullcontext)
+FLOOR = Variant("empty raw tracepoint (the floor)", lambda: untyped("empty"))
+OURS = Variant("copy-exporter, all probes", lambda: product(*PROBE_NAMES))
+INCREMENT = Variant("one hash increment by pid", lambda: untyped("increment"))
+BPFTRACE = Variant("bpftrace one-liner", bpftrace)

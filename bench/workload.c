@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Times system calls. Each line on standard input, "WORK BATCHES CALLS", is answered by one line: the median, over
+ * BATCHES batches of CALLS calls each, of nanoseconds per call. A batch is shorter than a time slice, so that the
+ * median does not see what else the CPU was given to meanwhile. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <err.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BATCHES_MAX 10000
+#define PAGE 4096
+
+static int zero, file, sender, receiver;
+static char page[PAGE];
+
+static void must(int result, const char *what) {
+    if (result < 0)
+        err(1, "%s", what);
+}
+
+static void call_getppid(void) { syscall(SYS_getppid); }
+static void call_read_zero(void) { must(read(zero, page, 1), "read"); }
+static void call_read_file(void) { must(read(file, page, PAGE), "read"); }
+static void call_send_tcp(void) { must(send(sender, page, 1, 0), "send"); }
+static void nothing(int calls) { (void)calls; }
+static void rewind_file(int calls) { (void)calls, must(lseek(file, 0, SEEK_SET), "lseek"); }
+
+/* Loopback delivers within the send: everything is there by now, and nobody has waited for it. */
+static void drain_tcp(int calls) {
+    while (calls > 0) {
+        int received = recv(receiver, page, PAGE, 0);
+        must(received, "recv");
+        calls -= received;
+    }
+}
+
+static const struct work {
+    const char *name;
+    void (*call)(void);
+    void (*afterwards)(int calls);
+    int threads;
+} works[] = {
+    {"getppid", call_getppid, nothing, 1},
+    {"read_zero", call_read_zero, nothing, 1},
+    {"read_file", call_read_file, rewind_file, 1},
+    {"send_tcp", call_send_tcp, drain_tcp, 1},
+    {"read_zero_twice", call_read_zero, nothing, 2},
+};
+
+struct job {
+    const struct work *work;
+    int batches, calls, cpu;
+    atomic_int *waiting, *done;
+    double results[BATCHES_MAX];
+    int measured;
+};
+
+static void pin(int cpu) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    must(sched_setaffinity(0, sizeof(set), &set), "sched_setaffinity");
+}
+
+static double nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1e9 + now.tv_nsec;
+}
+
+/* With two threads, ends with the first that is done: alone, the other would measure something else. */
+static void *measure(void *argument) {
+    struct job *job = argument;
+    pin(job->cpu);
+    atomic_fetch_sub(job->waiting, 1);
+    while (atomic_load(job->waiting)) {
+    }
+    for (job->measured = 0; job->measured < job->batches && !atomic_load(job->done); job->measured++) {
+        double start = nanoseconds();
+        for (int i = 0; i < job->calls; i++)
+            job->work->call();
+        job->results[job->measured] = (nanoseconds() - start) / job->calls;
+        job->work->afterwards(job->calls);
+    }
+    atomic_store(job->done, 1);
+    return NULL;
+}
+
+static int ascending(const void *left, const void *right) {
+    double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* Of the first thread: the second is there to be in its way. */
+static double run(const struct work *work, int batches, int calls) {
+    static struct job jobs[2];
+    atomic_int waiting = work->threads, done = 0;
+    for (int i = 0; i < work->threads; i++) {
+        jobs[i].work = work, jobs[i].batches = batches, jobs[i].calls = calls;
+        jobs[i].cpu = sysconf(_SC_NPROCESSORS_ONLN) - 1 - i;
+        jobs[i].waiting = &waiting, jobs[i].done = &done;
+    }
+    pthread_t second;
+    if (work->threads > 1 && pthread_create(&second, NULL, measure, &jobs[1]))
+        errx(1, "pthread_create");
+    measure(&jobs[0]);
+    if (work->threads > 1)
+        pthread_join(second, NULL);
+    qsort(jobs[0].results, jobs[0].measured, sizeof(double), ascending);
+    return jobs[0].results[jobs[0].measured / 2];
+}
+
+static void open_tcp(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
+    must(bind(listener, (struct sockaddr *)&address, length), "bind");
+    must(listen(listener, 1), "listen");
+    must(getsockname(listener, (struct sockaddr *)&address, &length), "getsockname");
+    must(sender = socket(AF_INET, SOCK_STREAM, 0), "socket");
+    must(connect(sender, (struct sockaddr *)&address, length), "connect");
+    must(receiver = accept(listener, NULL, NULL), "accept");
+    must(setsockopt(sender, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)), "setsockopt");
+    close(listener);
+}
+
+static void open_file(const char *path) {
+    must(file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), path);
+    for (int i = 0; i < 256; i++)
+        must(write(file, page, PAGE), "write");
+    must(lseek(file, 0, SEEK_SET), "lseek");
+}
+
+int main(int count, char **arguments) {
+    char name[32];
+    int batches, calls;
+    if (count != 2)
+        errx(2, "usage: workload FILE");
+    must(zero = open("/dev/zero", O_RDONLY), "/dev/zero");
+    open_file(arguments[1]);
+    open_tcp();
+    while (scanf("%31s %d %d", name, &batches, &calls) == 3) {
+        if (batches < 1 || batches > BATCHES_MAX || calls < 1 || calls > 256)
+            errx(2, "1 to %d batches of 1 to 256 calls", BATCHES_MAX);
+        for (size_t i = 0; i < sizeof(works) / sizeof(*works); i++)
+            if (!strcmp(works[i].name, name))
+                printf("%.1f\n", run(&works[i], batches, calls));
+        fflush(stdout);
+    }
+    return 0;
+}

@@ -1,0 +1,51 @@
+"""The C programs that make the load: built into a directory, and told over pipes what to do."""
+
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+HERE = Path(__file__).parent
+CALLS = 64
+
+
+def build(name: str, directory: Path) -> Path:
+    """Compile ``bench/NAME.c``; returns the program."""
+    program = directory / name
+    command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program), str(HERE / f"{name}.c")]
+    subprocess.run(command, check=True)
+    return program
+
+
+class Workload:
+    """A running ``workload.c``: one process for all rounds, on the last CPU."""
+
+    def __init__(self, directory: Path) -> None:
+        """Build it and start it with a file of its own in ``directory``."""
+        program = build("workload", directory)
+        self._process = subprocess.Popen(
+            [program, directory / "file"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._process.communicate()
+
+    @property
+    def pid(self) -> int:
+        """Of the process, for those who count its calls."""
+        return self._process.pid
+
+    def measure(self, work: str, batches: int) -> float:
+        """Nanoseconds per call, the median of ``batches`` batches of :data:`CALLS` calls."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(f"{work} {batches} {CALLS}\n")
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise RuntimeError(f"the workload ended: {work} {batches}")
+        return float(answer)
