@@ -89,11 +89,12 @@ class Child:
 
 
 def connected() -> tuple[socket.socket, socket.socket]:
-    """Two ends of one TCP connection over loopback."""
+    """Two ends of one TCP connection over loopback; no chunk waits for the next, as on a broker."""
     with socket.create_server(("127.0.0.1", 0), backlog=1) as listener:
         near = socket.create_connection(listener.getsockname())
         while True:
             far, address = listener.accept()
             if address == near.getsockname():
+                near.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 return near, far
             far.close()  # somebody else's

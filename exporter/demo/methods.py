@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from exporter.demo.zerocopy import ZerocopySender
 
 _F_SETPIPE_SZ = 1031
-_PIPE_BYTES = 64 << 10
+_PIPE_MIN = 64 << 10
+_PIPE_MAX = 1 << 20  # /proc/sys/fs/pipe-max-size, unless it was changed
 _COPIED_AFTER_ALL = (
     "the kernel reports that it copied after all (SO_EE_CODE_ZEROCOPY_COPIED), as it always does on loopback"
 )
@@ -159,9 +160,8 @@ def _mapped(transfer: Transfer) -> Iterator[memoryview]:
 def _pipe(size: int) -> Iterator[tuple[int, int]]:
     outlet, inlet = os.pipe()
     try:
-        if size > _PIPE_BYTES:
-            with contextlib.suppress(PermissionError):  # beyond /proc/sys/fs/pipe-max-size: then in smaller portions
-                fcntl.fcntl(inlet, _F_SETPIPE_SZ, size)
+        with contextlib.suppress(PermissionError):  # the user has too much in pipes: then in smaller portions
+            fcntl.fcntl(inlet, _F_SETPIPE_SZ, min(max(size, _PIPE_MIN), _PIPE_MAX))
         yield outlet, inlet
     finally:
         os.close(outlet)

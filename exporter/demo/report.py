@@ -54,16 +54,16 @@ def remarks(results: Results) -> list[str]:
 
 def _measured(measurements: Sequence[Measurement]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("\nmethod", no_wrap=True)
-    table.add_column("\ncache")
+    table.add_column("\n\nmethod", no_wrap=True)
+    table.add_column("\npage\ncache")
     for heading in (
-        "syscalls\n/ chunk",
-        "switches\n/ chunk",
-        "CPU copies\n/ byte",
-        "zero\ncopy",
-        "DMA\nMiB",
-        "CPU s\n/ GiB",
-        "\nMiB/s",
+        "\nsyscalls\n/ chunk",
+        "mode\nswitches\n/ chunk",
+        "CPU\ncopies\n/ byte",
+        "\nzero\ncopy",
+        "\nDMA\nMiB",
+        "\nCPU s\n/ GiB",
+        "\n\nMiB/s",
     ):
         table.add_column(heading, justify="right")
     for each in measurements:
@@ -73,7 +73,7 @@ def _measured(measurements: Sequence[Measurement]) -> Table:
             f"{each.syscalls_per_chunk:.2f}",
             f"{each.mode_switches_per_chunk:.2f}",
             f"{each.cpu_copies_per_byte:.2f}",
-            f"{each.zero_copy_share:.0%}",
+            f"{each.zero_copy_share:.0%}{'*' if each.remark else ''}",
             "-" if each.dma_bytes is None else f"{each.dma_bytes / (1 << 20):.0f}",
             f"{each.cpu_seconds_per_gib:.2f}",
             f"{each.bytes_per_second / (1 << 20):.0f}",
