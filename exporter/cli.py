@@ -4,14 +4,20 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from exporter import __version__, config, logs
 from exporter.attribution import Limits
+from exporter.demo import DemoOptions, parse_size
+from exporter.demo import run as run_demo
+from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size
 from exporter.errors import CopyExporterError, UsageError
 from exporter.probe_table import PROBES
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _DEFAULT_COMMAND = "serve"
 _LIMITS = tuple(field.name for field in fields(Limits))
@@ -171,16 +177,41 @@ _probe_flags(serve)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
 def doctor(as_json: bool) -> int:
     """What this kernel allows, probe by probe, and what to do about the rest."""
-    from rich.console import Console  # noqa: PLC0415
-
     from exporter import doctor as doctor_module  # noqa: PLC0415
 
     diagnosis = doctor_module.examine()
     if as_json:
         print(doctor_module.as_json(diagnosis))
     else:
-        doctor_module.show(diagnosis, Console(width=None if sys.stdout.isatty() else 140))
+        doctor_module.show(diagnosis, _console())
     return diagnosis.exit_status
+
+
+@cli.command(context_settings=_HELP)
+@click.option(
+    "--size",
+    default=format_size(DEFAULT_SIZE),
+    show_default=True,
+    type=_Parsed("size", lambda flag, text: parse_size(text, flag)),
+    help="Bytes of the file that is sent.",
+)
+@click.option(
+    "--chunk",
+    default=format_size(DEFAULT_CHUNK),
+    show_default=True,
+    type=_Parsed("size", lambda flag, text: parse_size(text, flag)),
+    help="Bytes asked for by one call.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def demo(size: int, chunk: int, as_json: bool) -> int:
+    """The article's experiment, measured on this host by the probes: what zero copy saves, and what takes it away."""
+    return run_demo(DemoOptions(size=size, chunk=chunk, json=as_json), _console())
+
+
+def _console() -> "Console":
+    from rich.console import Console  # noqa: PLC0415
+
+    return Console(width=None if sys.stdout.isatty() else 140)
 
 
 def _config(flags: dict[str, Any]) -> config.Config:
