@@ -24,7 +24,7 @@ _LATE_NS = 10_000_000_000
 
 @dataclass(frozen=True)
 class Limits:
-    """What bounds the series; see docs/flags.md."""
+    """What bounds the series; `copy-exporter serve --help` explains each."""
 
     process_max: int = 500
     comms_max: int = 200
