@@ -97,7 +97,7 @@ def load(order: LoaderOrder, timeout: float, command: Sequence[str] = LOADER) ->
     Raises :class:`KernelError` with the reason when it dies, is not done in time, or reports nonsense.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, tempfile.TemporaryFile() as complaints:
+    with ours, theirs, tempfile.TemporaryFile() as complaints:
         process = subprocess.Popen(
             [*command, str(theirs.fileno()), order.model_dump_json()],
             pass_fds=(theirs.fileno(),),

@@ -93,8 +93,9 @@ def compile_probes(btf: Btf, probes: tuple[Probe, ...], order: LoaderOrder) -> C
     }
     switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
     flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
+    bcc = _bcc()
     try:
-        bpf = _bcc().BPF(text=c_source(probes), cflags=[*_include_flags(), *flags])
+        bpf = bcc.BPF(text=c_source(probes), cflags=[*_include_flags(), *flags])
     except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
         raise KernelError(f"BCC cannot compile the probes: {error}") from error
     return Compiled(bpf, btf, able)

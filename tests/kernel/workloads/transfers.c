@@ -11,6 +11,33 @@ static void sendfile_to_socket(char **arguments) {
     RETURNS(0, sendfile(pair[0], file, &offset, 4000));
 }
 
+/* FILE, BYTES: to standard output, as slowly as that is read; then one that fails. */
+static void sendfile_to_the_test(char **arguments) {
+    int file = open_file(arguments[0], O_RDONLY), bytes = atoi(arguments[1]);
+    RETURNS(bytes, sendfile(1, file, 0, bytes));
+    FAILS(EBADF, sendfile(1, -1, 0, 1));
+}
+
+/* FILE of 10,000 bytes, PORT: a server there sends and receives by every way that names the port, its client as well. */
+static void on_a_port(char **arguments) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), server, one = 1;
+    int ends[2], file = open_file(arguments[0], O_RDONLY);
+    struct sockaddr_in address = {AF_INET, htons(atoi(arguments[1])), {htonl(INADDR_LOOPBACK)}};
+    CHECK(!setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+    CHECK(!bind(listener, (void *)&address, sizeof(address)) && !listen(listener, 1) && !pipe(ends));
+    CHECK(!connect(client, (void *)&address, sizeof(address)) && (server = accept(listener, 0, 0)) >= 0);
+    RETURNS(10, send(client, buffer, 10, 0));
+    RETURNS(10, recv(server, buffer, 10, 0));
+    RETURNS(20, send(server, buffer, 20, 0));
+    RETURNS(20, recv(client, buffer, 20, 0));
+    RETURNS(3000, sendfile(server, file, 0, 3000));
+    RETURNS(3000, recv(client, buffer, 3000, MSG_WAITALL));
+    RETURNS(40, send(client, buffer, 40, 0));
+    RETURNS(40, splice(server, 0, ends[1], 0, 40, 0));
+    RETURNS(40, splice(ends[0], 0, server, 0, 40, 0));
+    FAILS(EAGAIN, recv(server, buffer, 10, MSG_DONTWAIT));
+}
+
 /* FROM, TO: 3000 bytes. */
 static void sendfile_to_file(char **arguments) {
     int from = open_file(arguments[0], O_RDONLY), to = open_file(arguments[1], O_WRONLY | O_CREAT);
@@ -77,6 +104,6 @@ static void copies_range_across(char **arguments) {
     FAILS(EXDEV, copy_file_range(from, 0, to, 0, 4096, 0));
 }
 
-MAIN(SCENARIO(sendfile_to_socket), SCENARIO(sendfile_to_file), SCENARIO(sendfile_to_pipe), SCENARIO(splice_through),
+MAIN(SCENARIO(sendfile_to_socket), SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file), SCENARIO(sendfile_to_pipe), SCENARIO(splice_through),
      SCENARIO(splice_to), SCENARIO(between_pipes), SCENARIO(vmsplices), SCENARIO(copies_range),
      SCENARIO(copies_range_across))

@@ -1,0 +1,26 @@
+"""exporter.loader as it works where the kernel's verifier can do less: the first argument names what it lacks."""
+
+import sys
+
+from exporter import loader
+from exporter.kernel.btf import Btf
+from exporter.kernel.facts import Abilities
+
+LACKING = {
+    "rdonly_cast": Abilities(typed_task=True, rdonly_cast=0),  # before v6.2
+    "typed_task": Abilities(typed_task=False, rdonly_cast=0),  # before v5.11
+}
+
+
+def main() -> None:
+    able = LACKING[sys.argv.pop(1)]
+
+    def abilities(_: Btf) -> Abilities:
+        return able
+
+    loader.abilities = abilities
+    loader.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Many short-lived processes, and a map that is too small for those that live."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Call, Endpoint
+
+from .ground import Ground, cpu, loaded
+
+NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
+BIRTHS = 10_000
+
+
+@pytest.fixture(scope="module")
+def processes(ground: Ground, workload: Callable[..., Path]) -> Path:
+    assert ground
+    return workload("processes")
+
+
+@pytest.fixture
+def own(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """Probes with a counts map of this many entries."""
+    yield from loaded(map_entries=request.param)
+    ground.exits()  # the other probes have seen all these ends as well
+
+
+def forget_ended(ground: Ground) -> int:
+    """What the serving process does about once a second, for what the workload started; the bytes of what ended."""
+    ended = {ended.identity for ended in ground.reader.take_exits() if ended.comm == "processes"}
+    sample = ground.reader.sample()
+    gone = ended & sample.processes.keys()
+    ground.reader.forget(key for identity in gone for key in sample.keys[identity])
+    return sum(count.amount for identity in gone for row, count in sample.processes[identity].items() if row == NULL)
+
+
+@pytest.mark.parametrize("own", [8192], indirect=True)
+def test_short_lived_processes(own: Ground, processes: Path) -> None:
+    """More of them than the map has entries: every byte is counted, nothing is lost and nothing stays behind."""
+    before = own.reader.sample().entries
+    total = 0
+    with own.start(processes, "births", BIRTHS) as parent:
+        while parent.poll() is None:
+            total += forget_ended(own)
+    total += forget_ended(own)
+    assert total == sum(i % 100 + 1 for i in range(BIRTHS))
+    assert own.reader.dropped() == {"counts": 0, "exits": 0, "sendfile_starts": 0}
+    assert own.reader.sample().entries <= before + 100
+
+
+@pytest.mark.parametrize("own", [64], indirect=True)
+def test_a_full_map(own: Ground, processes: Path) -> None:
+    """What was there first goes on counting right; the rest is lost, and that is counted too."""
+    with own.start("sh", "-c", "while read _; do echo; done", stdin=-1, bufsize=0) as first:
+        assert first.stdin
+        assert first.stdout
+        first.stdin.write(b"\n")
+        assert first.stdout.read(1) == b"\n"
+        dropped = own.reader.dropped()["counts"]
+        lost = 100
+        own.run(processes, "births", lost)
+        assert own.reader.dropped()["counts"] - dropped >= lost - 64
+        for _ in range(9):
+            first.stdin.write(b"\n")
+            assert first.stdout.read(1) == b"\n"
+        rows = own.rows(first.pid)
+        assert rows[cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE)][:2] == (10, 10)
+        assert rows[cpu(Call.READ, Endpoint.PIPE, Endpoint.USER)][:2] == (10, 10)
+        assert own.reader.sample().entries == 64
+        first.stdin.close()
