@@ -42,6 +42,11 @@ def judge(measurements: Sequence[Measurement]) -> tuple[Claim, ...]:
     )
 
 
+def exit_status(claims: Sequence[Claim]) -> int:
+    """1 when the measurement contradicts one of them."""
+    return int(any(claim.verdict is Verdict.CONTRADICTED for claim in claims))
+
+
 def _mode_switches(copying: list[Measurement], passing: list[Measurement]) -> Claim:
     before = [each.mode_switches_per_chunk for each in copying]
     after = [each.mode_switches_per_chunk for each in passing]

@@ -8,7 +8,7 @@ from types import FrameType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from exporter.demo.claims import Verdict, judge
+from exporter.demo.claims import exit_status, judge
 from exporter.demo.experiment import Results, run_experiment
 from exporter.demo.options import DemoOptions
 from exporter.demo.report import print_json, print_report
@@ -34,7 +34,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     claims = judge(results.measurements)
     show = print_json if options.json else print_report
     show(results, claims, console)
-    return int(any(claim.verdict is Verdict.CONTRADICTED for claim in claims))
+    return exit_status(claims)
 
 
 def _measured(options: DemoOptions, console: Console) -> Results:

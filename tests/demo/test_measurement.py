@@ -1,0 +1,90 @@
+import pytest
+
+from exporter.demo.measurement import Measurement, Setting, counted_between
+from exporter.model import Call, Endpoint, Kind
+
+from .facts import (
+    CHUNKS,
+    FILE_TO_USER,
+    FROM_DISK,
+    READ_WRITE,
+    SENDFILE,
+    SIZE,
+    USER_TO_TCP,
+    count,
+    measurement,
+    row,
+)
+
+
+def test_copying():
+    each = measurement("read+write", READ_WRITE, cold=True)
+    assert (each.chunks, each.syscalls) == (CHUNKS, 2 * CHUNKS)
+    assert (each.syscalls_per_chunk, each.mode_switches_per_chunk) == (2, 4)
+    assert (each.cpu_copies_per_byte, each.zero_copy_share) == (2, 0)
+    assert each.dma_bytes == SIZE
+
+
+def test_passing():
+    each = measurement("sendfile", SENDFILE)
+    assert (each.syscalls_per_chunk, each.mode_switches_per_chunk) == (1, 2)
+    assert (each.cpu_copies_per_byte, each.zero_copy_share) == (0, 1)
+    assert each.dma_bytes == 0
+
+
+def test_a_pipe_on_the_way_passes_each_byte_into_the_socket_once():
+    into = row(Kind.ZERO_COPY, Call.SPLICE, (Endpoint.PAGE_CACHE, Endpoint.PIPE))
+    out_of = row(Kind.ZERO_COPY, Call.SPLICE, (Endpoint.PIPE, Endpoint.TCP))
+    each = measurement("splice", {into: count(CHUNKS, SIZE), out_of: count(CHUNKS, SIZE)})
+    assert (each.syscalls_per_chunk, each.zero_copy_share) == (2, 1)
+
+
+def test_errors_switch_modes_too():
+    failed = row(Kind.ERROR, Call.SENDTO, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), detail=105)
+    each = measurement("send MSG_ZEROCOPY", {**SENDFILE, failed: count(CHUNKS)})
+    assert each.mode_switches_per_chunk == 4
+
+
+def test_rates():
+    each = measurement("sendfile", SENDFILE)
+    assert each.bytes_per_second == SIZE / 0.5
+    assert each.cpu_seconds_per_gib == 0.25 * 128
+    assert each.gbit_per_cpu_second == pytest.approx(SIZE * 8 / 1e9 / 0.25)
+
+
+def test_the_last_chunk_may_be_smaller():
+    each = Measurement(
+        Setting("sendfile", False), payload=1001, chunk=500, rows={}, sees_disk=True, seconds=1, cpu_seconds=0
+    )
+    assert each.chunks == 3
+    assert each.gbit_per_cpu_second == 0
+
+
+def test_dma_is_unknown_without_the_probe():
+    assert measurement("sendfile", SENDFILE, sees_disk=False).dma_bytes is None
+
+
+def test_the_increase_is_counted():
+    before = {row(): count(10, 100), row(call=Call.WRITE, hop=USER_TO_TCP): count(1, 7)}
+    after = {row(): count(15, 160), row(call=Call.WRITE, hop=USER_TO_TCP): count(1, 7), **SENDFILE}
+    assert counted_between(before, after) == {row(): count(5, 60), **SENDFILE}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        row(call=Call.RECVFROM, hop=(Endpoint.UNIX, Endpoint.USER)),
+        row(call=Call.SENDTO, hop=(Endpoint.USER, Endpoint.UNIX)),
+        row(call=Call.READ, hop=(Endpoint.DEVICE, Endpoint.USER)),
+        row(Kind.KERNEL_COPY, Call.NONE, (Endpoint.TCP, Endpoint.USER)),
+        row(Kind.DURATION, Call.SENDFILE, FILE_TO_USER, detail=3),
+        row(Kind.DMA, Call.READ, FROM_DISK),
+    ],
+)
+def test_control_traffic_and_other_kinds_are_left_out(other):
+    assert counted_between({}, {other: count(3, 300)}) == {}
+
+
+def test_calls_without_bytes_count():
+    empty = row(call=Call.RECVMSG, hop=(Endpoint.TCP, Endpoint.USER))
+    assert counted_between({}, {empty: count(2)}) == {empty: count(2)}
