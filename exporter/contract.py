@@ -170,9 +170,7 @@ processes have `_created`: the time since when they count.
 
 def page() -> str:
     """docs/metrics.md."""
-    rows = [
-        f"| `{metric.name}` | {metric.kind} | {' '.join(metric.labels)} | {metric.help} |\n" for metric in METRICS
-    ]
+    rows = [f"| `{metric.name}` | {metric.kind} | {' '.join(metric.labels)} | {metric.help} |\n" for metric in METRICS]
     own = "\nBeside these, prometheus-client's own `process_*` of the exporter.\n"
     return _INTRODUCTION + "".join(rows) + own
 
