@@ -1,0 +1,1 @@
+"""The service as a user meets it: a real process with real probes, asked over HTTP."""

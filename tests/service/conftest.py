@@ -1,0 +1,69 @@
+"""Programs compiled once, a tap for each test, services, and the reason when none of it can be."""
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from .movers import Mover, Tap
+from .running import Service
+
+WORKLOADS = Path(__file__).parent / "workloads"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _privileged() -> None:
+    if os.geteuid() != 0:
+        pytest.skip("loading eBPF programs needs root")
+    if not os.path.exists("/sys/kernel/btf/vmlinux"):
+        pytest.skip("this kernel has no BTF")
+
+
+@pytest.fixture(scope="session")
+def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Compile ``workloads/NAME.c``."""
+    directory = tmp_path_factory.mktemp("workloads")
+
+    def build(name: str) -> Path:
+        program = directory / name
+        if not program.exists():
+            command = ["gcc", "-O1", "-Wall", "-Werror", "-static", "-o", program, WORKLOADS / f"{name}.c"]
+            subprocess.run(command, check=True)
+        return program
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def mover(workload: Callable[[str], Path]) -> Path:
+    return workload("mover")
+
+
+@pytest.fixture
+def tap() -> Iterator[Tap]:
+    opened = Tap()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def start(tap: Tap) -> Iterator[Callable[..., Service]]:
+    """Start services that count the tap's port apart; they end with the test."""
+    with ExitStack() as stack:
+        yield lambda *flags, **options: stack.enter_context(Service(*tap.flags, *flags, **options))
+
+
+@pytest.fixture
+def move(tap: Tap, mover: Path) -> Iterator[Callable[..., Mover]]:
+    """Start movers; they end with the test."""
+    with ExitStack() as stack:
+
+        def begin(*before: str, program: Path = mover) -> Mover:
+            started = Mover(tap, program, *before)
+            stack.callback(started.end)
+            return started
+
+        yield begin

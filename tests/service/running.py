@@ -1,0 +1,123 @@
+"""Processes of ``copy-exporter``: started with flags, waited for, asked, ended."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import httpx
+
+COMMAND = Path(sys.executable).with_name("copy-exporter")
+OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
+_LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    """Look until it is so; a bound on a test that would hang, not a way to let time pass."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
+        time.sleep(0.01)
+
+
+class Service:
+    """One ``copy-exporter serve``; a context manager that ends it."""
+
+    def __init__(self, *flags: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
+        """``before``: a command that starts the command, such as setpriv."""
+        self._log = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(
+            [*before, COMMAND, "serve", "--web.listen-address", "127.0.0.1:0", *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            env={**os.environ, **(environment or {})},
+        )
+        self.client = httpx.Client(timeout=60)
+        try:
+            wait_until(lambda: self._announced() or self.process.poll() is not None, "an address", START_SECONDS)
+            assert self.process.poll() is None, f"ended with status {self.process.returncode}: {self.log()}"
+            self.port = int(self._announced()[0])
+            self.client.base_url = httpx.URL(f"http://127.0.0.1:{self.port}")
+            wait_until(lambda: self.get("/-/ready").status_code == 200, "readiness")
+        except BaseException:
+            self.kill()
+            raise
+
+    def __enter__(self) -> "Service":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        if self.process.poll() is None:
+            self.terminate()
+        print(f"--- log of {self.process.args}\n{self.log()}")  # pytest shows it when the test failed
+        self.client.close()
+        self._log.close()
+
+    def _announced(self) -> list[str]:
+        return _LISTENING.findall(self.log())
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    def log(self) -> str:
+        """All that it has said so far."""
+        size = os.fstat(self._log.fileno()).st_size
+        return os.pread(self._log.fileno(), size, 0).decode()
+
+    def get(self, path: str, **options: object) -> httpx.Response:
+        return self.client.get(path, **options)  # type: ignore[arg-type]
+
+    def metrics(self, *, openmetrics: bool = True) -> str:
+        """The exposition as text."""
+        answer = self.get("/metrics", headers=OPENMETRICS if openmetrics else {})
+        assert answer.status_code == 200, answer.text
+        return answer.text
+
+    def status(self) -> dict[str, str]:
+        """/proc/PID/status."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
+
+    def terminate(self) -> int:
+        """The end that an operator gives it; its exit status."""
+        return self._end(signal.SIGTERM)
+
+    def kill(self) -> int:
+        """An end without a farewell."""
+        return self._end(signal.SIGKILL)
+
+    def _end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        try:
+            return self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise
+
+
+def refused(*arguments: str, **options: object) -> tuple[int, str]:
+    """Run the command with arguments that it cannot use: its status, and the one line that it says."""
+    done = subprocess.run(
+        [*options.pop("before", ()), COMMAND, *arguments],  # type: ignore[misc]
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=START_SECONDS,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+    said = done.stderr.decode()
+    assert "Traceback" not in said, said
+    assert said.count("\n") == 1, f"not one line: {said!r}"
+    assert said.endswith("\n"), said
+    assert not done.stdout, done.stdout
+    return done.returncode, said.rstrip("\n")

@@ -1,0 +1,129 @@
+"""Long-lived processes: every byte over HTTP, whoever they are and whenever they end."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from .movers import BYTES, HOST_BYTES, MOST, Mover, Tap, agree
+from .running import Service
+from .scraped import Prometheus, Scrape
+
+Start = Callable[..., Service]
+Move = Callable[..., Mover]
+
+
+def test_live_process_has_its_own_series(start: Start, move: Move, tap: Tap) -> None:
+    service, prometheus, mover = start(), Prometheus(), move()
+    for count in (1, 1000, MOST):
+        mover.move(count)
+        agree(service, prometheus, tap, mover.calls, mover.bytes)
+    scrape = Scrape(service.metrics())
+    labels = {"pid": str(mover.pid), "comm": "mover", "syscall": "recvfrom", "source": "tcp", "destination": "user"}
+    assert scrape.sum(BYTES, port=tap.label, **labels) == mover.bytes
+    assert scrape.series("copy_process_info", pid=str(mover.pid), comm="mover")
+    assert scrape.series("copy_process_cpu_seconds_total", pid=str(mover.pid), mode="system")
+
+
+def test_end_between_and_after_scrapes(start: Start, move: Move, tap: Tap) -> None:
+    service, prometheus = start(), Prometheus()
+    seen, unseen, last = move(), move(), move()
+    everyone = (seen, unseen, last)
+    seen.move(100)
+    last.move(200)
+    agree(service, prometheus, tap, 2, 300)
+    seen.move(11)  # its last increase is scraped when it is gone
+    seen.end()
+    unseen.move(5000)  # no scrape will ever see it alive
+    unseen.end()
+    last.move(3)
+    agree(service, prometheus, tap, 5, sum(mover.bytes for mover in everyone))
+    last.move(40)
+    last.end()
+    agree(service, prometheus, tap, 6, sum(mover.bytes for mover in everyone))
+    scrape = prometheus.feed(service.metrics())
+    assert scrape.sum(BYTES, port=tap.label, pid=str(seen.pid)) == 111
+    assert scrape.sum(BYTES, port=tap.label, pid=str(unseen.pid)) == 0
+    assert scrape.sum(BYTES, port=tap.label, pid="other", comm="mover") == 5000
+    assert scrape.sum(BYTES, port=tap.label, pid=str(last.pid)) == 243
+
+
+def test_processes_of_other_users(start: Start, move: Move, tap: Tap) -> None:
+    service, prometheus = start(), Prometheus()
+    mine, theirs = move(), move()
+    assert theirs.tell("uid", 65533) == 0
+    for round_ in range(3):
+        mine.move(10 + round_)
+        theirs.move(1000 + round_)
+        agree(service, prometheus, tap, 2 * round_ + 2, mine.bytes + theirs.bytes)
+    scrape = Scrape(service.metrics())
+    for mover in (mine, theirs):
+        assert scrape.sum(BYTES, port=tap.label, pid=str(mover.pid)) == mover.bytes
+
+
+def test_another_pid_namespace(start: Start, move: Move, tap: Tap) -> None:
+    service, prometheus = start(), Prometheus()
+    mover = move("unshare", "--pid", "--fork")
+    mover.move(123)
+    agree(service, prometheus, tap, 1, 123)
+    children = Path(f"/proc/{mover.pid}/task/{mover.pid}/children").read_text().split()
+    assert Scrape(service.metrics()).sum(BYTES, port=tap.label, pid=children[0], comm="mover") == 123
+
+
+def test_exec_and_rename_while_scraped(start: Start, move: Move, tap: Tap, mover: Path, tmp_path: Path) -> None:
+    service, prometheus, process = start(), Prometheus(), move()
+    again = tmp_path / "again"
+    shutil.copy(mover, again)
+    process.move(100)
+    agree(service, prometheus, tap, 1, 100)
+    process.become(again)
+    process.move(50)
+    agree(service, prometheus, tap, 2, 150)
+    process.move(7)
+    agree(service, prometheus, tap, 3, 157)
+    assert process.tell("name", "a thread's \"name\"") == 0
+    process.move(1)
+    agree(service, prometheus, tap, 4, 158)
+    process.move(2)
+    process.become(mover)
+    process.move(4)
+    process.end()  # the last of its names is never scraped
+    agree(service, prometheus, tap, 6, 164)
+    names = {series["comm"] for series in Scrape(service.metrics()).series(BYTES, port=tap.label)}
+    assert names == {"mover", "again", "a thread's \"nam"}, "the kernel keeps 15 characters"
+    assert prometheus.names(BYTES, "pid", port=tap.label) == {str(process.pid)}
+
+
+def test_reused_pid_inherits_nothing(start: Start, move: Move, tap: Tap) -> None:
+    service, prometheus, first = start(), Prometheus(), move()
+    first.move(1000)
+    agree(service, prometheus, tap, 1, 1000)
+    first.end()
+    second = successor(move, first.pid)
+    second.move(10)
+    agree(service, prometheus, tap, 2, 1010)
+    third = None
+    second.end()
+    third = successor(move, first.pid)
+    third.move(1)
+    agree(service, prometheus, tap, 3, 1011)
+    scrape = Scrape(service.metrics())
+    assert scrape.sum(HOST_BYTES, port=tap.label) == 1011
+    assert len(scrape.series(BYTES, port=tap.label)) == 1
+    assert scrape.sum(BYTES, port=tap.label, pid=str(first.pid), comm="mover") == 1
+
+
+def successor(move: Move, pid: int) -> Mover:
+    """A new process with the id of one that has ended."""
+    last = Path("/proc/sys/kernel/ns_last_pid")
+    if not last.exists() or not os.access(last, os.W_OK):
+        pytest.skip("not in this kernel: choosing the next pid (ns_last_pid)")
+    for _ in range(300):
+        last.write_text(str(pid - 1))
+        mover = move()
+        if mover.pid == pid:
+            return mover
+        mover.end()
+    pytest.skip("somebody else always got the pid")

@@ -1,0 +1,90 @@
+"""What the serving process may still do: nothing that it does not need."""
+
+import os
+import pwd
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from .movers import Mover, Tap, agree
+from .running import Service
+from .scraped import Prometheus
+
+Start = Callable[..., Service]
+CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
+NOBODY = pwd.getpwnam("nobody")
+SYS_PTRACE = 1 << 19
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with Service() as started:
+        yield started
+
+
+def capabilities(service: Service) -> dict[str, int]:
+    status = service.status()
+    return {name: int(status[name], 16) for name in CAPABILITIES}
+
+
+def is_user(service: Service, uid: int, gid: int) -> bool:
+    status = service.status()
+    return status["Uid"].split() == [str(uid)] * 4 and status["Gid"].split() == [str(gid)] * 4
+
+
+def test_nobody_without_a_capability(service: Service) -> None:
+    assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
+    assert service.status()["Groups"] == ""
+    assert set(capabilities(service).values()) == {0}
+    assert service.status()["NoNewPrivs"] == "1"
+
+
+def test_every_thread_gave_up_the_same(service: Service) -> None:
+    service.metrics()
+    for task in Path(f"/proc/{service.pid}/task").iterdir():
+        status = (task / "status").read_text()
+        assert "CapBnd:\t0000000000000000" in status
+        assert "CapPrm:\t0000000000000000" in status
+        assert f"Uid:\t{NOBODY.pw_uid}\t" in status
+
+
+def test_the_loader_is_gone(service: Service) -> None:
+    assert Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text() == ""
+    held = [os.readlink(entry) for entry in Path(f"/proc/{service.pid}/fd").iterdir()]
+    assert any("bpf-prog" in target for target in held), "the probes are in these descriptors"
+
+
+def test_bcc_and_the_compiler_were_never_here(service: Service) -> None:
+    maps = Path(f"/proc/{service.pid}/maps").read_text().lower()
+    assert "libbpf" in maps
+    assert not [name for name in ("bcc", "clang", "llvm") if name in maps]
+
+
+def test_another_user(start: Start, move: Callable[..., Mover], tap: Tap) -> None:
+    daemon = pwd.getpwnam("daemon")
+    service, prometheus, mover = start("--user", "daemon"), Prometheus(), move()
+    mover.move(77)
+    agree(service, prometheus, tap, 1, 77)
+    assert is_user(service, daemon.pw_uid, daemon.pw_gid)
+    assert set(capabilities(service).values()) == {0}
+
+
+def test_user_by_number(start: Start) -> None:
+    assert is_user(start("--user", str(NOBODY.pw_uid)), NOBODY.pw_uid, NOBODY.pw_gid)
+
+
+def test_keep_exactly_one_capability(start: Start, move: Callable[..., Mover], tap: Tap) -> None:
+    service, prometheus, mover = start("--capabilities.keep", "CAP_SYS_PTRACE"), Prometheus(), move()
+    mover.move(5)
+    agree(service, prometheus, tap, 1, 5)
+    expected = {"CapInh": 0, "CapPrm": SYS_PTRACE, "CapEff": SYS_PTRACE, "CapBnd": SYS_PTRACE, "CapAmb": 0}
+    assert capabilities(service) == expected
+    assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
+    assert service.status()["NoNewPrivs"] == "1"
+
+
+def test_own_process_metrics_go_on(service: Service) -> None:
+    text = service.metrics(openmetrics=False)
+    for name in ("process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"):
+        assert f"\n{name} " in text

@@ -1,0 +1,46 @@
+/* births SOCKET COUNT MOST NAMES: COUNT children, born as fast as they go, at most 32 at a time. Child number i receives
+ * 1 + i % MOST bytes from SOCKET in one call, leaves them there, and ends; with NAMES > 0 under the name born-(i % NAMES).
+ * The parent itself moves nothing. Status 0: every child did exactly that. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int child(int from, long bytes, long name) {
+    static char room[1 << 16];
+    char text[32];
+    if (name >= 0) {
+        snprintf(text, sizeof(text), "born-%ld", name);
+        prctl(PR_SET_NAME, text);
+    }
+    return recv(from, room, bytes, MSG_PEEK) == bytes ? 0 : 1;
+}
+
+static int reaped(void) {
+    int status;
+    return wait(&status) < 0 || status != 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc != 5)
+        return 2;
+    long count = atol(argv[2]), most = atol(argv[3]), names = atol(argv[4]), alive = 0, bad = 0;
+    for (long i = 0; i < count; i++) {
+        if (alive == 32) {
+            bad += reaped();
+            alive--;
+        }
+        pid_t pid = fork();
+        if (pid < 0)
+            return 3;
+        if (pid == 0)
+            _exit(child(atoi(argv[1]), 1 + i % most, names > 0 ? i % names : -1));
+        alive++;
+    }
+    while (alive--)
+        bad += reaped();
+    return bad != 0;
+}

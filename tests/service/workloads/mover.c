@@ -1,0 +1,36 @@
+/* Does what it is told, line by line on standard input, and answers each line on standard output:
+ *   move N   receive N bytes from the socket that argv[1] names, and leave them there for others; answers N
+ *   name S   take another name           uid N   become another user            exec PATH   become another program
+ * Linked statically: nothing else of it is counted on the socket's port. */
+#define _GNU_SOURCE
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int main(int argc, char **argv) {
+    static char line[4096], bytes[1 << 16];
+    int from = argc > 1 ? atoi(argv[1]) : -1;
+    setvbuf(stdin, NULL, _IONBF, 0); /* what follows `exec` is for the next program to read */
+    while (fgets(line, sizeof(line), stdin)) {
+        line[strcspn(line, "\n")] = 0;
+        char *word = strchr(line, ' ');
+        long result = -1;
+        if (!word)
+            return 2;
+        *word++ = 0;
+        if (!strcmp(line, "move"))
+            result = recv(from, bytes, strtoul(word, NULL, 10), MSG_PEEK);
+        else if (!strcmp(line, "name"))
+            result = prctl(PR_SET_NAME, word);
+        else if (!strcmp(line, "uid"))
+            result = setresuid(atoi(word), atoi(word), atoi(word));
+        else if (!strcmp(line, "exec"))
+            result = execl(word, word, argv[1], NULL);
+        printf("%ld\n", result);
+        fflush(stdout);
+    }
+    return 0;
+}
