@@ -1,15 +1,13 @@
 """``copy-exporter demo`` put together: probes, experiment, claims, report."""
 
 import contextlib
-import signal
-from collections.abc import Iterator
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from exporter.demo.claims import exit_status, judge
 from exporter.demo.experiment import Results, run_experiment
+from exporter.demo.interrupts import Interrupts
 from exporter.demo.options import DemoOptions
 from exporter.demo.report import print_json, print_report
 from exporter.errors import KernelError
@@ -26,8 +24,8 @@ _INTERRUPTED = 130
 def run_demo(options: DemoOptions, console: Console) -> int:
     """See :func:`exporter.demo.run`."""
     try:
-        with _stopped_by_signals():
-            results = _measured(options, console)
+        with (interrupts := Interrupts()).caught():
+            results = _measured(options, console, interrupts)
     except KeyboardInterrupt:
         Console(stderr=True).print("the demo was interrupted: its file and its processes are gone")
         return _INTERRUPTED
@@ -37,7 +35,7 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     return exit_status(claims)
 
 
-def _measured(options: DemoOptions, console: Console) -> Results:
+def _measured(options: DemoOptions, console: Console, interrupts: Interrupts) -> Results:
     quiet = options.json or not console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
@@ -48,6 +46,7 @@ def _measured(options: DemoOptions, console: Console) -> Results:
                 Reader(handover.maps, handover.programs),
                 _sees_disk(handover),
                 lambda description, part: bar.update(task, description=description, completed=part),
+                interrupts,
             )
 
 
@@ -57,21 +56,3 @@ def _sees_disk(handover: Handover) -> bool:
     if not main.attached:
         raise KernelError(f"the probe {main.name} cannot attach to {main.hook}: {main.reason}; {main.remedy}")
     return states[_DISK_PROBE].attached
-
-
-@contextlib.contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Ctrl-C and SIGTERM raise :class:`KeyboardInterrupt`, once: nothing disturbs the tidying up."""
-    caught = (signal.SIGINT, signal.SIGTERM)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        for each in caught:
-            signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    before = {each: signal.signal(each, stop) for each in caught}
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.demo.children import Child, connected
+from exporter.demo.interrupts import Interrupts
 from exporter.demo.measurement import Measurement, Setting, counted_between
 from exporter.demo.methods import METHODS, Method
 from exporter.demo.options import DemoOptions
@@ -35,10 +36,12 @@ class Results:
     """Counts that the probes lost meanwhile, of all processes: figures may be too low by them."""
 
 
-def run_experiment(options: DemoOptions, source: Source, sees_disk: bool, progress: Progress) -> Results:
+def run_experiment(
+    options: DemoOptions, source: Source, sees_disk: bool, progress: Progress, interrupts: Interrupts
+) -> Results:
     """Make the file, send it by every method, cold and warm. Children and file are gone afterwards."""
     with Payload(options.directory, options.size) as payload:
-        stage = Stage(payload, options.chunk, source, sees_disk)
+        stage = Stage(payload, options.chunk, source, sees_disk, interrupts)
         caches = (True, False) if payload.can_be_cold else (False,)
         runs = [(method, cold) for method in METHODS for cold in caches]
         steps = len(runs) + 1
@@ -67,17 +70,20 @@ class Stage:
     chunk: int
     source: Source
     sees_disk: bool
+    interrupts: Interrupts
 
     def measure(self, method: Method, cold: bool) -> Measurement:
         """One transfer, by fresh processes over a fresh connection."""
         setting = Setting(method.name, cold)
         _make_room(self.source)
         try:
-            near, far = connected()
-            with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
-                near.close()  # or a child would not notice that the other one has ended
-                far.close()
-                return self._transfer(setting, sender, sink)
+            with self.interrupts.held():
+                near, far = connected()
+                with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
+                    near.close()  # or a child would not notice that the other one has ended
+                    far.close()
+                    with self.interrupts.let_through():
+                        return self._transfer(setting, sender, sink)
         except CopyExporterError as error:
             raise type(error)(f"{error} ({setting})") from None
 

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from exporter.demo import DemoOptions, run
 from exporter.demo.experiment import run_experiment
+from exporter.demo.interrupts import Interrupts
 from exporter.errors import CopyExporterError, KernelError
 from exporter.handover import LoaderOrder, load
 from exporter.reader import Reader, Sample
@@ -183,7 +184,7 @@ def handover():
 def test_trouble_ends_it_with_one_line(handover, directory, reader, error, complaint):
     options = DemoOptions(size=SIZE, directory=directory)
     with pytest.raises(error, match=complaint):
-        run_experiment(options, reader(handover.maps, handover.programs), False, lambda *_: None)
+        run_experiment(options, reader(handover.maps, handover.programs), False, lambda *_: None, Interrupts())
     assert children(os.getpid()) == []
     assert list(directory.iterdir()) == []
 
