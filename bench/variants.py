@@ -10,16 +10,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from bench.workload import HERE
-from exporter import handover, loader
+from exporter import attachers, handover
+from exporter.compiler import Compiled, compile_probes
 from exporter.handover import LoaderOrder
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.loader import Compiled, compile_probes
 from exporter.probe_table import PROBE_NAMES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
 _ORDER = LoaderOrder(probes=PROBE_NAMES, map_entries=65536)
+_SIZES = {"MAP_ENTRIES": 65536, "EXITS_ENTRIES": 16384, "SENDFILE_STARTS_ENTRIES": 16384}
 _BPFTRACE = " ".join(
     f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
 )
@@ -62,7 +63,7 @@ class OlderBtf(Btf):
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
     ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), shows="", without="")
-    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours), _ORDER)
+    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours), _SIZES)
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def _links(descriptors: tuple[int, int]) -> Iterator[None]:
 
 def typed(program: str, *missing: str) -> AbstractContextManager[None]:
     """A function of the product or the bench on ``sys_exit``, as the loader attaches it."""
-    return _links(loader.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
+    return _links(attachers.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
 
 
 def untyped(program: str) -> AbstractContextManager[None]:

@@ -1,4 +1,4 @@
-"""The loader: a short-lived process, root, the only one that imports bcc.
+"""The loader: a short-lived process, root, the only one in which bcc is imported.
 
 It compiles the probes with BCC, loads and attaches them row by row, sends the descriptors over the socket that it got
 (:mod:`exporter.handover`), and ends without tidying up: what it attached lives on in the receiver's descriptors.
@@ -6,120 +6,22 @@ It compiles the probes with BCC, loads and attaches them row by row, sends the d
 
 import errno
 import os
-import platform
 import socket
-import struct
 import sys
-import sysconfig
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
+from exporter.attachers import ATTACHERS
+from exporter.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.errors import CopyExporterError, KernelError
 from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.kernel.facts import COMMON, Abilities, abilities, defines, machine_facts
-from exporter.kernel.perf import attach_tracepoint
+from exporter.kernel.facts import Abilities, defines
 from exporter.model import DROPPABLE_MAPS
 from exporter.probe_table import Hook, Probe, named
-from exporter.source import c_source, probes_directory
 
 MAPS = (*DROPPABLE_MAPS, "dropped", "ports")
 EXITS_ENTRIES = 16384
 SENDFILE_STARTS_ENTRIES = 16384
-
-_KFUNC_RDONLY_CAST = 0x7FFFFF01
-_CALL = 0x85
-_PSEUDO_KFUNC_CALL = 2
-_INSTRUCTION = struct.Struct("<BBhi")
-
-
-@dataclass
-class Compiled:
-    """The probes as BCC compiled them, for the kernel whose facts were asked."""
-
-    bpf: Any
-    btf: Btf
-    able: Abilities
-    keepers: list[int] = field(default_factory=list)
-
-    def code(self, program: str) -> bytes:
-        """The instructions of a program, with the calls of kernel functions put in."""
-        code = bytearray(self.bpf.dump_func(program.encode()))
-        for position in range(0, len(code), _INSTRUCTION.size):
-            opcode, registers, offset, immediate = _INSTRUCTION.unpack_from(code, position)
-            if opcode == _CALL and immediate == _KFUNC_RDONLY_CAST:
-                registers = _PSEUDO_KFUNC_CALL << 4
-                _INSTRUCTION.pack_into(code, position, opcode, registers, offset, self.able.rdonly_cast)
-        return bytes(code)
-
-
-def attach_raw_tracepoint(compiled: Compiled, hook: Hook) -> tuple[int, int]:
-    """A tracepoint with typed arguments (v5.5): descriptors of program and link."""
-    program = libbpf.load_program(
-        libbpf.PROG_TYPE_TRACING,
-        hook.program,
-        compiled.code(hook.program),
-        attach_type=libbpf.ATTACH_TYPE_TRACE_RAW_TP,
-        attach_btf_id=compiled.btf.tracepoint_id(hook.target),
-    )
-    return program, libbpf.open_raw_tracepoint(program)
-
-
-def attach_perf_tracepoint(compiled: Compiled, hook: Hook) -> tuple[int, int]:
-    """A tracepoint by its event in tracefs: descriptors of program and event."""
-    program = libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, hook.program, compiled.code(hook.program))
-    return program, attach_tracepoint(hook.target, program)
-
-
-ATTACHERS: dict[str, Callable[[Compiled, Hook], tuple[int, int]]] = {
-    "raw_tracepoint": attach_raw_tracepoint,
-    "tracepoint": attach_perf_tracepoint,
-}
-"""How each mechanism of :class:`exporter.probe_table.Hook` attaches."""
-
-
-def compile_probes(btf: Btf, probes: tuple[Probe, ...], order: LoaderOrder) -> Compiled:
-    """Compile the C of these probes; :class:`KernelError` when BCC cannot."""
-    able = abilities(btf)
-    facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
-    values = defines(btf, facts) | {
-        "MAP_ENTRIES": order.map_entries,
-        "EXITS_ENTRIES": EXITS_ENTRIES,
-        "SENDFILE_STARTS_ENTRIES": SENDFILE_STARTS_ENTRIES,
-        "KFUNC_RDONLY_CAST": _KFUNC_RDONLY_CAST,
-    }
-    switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
-    flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
-    bcc = _bcc()
-    try:
-        bpf = bcc.BPF(text=c_source(probes), cflags=[*_include_flags(), *flags])
-    except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
-        raise KernelError(f"BCC cannot compile the probes: {error}") from error
-    return Compiled(bpf, btf, able)
-
-
-def _bcc() -> Any:
-    os.environ["BCC_KERNEL_SOURCE"] = str(probes_directory())
-    try:
-        import bcc  # noqa: PLC0415  # after BCC_KERNEL_SOURCE is set, and only when it is installed
-    except ImportError:
-        raise KernelError("BCC's Python module is not installed: apt-get install python3-bpfcc") from None
-    if not hasattr(bcc, "BPF"):
-        raise KernelError(
-            f"{bcc.__file__} is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
-            "then apt-get install python3-bpfcc"
-        )
-    return bcc
-
-
-def _include_flags() -> list[str]:
-    architecture = sysconfig.get_config_var("MULTIARCH") or f"{platform.machine()}-linux-gnu"
-    if not Path("/usr/include", architecture, "asm/unistd.h").exists():
-        raise KernelError("the kernel's user-space headers are not installed: apt-get install linux-libc-dev")
-    return [f"-I{probes_directory()}", "-I/usr/include", f"-I/usr/include/{architecture}"]
 
 
 def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeReport]]:
@@ -167,7 +69,7 @@ def _remedy(error: Exception) -> str:
 def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
-    compiled = compile_probes(btf, probes, order)
+    compiled = compile_probes(btf, probes, _sizes(order))
     programs: dict[str, int] = {}
     keepers = [libbpf.enable_run_statistics()] if order.statistics else []
     for probe in probes:
@@ -184,6 +86,14 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
         reading=_reading(compiled.able),
     )
     return report, [*maps.values(), *programs.values(), *keepers]
+
+
+def _sizes(order: LoaderOrder) -> dict[str, int]:
+    return {
+        "MAP_ENTRIES": order.map_entries,
+        "EXITS_ENTRIES": EXITS_ENTRIES,
+        "SENDFILE_STARTS_ENTRIES": SENDFILE_STARTS_ENTRIES,
+    }
 
 
 def _reading(able: Abilities) -> str:
@@ -205,7 +115,7 @@ def _require_privilege() -> None:
         raise KernelError(f"this kernel loads no eBPF program: {error.strerror}") from None
 
 
-_RETURN_0 = _INSTRUCTION.pack(0xB7, 0, 0, 0) + _INSTRUCTION.pack(0x95, 0, 0, 0)
+_RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ class Hook:
     """One way to attach a probe."""
 
     mechanism: str
-    """How: a key of ``ATTACHERS`` in :mod:`exporter.loader`."""
+    """How: a key of ``ATTACHERS`` in :mod:`exporter.attachers`."""
     target: str
     """Where: a tracepoint's name, with its category where the mechanism wants one."""
     program: str

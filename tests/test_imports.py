@@ -12,7 +12,9 @@ LAYERS = (
     {"ledger", "contract", "privileges", "procfs", "logs"},
     {"probe_table"},
     {"source", "handover"},
-    {"loader", "reader"},
+    {"compiler", "reader"},
+    {"attachers"},
+    {"loader"},
     {"attribution"},
     {"config", "sampler"},
     {"exposition"},
@@ -22,7 +24,7 @@ LAYERS = (
     {"cli"},
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
-BCC_ONLY_IN = {"loader"}
+BCC_ONLY_IN = {"compiler"}
 
 
 def room(module: str) -> str:
@@ -60,7 +62,7 @@ def test_imports_run_one_way():
     assert wrong == []
 
 
-def test_only_the_loader_imports_bcc():
+def test_only_the_compiler_imports_bcc():
     assert {name for name, path in modules() if "bcc" in imports(path)} == BCC_ONLY_IN
 
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from exporter import loader
+from exporter import compiler, loader
 from exporter.kernel.btf import Btf
 from exporter.kernel.facts import Abilities
 
@@ -18,7 +18,7 @@ def main() -> None:
     def abilities(_: Btf) -> Abilities:
         return able
 
-    loader.abilities = abilities
+    compiler.abilities = abilities
     loader.main()
 
 

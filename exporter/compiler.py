@@ -1,0 +1,76 @@
+"""Compiling the probes with BCC: run by the loader alone, the only process that imports bcc."""
+
+import os
+import platform
+import struct
+import sysconfig
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exporter.errors import KernelError
+from exporter.kernel.btf import Btf
+from exporter.kernel.facts import COMMON, Abilities, abilities, defines, machine_facts
+from exporter.probe_table import Probe
+from exporter.source import c_source, probes_directory
+
+_KFUNC_RDONLY_CAST = 0x7FFFFF01
+_CALL = 0x85
+_PSEUDO_KFUNC_CALL = 2
+INSTRUCTION = struct.Struct("<BBhi")
+
+
+@dataclass
+class Compiled:
+    """The probes as BCC compiled them, for the kernel whose facts were asked."""
+
+    bpf: Any
+    btf: Btf
+    able: Abilities
+
+    def code(self, program: str) -> bytes:
+        """The instructions of a program, with the calls of kernel functions put in."""
+        code = bytearray(self.bpf.dump_func(program.encode()))
+        for position in range(0, len(code), INSTRUCTION.size):
+            opcode, registers, offset, immediate = INSTRUCTION.unpack_from(code, position)
+            if opcode == _CALL and immediate == _KFUNC_RDONLY_CAST:
+                registers = _PSEUDO_KFUNC_CALL << 4
+                INSTRUCTION.pack_into(code, position, opcode, registers, offset, self.able.rdonly_cast)
+        return bytes(code)
+
+
+def compile_probes(btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int]) -> Compiled:
+    """Compile the C of these probes, with the ``sizes`` of its maps; :class:`KernelError` when BCC cannot."""
+    able = abilities(btf)
+    facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
+    values = {**defines(btf, facts), **sizes, "KFUNC_RDONLY_CAST": _KFUNC_RDONLY_CAST}
+    switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
+    flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
+    bcc = _bcc()
+    try:
+        bpf = bcc.BPF(text=c_source(probes), cflags=[*_include_flags(), *flags])
+    except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
+        raise KernelError(f"BCC cannot compile the probes: {error}") from error
+    return Compiled(bpf, btf, able)
+
+
+def _bcc() -> Any:
+    os.environ["BCC_KERNEL_SOURCE"] = str(probes_directory())
+    try:
+        import bcc  # noqa: PLC0415  # after BCC_KERNEL_SOURCE is set, and only when it is installed
+    except ImportError:
+        raise KernelError("BCC's Python module is not installed: apt-get install python3-bpfcc") from None
+    if not hasattr(bcc, "BPF"):
+        raise KernelError(
+            f"{bcc.__file__} is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
+            "then apt-get install python3-bpfcc"
+        )
+    return bcc
+
+
+def _include_flags() -> list[str]:
+    architecture = sysconfig.get_config_var("MULTIARCH") or f"{platform.machine()}-linux-gnu"
+    if not Path("/usr/include", architecture, "asm/unistd.h").exists():
+        raise KernelError("the kernel's user-space headers are not installed: apt-get install linux-libc-dev")
+    return [f"-I{probes_directory()}", "-I/usr/include", f"-I/usr/include/{architecture}"]
