@@ -17,13 +17,13 @@ MKFS = {
 
 
 def command(*argv: str | Path) -> str:
-    """Run what prepares a test, which is skipped when it cannot be prepared."""
+    """Run what prepares a test, which is skipped when the kernel refuses it."""
     try:
         return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
     except FileNotFoundError:
         pytest.skip(f"{argv[0]} is not installed")
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"{argv[0]}: {error.stderr.strip().splitlines()[0]}")
+        pytest.skip(f"not in this kernel: {argv[0]}: {error.stderr.strip().splitlines()[0]}")
 
 
 @contextmanager

@@ -122,7 +122,7 @@ class Ground:
 
 def loaded(map_entries: int = 65536, command: Sequence[str] = LOADER) -> Iterator[Ground]:
     """For a fixture: probes of its own, detached afterwards."""
-    handover = load(LoaderOrder(probes=PROBE_NAMES, map_entries=map_entries), timeout=60, command=command)
+    handover = load(LoaderOrder(probes=PROBE_NAMES, map_entries=map_entries), timeout=240, command=command)
     try:
         yield Ground(handover)
     finally:

@@ -1,5 +1,6 @@
 """Many short-lived processes, and a map that is too small for those that live."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,10 +14,16 @@ NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
 BIRTHS = 10_000
 
 
+NAME = f"born-{os.getpid()}"
+"""No other process on this host is called that, not even a second run of these tests."""
+
+
 @pytest.fixture(scope="module")
 def processes(ground: Ground, workload: Callable[..., Path]) -> Path:
     assert ground
-    return workload("processes")
+    path = workload("processes").with_name(NAME)
+    path.hardlink_to(workload("processes"))
+    return path
 
 
 @pytest.fixture
@@ -28,7 +35,7 @@ def own(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
 
 def forget_ended(ground: Ground) -> int:
     """What the serving process does about once a second, for what the workload started; the bytes of what ended."""
-    ended = {ended.identity for ended in ground.reader.take_exits() if ended.comm == "processes"}
+    ended = {ended.identity for ended in ground.reader.take_exits() if ended.comm == NAME}
     sample = ground.reader.sample()
     gone = ended & sample.processes.keys()
     ground.reader.forget(key for identity in gone for key in sample.keys[identity])

@@ -82,6 +82,20 @@ def test_a_restarted_read_is_made_twice(ground: Ground, failures: Path) -> None:
     assert ground.result(process).calls == ANSWER | INTERRUPTED | read
 
 
+@pytest.mark.parametrize(("replaced", "source"), [(False, Endpoint.UNKNOWN), (True, Endpoint.PAGE_CACHE)])
+def test_a_descriptor_taken_away_meanwhile(
+    ground: Ground, failures: Path, file: Path, replaced: bool, source: Endpoint
+) -> None:
+    """It is looked at after the call: it is unknown when it is closed, or what another thread put there."""
+    argv = (failures, "taken_away", *([file] if replaced else []))
+    with ground.start(*argv, stdin=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin
+        signal_and_wait(process)
+        process.stdin.write(b"abc")
+        assert process.wait(30) == 0
+    assert ground.result(process).calls == ANSWER | {cpu(Call.READ, source, Endpoint.USER): (1, 3)}
+
+
 def test_a_trapped_call_was_never_made(ground: Ground, failures: Path, file: Path) -> None:
     """It 'returns' its own number, which is not a number of bytes."""
     assert ground.run(failures, "seccomp_trap", file).calls == {

@@ -57,6 +57,34 @@ static void interrupted(char **arguments) {
         FAILS(EINTR, read(0, buffer, 10));
 }
 
+static sigset_t just_one;
+static int replacement = -1;
+
+/* Sleeps until the signal; then the descriptor that the leader reads from is another one, or none. */
+static void *take_away(void *unused) {
+    int number;
+    (void)unused;
+    CHECK(!sigwait(&just_one, &number));
+    if (replacement < 0)
+        CHECK(!close(0));
+    else
+        RETURNS(0, dup2(replacement, 0));
+    RETURNS(1, write(1, "!", 1));
+    return 0;
+}
+
+/* [FILE]: reads standard input, which is taken away meanwhile, and replaced by the file if there is one. */
+static void taken_away(char **arguments) {
+    pthread_t thread;
+    if (arguments[0])
+        replacement = open_file(arguments[0], O_RDONLY);
+    sigemptyset(&just_one);
+    sigaddset(&just_one, SIGUSR1);
+    CHECK(!pthread_sigmask(SIG_BLOCK, &just_one, 0) && !pthread_create(&thread, 0, take_away, 0));
+    RETURNS(3, read(0, buffer, 10));
+    CHECK(!pthread_join(thread, 0));
+}
+
 static int trapped;
 
 static void count_trap(int number, siginfo_t *info, void *context) {
@@ -111,5 +139,5 @@ static void seccomp_errno(char **arguments) {
     RETURNS(10, pread(file, buffer, 10, 0));
 }
 
-MAIN(SCENARIO(errors), SCENARIO(partly), SCENARIO(interrupted), SCENARIO(seccomp_trap), SCENARIO(seccomp_trap_of_read),
+MAIN(SCENARIO(errors), SCENARIO(partly), SCENARIO(interrupted), SCENARIO(taken_away), SCENARIO(seccomp_trap), SCENARIO(seccomp_trap_of_read),
      SCENARIO(seccomp_errno))
