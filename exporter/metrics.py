@@ -118,18 +118,16 @@ class _RowFamilies:
 def _samples(
     one: Series, kept: dict[Row, _Shown], show: Callable[[Series, Row], _Shown]
 ) -> Iterator[tuple[int, Labels, int]]:
-    """Rows as samples; those that differ in nothing that is a label come as one."""
+    """Rows as samples; those that no label tells apart, like calls with and without zero copy, come as one."""
     merged: dict[tuple[int, str], tuple[Labels, int]] = {}
     for row, count in one.rows.items():
         shown = kept.get(row)
         if shown is None:
             shown = kept[row] = show(one, row)
         for position, labels, number in shown:
-            if row.kind is Kind.DMA:
-                before = merged.get((position, labels.text), (labels, 0))[1]
-                merged[position, labels.text] = (labels, before + count[number])
-            else:
-                yield position, labels, count[number]
+            place = (position, labels.text)
+            before = merged.get(place)
+            merged[place] = (labels, count[number] + before[1] if before else count[number])
     for (position, _), (labels, value) in merged.items():
         yield position, labels, value
 

@@ -21,10 +21,10 @@ class Tap:
 
     def __init__(self) -> None:
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            self._client = socket.create_connection(listener.getsockname())
+            self.client = socket.create_connection(listener.getsockname())
             self.server, _ = listener.accept()
         self.port: int = self.server.getsockname()[1]
-        self._client.sendall(bytes(MOST))
+        self.client.sendall(bytes(MOST))
         while len(self.server.recv(MOST, socket.MSG_PEEK)) < MOST:
             pass
 
@@ -39,7 +39,7 @@ class Tap:
 
     def close(self) -> None:
         self.server.close()
-        self._client.close()
+        self.client.close()
 
 
 class Mover:

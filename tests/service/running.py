@@ -32,7 +32,7 @@ class Service:
 
     def __init__(self, *flags: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
         """``before``: a command that starts the command, such as setpriv."""
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the service runs
         self.process = subprocess.Popen(
             [*before, COMMAND, "serve", "--web.listen-address", "127.0.0.1:0", *flags],
             stdin=subprocess.DEVNULL,

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .movers import BYTES, CALLS, Tap, agree, born_bytes, births
+from .movers import BYTES, CALLS, Tap, agree, births, born_bytes
 from .running import Service, wait_until
 from .scraped import Prometheus, Scrape
 

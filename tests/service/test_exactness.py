@@ -83,7 +83,7 @@ def test_exec_and_rename_while_scraped(start: Start, move: Move, tap: Tap, mover
     agree(service, prometheus, tap, 2, 150)
     process.move(7)
     agree(service, prometheus, tap, 3, 157)
-    assert process.tell("name", "a thread's \"name\"") == 0
+    assert process.tell("name", 'a thread\'s "name"') == 0
     process.move(1)
     agree(service, prometheus, tap, 4, 158)
     process.move(2)

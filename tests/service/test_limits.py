@@ -90,17 +90,17 @@ def test_linger(start: Start, move: Move, tap: Tap) -> None:
     service, mover = start("--process.linger", "2s"), move()
     mover.move(500)
     pid = str(mover.pid)
-    assert Scrape(service.metrics()).sum(BYTES, pid=pid) == 500
+    assert Scrape(service.metrics()).sum(BYTES, pid=pid, port=tap.label) == 500
     mover.move(1)
     mover.end()
     scrape = Scrape(service.metrics())
-    assert scrape.sum(BYTES, pid=pid) == 501
+    assert scrape.sum(BYTES, pid=pid, port=tap.label) == 501
     assert scrape.sum("copy_processes", state="lingering") >= 1
     seen = []
 
     def ended() -> bool:
         scrape = Scrape(service.metrics())
-        seen.append(scrape.sum(BYTES, pid=pid))
+        seen.append(scrape.sum(BYTES, pid=pid, port=tap.label))
         assert scrape.sum(HOST_BYTES, port=tap.label) == 501
         return not scrape.series(CALLS, pid=pid)
 
@@ -109,9 +109,7 @@ def test_linger(start: Start, move: Move, tap: Tap) -> None:
     assert not Scrape(service.metrics()).series("copy_process_info", pid=pid)
 
 
-def test_full_map_is_visible_and_harmless(
-    start: Start, move: Move, tap: Tap, workload: Callable[[str], Path]
-) -> None:
+def test_full_map_is_visible_and_harmless(start: Start, move: Move, tap: Tap, workload: Callable[[str], Path]) -> None:
     service, mover = start("--map.entries", str(TIGHT_ENTRIES)), move()
 
     def got_in() -> bool:
