@@ -73,12 +73,12 @@ def _dma(copying: list[Measurement], passing: list[Measurement]) -> Claim:
     def claim(measured: str, verdict: Verdict) -> Claim:
         return Claim("dma", "DMA stays: from a cold cache, 1 read of each byte from disk stays 1", measured, verdict)
 
-    before = [each.dma_bytes / each.payload for each in copying if each.setting.cold and each.dma_bytes is not None]
-    after = [each.dma_bytes / each.payload for each in passing if each.setting.cold and each.dma_bytes is not None]
+    before = [each.dma_per_uncached_byte for each in copying if each.dma_per_uncached_byte is not None]
+    after = [each.dma_per_uncached_byte for each in passing if each.dma_per_uncached_byte is not None]
     if not any(each.sees_disk for each in copying):
         return claim("the block probe is not attached", Verdict.NOT_CHECKED)
     if not before or not after:
-        return claim("the file is in memory: no cold cache", Verdict.NOT_CHECKED)
+        return claim("the file could not be out of the page cache", Verdict.NOT_CHECKED)
     measured = f"{_range(before)} becomes {_range(after)}"
     if not any(before):
         return claim(f"{measured}: not read from a disk of this kernel", Verdict.NOT_CHECKED)

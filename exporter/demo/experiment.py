@@ -90,10 +90,7 @@ class Stage:
     def _transfer(self, setting: Setting, sender: Child, sink: Child) -> Measurement:
         patience = _START_SECONDS + self.payload.size / _SLOWEST_DISK
         sender.report(_START_SECONDS)
-        if setting.cold:
-            self.payload.cool()
-        else:
-            self.payload.warm()
+        cached = self.payload.cool() if setting.cold else self.payload.warm()
         before = _rows_of(self.source, sender.pid)
         sender.go_on()
         sent = sender.report(patience)
@@ -106,6 +103,7 @@ class Stage:
             payload=self.payload.size,
             chunk=self.chunk,
             rows=counted_between(before, after),
+            cached=cached,
             sees_disk=self.sees_disk,
             seconds=(received["finished_ns"] - sent["started_ns"]) / 1e9,
             cpu_seconds=sent["cpu_ns"] / 1e9,

@@ -39,6 +39,8 @@ class Measurement:
     """Bytes asked for by one call."""
     rows: Mapping[Row, Count]
     """What the probes counted of the sender between start and end, control traffic left out."""
+    cached: int
+    """Bytes of the file that were in the page cache before: all when warm, of a cold one what could not be dropped."""
     sees_disk: bool
     """The block probe is attached."""
     seconds: float
@@ -81,6 +83,12 @@ class Measurement:
     def dma_bytes(self) -> int | None:
         """From disk into the page cache."""
         return self._bytes(Kind.DMA, Endpoint.PAGE_CACHE) if self.sees_disk else None
+
+    @property
+    def dma_per_uncached_byte(self) -> float | None:
+        """How often each byte came from disk that was not in the page cache before; ``None`` when all were."""
+        uncached = self.payload - self.cached
+        return None if self.dma_bytes is None or uncached <= 0 else self.dma_bytes / uncached
 
     @property
     def cpu_seconds_per_gib(self) -> float:

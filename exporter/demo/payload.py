@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from exporter.demo.options import format_size
+from exporter.demo.pagecache import drop
 from exporter.errors import CopyExporterError, UsageError
 
 _BLOCK_BYTES = 1 << 20
@@ -59,16 +60,16 @@ class Payload:
         except OSError as error:
             raise self._refused(error) from None
 
-    def cool(self) -> None:
-        """Out of the page cache, this file alone: written pages can be dropped."""
-        os.fsync(self.descriptor)
-        os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    def cool(self) -> int:
+        """Out of the page cache; returns the bytes that stayed there all the same, mostly 0."""
+        return drop(self.descriptor, self.size)
 
-    def warm(self) -> None:
-        """All of it into the page cache."""
+    def warm(self) -> int:
+        """Into the page cache, all of it: returns its bytes."""
         buffer = bytearray(_BLOCK_BYTES)
         for offset in range(0, self.size, _BLOCK_BYTES):
             os.preadv(self.descriptor, [buffer], offset)
+        return self.size
 
     def _refused(self, error: OSError) -> CopyExporterError:
         reason = "there is no more room" if error.errno == errno.ENOSPC else error.strerror

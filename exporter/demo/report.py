@@ -22,34 +22,47 @@ _COLOURS = {Verdict.HOLDS: "green", Verdict.CONTRADICTED: "bold red", Verdict.NO
 def print_report(results: Results, claims: Sequence[Claim], console: Console) -> None:
     """For people."""
     console.print(
-        f"{format_size(results.size)} from {results.file_system} to TCP on loopback, "
-        f"in chunks of {format_size(results.chunk)}; the sender as the probes counted it:",
+        f"{format_size(results.size)} from {results.file_system} to TCP on loopback "
+        f"in chunks of {format_size(results.chunk)}, counted by the probes:",
         highlight=False,
     )
     console.print(_measured(results.measurements))
-    for remark in remarks(results):
+    for remark in of_methods(results):
         console.print(Text(f"* {remark}"))
+    for remark in of_all(results):
+        console.print(Text(f"- {remark}"))
+    console.print()
     console.print(_judged(claims))
 
 
-def remarks(results: Results) -> list[str]:
+def of_methods(results: Results) -> list[str]:
+    """What was remarkable about a method: its figures have an asterisk."""
+    return list(dict.fromkeys(f"{each.setting.method}: {each.remark}" for each in results.measurements if each.remark))
+
+
+def of_all(results: Results) -> list[str]:
     """What a reader of the figures should know."""
-    said = dict.fromkeys(f"{each.setting.method}: {each.remark}" for each in results.measurements if each.remark)
+    said = []
     if not results.can_be_cold:
-        said[f"{results.file_system} is in memory: the file cannot be out of the page cache, nothing was cold"] = None
+        said.append(f"{results.file_system} is in memory: the file cannot be out of the page cache, nothing was cold")
     if not results.sees_disk:
-        said["the block probe is not attached, DMA is not seen: `copy-exporter doctor` tells why"] = None
+        said.append("the block probe is not attached, DMA is not seen: `copy-exporter doctor` tells why")
     if results.lost:
-        said[f"the probes lost {results.lost} counts: figures may be too low"] = None
+        said.append(f"the probes lost {results.lost} counts: figures may be too low")
+    said += [
+        f"{each.cached >> 10}KiB of the file stayed in the page cache: {each.setting}"
+        for each in results.measurements
+        if each.setting.cold and each.cached
+    ]
     if any(each.dma_bytes for each in results.measurements if not each.setting.cold):
-        said["the page cache did not keep all of the file: the warm transfers read from disk, too"] = None
+        said.append("the page cache did not keep all of the file: the warm transfers read from disk, too")
     speeds = [
         f"{each.gbit_per_cpu_second:.0f} Gbit/s by {each.setting.method}"
         for each in results.measurements
         if not each.setting.cold and each.setting.method in (READ_WRITE.name, SENDFILE.name, TLS.name)
     ]
-    said[f"one CPU of the sender would fill a network of {', '.join(speeds)} (warm cache)"] = None
-    return list(said)
+    said.append(f"one CPU of the sender would fill a network of {', '.join(speeds)} (warm cache)")
+    return said
 
 
 def _measured(measurements: Sequence[Measurement]) -> Table:
@@ -99,7 +112,7 @@ def print_json(results: Results, claims: Sequence[Claim], console: Console) -> N
         "size_bytes": results.size,
         "chunk_bytes": results.chunk,
         "measurements": [_measurement(each) for each in results.measurements],
-        "remarks": remarks(results),
+        "remarks": of_methods(results) + of_all(results),
         "claims": [
             {"name": claim.name, "says": claim.says, "measured": claim.measured, "verdict": claim.verdict.value}
             for claim in claims
@@ -118,6 +131,7 @@ def _measurement(each: Measurement) -> dict[str, Any]:
         "mode_switches_per_chunk": each.mode_switches_per_chunk,
         "cpu_copies_per_byte": each.cpu_copies_per_byte,
         "zero_copy_share": each.zero_copy_share,
+        "cached_bytes": each.cached,
         "dma_bytes": each.dma_bytes,
         "cpu_seconds": each.cpu_seconds,
         "cpu_seconds_per_gib": each.cpu_seconds_per_gib,

@@ -45,6 +45,7 @@ def measurement(method: str, rows: Rows, cold: bool = False, sees_disk: bool = T
         payload=SIZE,
         chunk=CHUNK,
         rows=rows | (DISK_READ if cold else {}),
+        cached=0 if cold else SIZE,
         sees_disk=sees_disk,
         seconds=0.5,
         cpu_seconds=0.25,

@@ -71,7 +71,10 @@ def test_sendfile_that_does_not_read_the_disk_contradicts():
 @pytest.mark.parametrize(
     ("measurements", "reason"),
     [
-        ([each for each in as_the_article_says() if not each.setting.cold], "the file is in memory: no cold cache"),
+        (
+            [each for each in as_the_article_says() if not each.setting.cold],
+            "the file could not be out of the page cache",
+        ),
         (
             [
                 measurement(method, rows, cold, sees_disk=False)

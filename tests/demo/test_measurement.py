@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from exporter.demo.measurement import Measurement, Setting, counted_between
@@ -54,10 +56,18 @@ def test_rates():
 
 def test_the_last_chunk_may_be_smaller():
     each = Measurement(
-        Setting("sendfile", False), payload=1001, chunk=500, rows={}, sees_disk=True, seconds=1, cpu_seconds=0
+        Setting("sendfile", False), payload=1001, chunk=500, rows={}, cached=0, sees_disk=True, seconds=1, cpu_seconds=0
     )
     assert each.chunks == 3
     assert each.gbit_per_cpu_second == 0
+
+
+def test_what_was_cached_before_is_not_expected_from_disk():
+    each = measurement("sendfile", SENDFILE, cold=True)
+    assert each.dma_per_uncached_byte == 1
+    assert replace(each, cached=SIZE // 2).dma_per_uncached_byte == 2
+    assert measurement("sendfile", SENDFILE).dma_per_uncached_byte is None
+    assert measurement("sendfile", SENDFILE, cold=True, sees_disk=False).dma_per_uncached_byte is None
 
 
 def test_dma_is_unknown_without_the_probe():

@@ -1,10 +1,11 @@
 import io
 import json
+from dataclasses import replace
 
 from rich.console import Console
 
 from exporter.demo.claims import judge
-from exporter.demo.report import print_json, print_report, remarks
+from exporter.demo.report import of_all, of_methods, print_json, print_report
 from exporter.model import Call, Endpoint, Kind
 
 from .facts import CHUNKS, DISK_READ, SENDFILE, SIZE, as_the_article_says, count, measurement, results, row
@@ -29,25 +30,27 @@ def test_the_table_fits_into_80_columns_and_has_every_run():
 
 def test_remarks():
     plain = results(as_the_article_says())
-    assert remarks(plain) == [
+    assert of_methods(plain) == []
+    assert of_all(plain) == [
         "one CPU of the sender would fill a network of 0 Gbit/s by read+write, 0 Gbit/s by sendfile, "
         "0 Gbit/s by TLS in user space (warm cache)"
     ]
     odd = results(
         [
             measurement("sendfile", {**SENDFILE, **DISK_READ}, remark="hm"),
-            measurement("sendfile", SENDFILE, cold=True, remark="hm"),
+            replace(measurement("sendfile", SENDFILE, cold=True, remark="hm"), cached=4096),
         ],
         file_system="tmpfs",
         can_be_cold=False,
         sees_disk=False,
         lost=3,
     )
-    said = remarks(odd)
-    assert said[0] == "sendfile: hm"
-    assert said[1].startswith("tmpfs is in memory")
-    assert said[2].startswith("the block probe is not attached")
-    assert said[3] == "the probes lost 3 counts: figures may be too low"
+    said = of_all(odd)
+    assert of_methods(odd) == ["sendfile: hm"]
+    assert said[0].startswith("tmpfs is in memory")
+    assert said[1].startswith("the block probe is not attached")
+    assert said[2] == "the probes lost 3 counts: figures may be too low"
+    assert said[3] == "4KiB of the file stayed in the page cache: sendfile, cold cache"
     assert said[4].startswith("the page cache did not keep all of the file")
 
 
@@ -75,6 +78,7 @@ def test_json_is_all_that_is_printed():
         "mode_switches_per_chunk": 2 + 2 / CHUNKS,
         "cpu_copies_per_byte": 0,
         "zero_copy_share": 1,
+        "cached_bytes": 0,
         "dma_bytes": SIZE,
         "cpu_seconds": 0.25,
         "cpu_seconds_per_gib": 32,
