@@ -9,6 +9,7 @@ import pytest
 
 from exporter.kernel.btf import VMLINUX
 
+from .filesystems import command, file_system
 from .ground import Ground, loaded
 
 WORKLOADS = Path(__file__).parent / "workloads"
@@ -50,6 +51,11 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
-def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory on a file system with a disk below."""
-    return tmp_path_factory.mktemp("disk")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory on a file system with a disk below, also where temporary files are in memory."""
+    directory = tmp_path_factory.mktemp("disk")
+    if command("stat", "--file-system", "--format=%T", directory) != "tmpfs":
+        yield directory
+        return
+    with file_system("ext4", directory) as (_, mounted):
+        yield mounted

@@ -9,7 +9,7 @@ from platform import machine
 
 from exporter.handover import LOADER, Handover, LoaderOrder, load
 from exporter.model import Call, Endpoint, Identity, Kind, Row, Rows
-from exporter.probe_table import PROBE_NAMES
+from exporter.probe_table import DEFAULT_PROBE_NAMES
 from exporter.reader import Reader
 
 Counts = dict[Row, tuple[int, int]]
@@ -122,7 +122,7 @@ class Ground:
 
 def loaded(map_entries: int = 65536, command: Sequence[str] = LOADER) -> Iterator[Ground]:
     """For a fixture: probes of its own, detached afterwards."""
-    handover = load(LoaderOrder(probes=PROBE_NAMES, map_entries=map_entries), timeout=240, command=command)
+    handover = load(LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=map_entries), timeout=240, command=command)
     try:
         yield Ground(handover)
     finally:

@@ -11,11 +11,11 @@ import pytest
 from exporter.errors import KernelError
 from exporter.handover import LOADER, Handover, LoaderOrder, load
 from exporter.kernel import libbpf
-from exporter.probe_table import PROBE_NAMES
+from exporter.probe_table import DEFAULT_PROBE_NAMES
 
 from .ground import Ground, loaded
 
-ORDER = LoaderOrder(probes=PROBE_NAMES, map_entries=1024)
+ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=1024)
 
 
 def program_ids(handover: Handover) -> list[int]:
@@ -45,7 +45,7 @@ def test_nothing_stays_when_the_descriptors_are_closed(ground: Ground) -> None:
     ours = program_ids(ground.handover)
     handover = load(ORDER, timeout=60)
     ids = program_ids(handover)
-    assert [is_loaded(number) for number in ids] == [True] * len(PROBE_NAMES)
+    assert [is_loaded(number) for number in ids] == [True] * len(DEFAULT_PROBE_NAMES)
     handover.close()
     wait = time.monotonic() + 10  # the kernel frees them a grace period later
     while any(is_loaded(number) for number in ids):
