@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,11 +21,15 @@ from exporter.sampler import Sampler
 _log = logging.getLogger(__name__)
 
 LOADER_TIMEOUT_SECONDS = 60.0
+FAREWELL_SECONDS = 2
+"""How long a scrape that is under way at the end may take; a client that does not take its answer is left."""
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
+    # An end that was asked for is a good one. uvicorn puts its own handler in this one's place and then calls this one.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     account = privileges.find_user(config.user)
     sockets = [bind(address) for address in config.listen]
     order = LoaderOrder(probes=config.probes, map_entries=config.map_entries, statistics=config.probe_stats)
@@ -42,7 +48,11 @@ def serve(config: Config) -> None:
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
     app = create_app(sampler, loaded.probes, telemetry_path=config.telemetry_path, run_statistics=config.probe_stats)
     announce(config, loaded, sockets)
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=FAREWELL_SECONDS
+        )
+    )
     try:
         server.run(sockets=sockets)
     finally:

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 
 COMMAND = Path(sys.executable).with_name("copy-exporter")
+SERVE = (COMMAND, "serve")
 OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
 _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 START_SECONDS = 60.0
@@ -30,11 +31,12 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) 
 class Service:
     """One ``copy-exporter serve``; a context manager that ends it."""
 
-    def __init__(self, *flags: str, before: Sequence[str] = (), environment: Mapping[str, str] | None = None) -> None:
-        """``before``: a command that starts the command, such as setpriv."""
+    def __init__(
+        self, *flags: str, command: Sequence[str | Path] = SERVE, environment: Mapping[str, str] | None = None
+    ) -> None:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the service runs
         self.process = subprocess.Popen(
-            [*before, COMMAND, "serve", "--web.listen-address", "127.0.0.1:0", *flags],
+            [*command, "--web.listen-address", "127.0.0.1:0", *flags],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,

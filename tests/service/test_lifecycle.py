@@ -1,0 +1,143 @@
+"""Beginnings and ends: nothing hangs on, nothing stays attached, the next one counts from nought."""
+
+import ctypes as ct
+import errno
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from exporter.kernel import libbpf
+
+from .movers import HOST_BYTES, Mover, Tap, agree
+from .running import COMMAND, Service, wait_until
+from .scraped import Prometheus, Scrape
+
+Start = Callable[..., Service]
+Move = Callable[..., Mover]
+END_SECONDS = 5
+_KINDS = {"prog_id": "bpf_prog_get_fd_by_id", "map_id": "bpf_map_get_fd_by_id"}
+REQUEST = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+def kernel_objects(pid: int) -> set[tuple[str, int]]:
+    """Ids of the programs and maps that a process holds."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/fdinfo").iterdir():
+        found |= {(kind, int(number)) for kind, number in re.findall(r"^(\w+_id):\s+(\d+)", entry.read_text(), re.M)}
+    return {one for one in found if one[0] in _KINDS}
+
+
+def exists(kernel_object: tuple[str, int]) -> bool:
+    kind, number = kernel_object
+    descriptor = getattr(libbpf.library(), _KINDS[kind])(ct.c_uint32(number))
+    if descriptor >= 0:
+        os.close(descriptor)
+        return True
+    assert -descriptor == errno.ENOENT, os.strerror(-descriptor)
+    return False
+
+
+def all_gone(objects: set[tuple[str, int]]) -> bool:
+    return not any(exists(one) for one in objects)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_stays_attached(start: Start, move: Move, tap: Tap, number: signal.Signals) -> None:
+    service, mover = start(), move()
+    mover.move(1000)
+    objects = kernel_objects(service.pid)
+    assert {kind for kind, _ in objects} == set(_KINDS)
+    assert all(exists(one) for one in objects)
+    assert (service.terminate() if number is signal.SIGTERM else service.kill()) == (
+        0 if number is signal.SIGTERM else -number
+    )
+    wait_until(lambda: all_gone(objects), "programs and maps are gone")
+    again, prometheus = start(), Prometheus()
+    assert Scrape(again.metrics()).sum(HOST_BYTES, port=tap.label) == 0
+    mover.move(10)
+    agree(again, prometheus, tap, 1, 10)
+
+
+def test_interrupt_ends_it_too(start: Start) -> None:
+    service = start()
+    service.process.send_signal(signal.SIGINT)
+    assert service.process.wait(END_SECONDS) in (0, 130)
+    assert "Traceback" not in service.log()
+
+
+def hung_scrapes(stack: ExitStack, port: int) -> None:
+    """Clients that will never be done: idle, in the middle of a request, and one that does not take its answers."""
+
+    def client() -> socket.socket:
+        return stack.enter_context(socket.create_connection(("127.0.0.1", port)))
+
+    client()
+    client().sendall(REQUEST[:20])
+    idle = client()
+    idle.sendall(REQUEST)
+    assert idle.recv(15).startswith(b"HTTP/1.1 200")
+    deaf = client()
+    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    deaf.setblocking(False)
+    deadline = time.monotonic() + END_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            deaf.send(REQUEST * 100)
+        except BlockingIOError:
+            return
+    pytest.fail("the service takes requests without end")
+
+
+def test_sigterm_ends_quickly_while_scrapes_hang(start: Start) -> None:
+    service = start()
+    with ExitStack() as stack:
+        hung_scrapes(stack, service.port)
+        began = time.monotonic()
+        assert service.terminate() == 0
+        assert time.monotonic() - began < END_SECONDS
+    assert "Traceback" not in service.log()
+
+
+def test_two_at_once(start: Start, move: Move, tap: Tap) -> None:
+    services = [(start(), Prometheus()), (start("--user", "daemon"), Prometheus())]
+    mover = move()
+    for count in (1, 20, 300):
+        mover.move(count)
+        for service, prometheus in services:
+            agree(service, prometheus, tap, mover.calls, mover.bytes)
+    services[0][0].terminate()
+    mover.move(4000)
+    agree(*services[1], tap, mover.calls, mover.bytes)
+
+
+def test_several_addresses(start: Start) -> None:
+    service = start("--web.listen-address", "127.0.0.2:0")
+    (port,) = re.findall(r"http://127\.0\.0\.2:(\d+)/metrics", service.log())
+    assert service.client.get(f"http://127.0.0.2:{port}/-/ready").status_code == 200
+
+
+def test_serves_without_naming_the_command() -> None:
+    with Service(command=(COMMAND,)) as service:
+        assert Scrape(service.metrics()).sum("copy_scrape_success") == 1
+
+
+def test_log_in_json(start: Start) -> None:
+    assert all(line.startswith('{"ts": ') for line in start("--log.format", "json").log().splitlines())
+
+
+def test_a_probe_left_out(start: Start, move: Move, tap: Tap) -> None:
+    service, prometheus, mover = start("--no-probe.sendfile", "--no-probe.sockets"), Prometheus(), move()
+    mover.move(9)
+    agree(service, prometheus, tap, 1, 9)
+    scrape = Scrape(service.metrics())
+    assert not scrape.series("copy_sendfile_duration_seconds_count")
+    assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
+    assert scrape.sum("copy_probe_attached", probe="sendfile") == 0
+    assert scrape.sum("copy_kernel_copied_bytes_total") == 0
