@@ -7,11 +7,11 @@ from bench.figures import Section
 from bench.rounds import Measured, interleave
 from bench.variants import FLOOR, NOTHING, Variant, product, typed, untyped
 from bench.workload import Workload
-from exporter.probe_table import PROBE_NAMES
+from exporter.probe_table import DEFAULT_PROBE_NAMES
 
 _CAST = "bpf_rdonly_cast"
 _TASK = "BPF_FUNC_get_current_task_btf"
-_WITHOUT_SENDFILE = tuple(name for name in PROBE_NAMES if name != "sendfile")
+_WITHOUT_SENDFILE = tuple(name for name in DEFAULT_PROBE_NAMES if name != "sendfile")
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ _REGISTERS = (
     Variant("untyped argument, probe read", lambda: untyped("filter_probed")),
 )
 _PROBES = (
-    Variant("all probes", lambda: product(*PROBE_NAMES)),
+    Variant("all probes", lambda: product(*DEFAULT_PROBE_NAMES)),
     Variant("all but sendfile's duration", lambda: product(*_WITHOUT_SENDFILE)),
 )
 
@@ -60,7 +60,7 @@ def alternatives(workload: Workload, rounds: int, progress: Callable[[], object]
         rows=tuple(row for choice in CHOICES for row in rows(choice, measured)),
         notes=(
             f"Median (quartiles) of {rounds} rounds; the first way of each is the product's.",
-            f"Rounds in which other tracing programs were loaded: {measured.disturbed}.",
+            measured.note(),
         ),
         figures={
             f"{choice.what}: {way.name}": measured.added(way, choice.work, FLOOR)

@@ -3,8 +3,8 @@
 from resource import RUSAGE_CHILDREN, getrusage
 
 from exporter.handover import LoaderOrder, load
-from exporter.probe_table import PROBE_NAMES
+from exporter.probe_table import DEFAULT_PROBE_NAMES
 
 if __name__ == "__main__":
-    load(LoaderOrder(probes=PROBE_NAMES, map_entries=65536), timeout=60).close()
+    load(LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536), timeout=60).close()
     print(getrusage(RUSAGE_CHILDREN).ru_maxrss)

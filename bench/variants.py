@@ -15,11 +15,11 @@ from exporter.compiler import Compiled, compile_probes
 from exporter.handover import LoaderOrder
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.probe_table import PROBE_NAMES, Hook, Probe, named
+from exporter.probe_table import DEFAULT_PROBE_NAMES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
-_ORDER = LoaderOrder(probes=PROBE_NAMES, map_entries=65536)
+_ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536)
 _SIZES = {"MAP_ENTRIES": 65536, "EXITS_ENTRIES": 16384, "SENDFILE_STARTS_ENTRIES": 16384}
 _BPFTRACE = " ".join(
     f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
@@ -126,6 +126,6 @@ def bpftrace() -> Iterator[None]:
 
 NOTHING = Variant("nothing attached", nullcontext)
 FLOOR = Variant("empty raw tracepoint (the floor)", lambda: untyped("empty"))
-OURS = Variant("copy-exporter, all probes", lambda: product(*PROBE_NAMES))
+OURS = Variant("copy-exporter, all probes", lambda: product(*DEFAULT_PROBE_NAMES))
 INCREMENT = Variant("one hash increment by pid", lambda: untyped("increment"))
 BPFTRACE = Variant("bpftrace one-liner", bpftrace)

@@ -3,31 +3,56 @@
 from collections.abc import Callable
 
 from exporter.compiler import Compiled
-from exporter.kernel import libbpf
-from exporter.kernel.perf import attach_tracepoint
+from exporter.kernel import libbpf, perf
 from exporter.probe_table import Hook
 
 
 def attach_raw_tracepoint(compiled: Compiled, hook: Hook) -> tuple[int, int]:
     """A tracepoint with typed arguments (v5.5): descriptors of program and link."""
-    program = libbpf.load_program(
-        libbpf.PROG_TYPE_TRACING,
-        hook.program,
-        compiled.code(hook.program),
-        attach_type=libbpf.ATTACH_TYPE_TRACE_RAW_TP,
-        attach_btf_id=compiled.btf.tracepoint_id(hook.target),
-    )
-    return program, libbpf.open_raw_tracepoint(program)
+    target = compiled.btf.tracepoint_id(hook.target)
+    return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_RAW_TP, target)
+
+
+def attach_fentry(compiled: Compiled, hook: Hook) -> tuple[int, int]:
+    """The entry of a kernel function, with its arguments: descriptors of program and link."""
+    target = compiled.btf.function_id(hook.target)
+    return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_FENTRY, target)
+
+
+def attach_fexit(compiled: Compiled, hook: Hook) -> tuple[int, int]:
+    """The end of a kernel function, with its arguments and its result: descriptors of program and link."""
+    target = compiled.btf.function_id(hook.target)
+    return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_FEXIT, target)
+
+
+def attach_kprobe(compiled: Compiled, hook: Hook) -> tuple[int, int]:
+    """The entry of a kernel function, with the registers: descriptors of program and event."""
+    program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, compiled.code(hook.program))
+    return program, perf.attach_kprobe(hook.target, program)
 
 
 def attach_perf_tracepoint(compiled: Compiled, hook: Hook) -> tuple[int, int]:
     """A tracepoint by its event in tracefs: descriptors of program and event."""
     program = libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, hook.program, compiled.code(hook.program))
-    return program, attach_tracepoint(hook.target, program)
+    return program, perf.attach_tracepoint(hook.target, program)
 
 
 ATTACHERS: dict[str, Callable[[Compiled, Hook], tuple[int, int]]] = {
     "raw_tracepoint": attach_raw_tracepoint,
     "tracepoint": attach_perf_tracepoint,
+    "fentry": attach_fentry,
+    "fexit": attach_fexit,
+    "kprobe": attach_kprobe,
 }
 """How each mechanism of :class:`exporter.probe_table.Hook` attaches."""
+
+
+def _attach_by_btf(compiled: Compiled, hook: Hook, attach_type: int, target: int) -> tuple[int, int]:
+    program = libbpf.load_program(
+        libbpf.PROG_TYPE_TRACING,
+        hook.program,
+        compiled.code(hook.program),
+        attach_type=attach_type,
+        attach_btf_id=target,
+    )
+    return program, libbpf.open_raw_tracepoint(program)

@@ -164,7 +164,8 @@ def _probe_flags(command: click.Command) -> None:
         name = f"probe_{probe.name}"
         flag = click.Option(
             [f"--probe.{probe.name}/--no-probe.{probe.name}", name],
-            default=True,
+            default=probe.by_default,
+            show_default=True,
             help=f"Attach the probe for {probe.shows}.",
         )
         command.params.append(flag)

@@ -63,6 +63,30 @@ KERNEL_COPIED = Metric(
     (*PROCESS, *HOP),
     "Bytes seen in the kernel's own copy functions, whatever system call asked for them.",
 )
+TO_USER_BYTES = Metric(
+    "copy_to_user_bytes_total",
+    "counter",
+    PROCESS,
+    "Bytes that the kernel's own copy_to_user was asked to copy (with --probe.copy_to_user).",
+)
+TO_USER_CALLS = Metric(
+    "copy_to_user_calls_total",
+    "counter",
+    PROCESS,
+    "Calls of the kernel's own copy_to_user (with --probe.copy_to_user).",
+)
+FROM_USER_BYTES = Metric(
+    "copy_from_user_bytes_total",
+    "counter",
+    PROCESS,
+    "Bytes that the kernel's own copy_from_user was asked to copy (with --probe.copy_from_user).",
+)
+FROM_USER_CALLS = Metric(
+    "copy_from_user_calls_total",
+    "counter",
+    PROCESS,
+    "Calls of the kernel's own copy_from_user (with --probe.copy_from_user).",
+)
 SENDFILE_DURATION = Metric(
     "copy_sendfile_duration_seconds",
     "histogram",
@@ -122,7 +146,18 @@ BUILD_INFO = Metric(
     "copy_exporter_build_info", "gauge", ("version", "pythonversion"), "1; the version of copy-exporter."
 )
 
-BY_PROCESS = (SYSCALLS, SYSCALL_ERRORS, CPU_COPIED, ZERO_COPIED, DMA_COPIED, KERNEL_COPIED)
+BY_PROCESS = (
+    SYSCALLS,
+    SYSCALL_ERRORS,
+    CPU_COPIED,
+    ZERO_COPIED,
+    DMA_COPIED,
+    KERNEL_COPIED,
+    TO_USER_BYTES,
+    TO_USER_CALLS,
+    FROM_USER_BYTES,
+    FROM_USER_CALLS,
+)
 """Families of rows, in the order of the exposition."""
 OF_HOST = tuple(metric.of_host() for metric in BY_PROCESS[:5])
 METRICS = (

@@ -18,6 +18,7 @@ from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.kernel.facts import Abilities, defines
 from exporter.model import DROPPABLE_MAPS
 from exporter.probe_table import Hook, Probe, named
+from exporter.refusals import explain
 
 MAPS = (*DROPPABLE_MAPS, "dropped", "ports")
 EXITS_ENTRIES = 16384
@@ -32,38 +33,28 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
             defines(btf, probe.facts)
             known.append(probe)
         except UnknownToBtfError as error:
-            refused[probe.name] = _report(probe, probe.hooks[0], str(error), "none: this kernel is built differently")
+            refused[probe.name] = _refusal(probe, probe.hooks[0], error)
     return tuple(known), refused
 
 
 def attach(compiled: Compiled, probe: Probe) -> tuple[ProbeReport, tuple[int, int] | None]:
-    """Try the hooks in order; the report is of the one that attached, or of the last refusal."""
+    """Try the hooks in order; the report is of the one that attached, or of the first that this kernel has."""
+    refused: list[tuple[Hook, Exception]] = []
     for hook in probe.hooks:
         try:
             descriptors = ATTACHERS[hook.mechanism](compiled, hook)
             return ProbeReport(name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True), descriptors
         except (OSError, UnknownToBtfError) as error:
-            report = _report(probe, hook, _reason(error), _remedy(error))
-    return report, None
+            refused.append((hook, error))
+    present = [refusal for refusal in refused if not isinstance(refusal[1], UnknownToBtfError)]
+    return _refusal(probe, *(present or refused)[0]), None
 
 
-def _report(probe: Probe, hook: Hook, reason: str, remedy: str) -> ProbeReport:
+def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:
+    reason, remedy = explain(hook.mechanism, error)
     return ProbeReport(
         name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=False, reason=reason, remedy=remedy
     )
-
-
-def _reason(error: Exception) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
-
-
-def _remedy(error: Exception) -> str:
-    number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.EPERM, errno.EACCES):
-        return "run as root with all capabilities; a container needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
-    if number == errno.ENOENT:
-        return "none: this kernel is built without that tracepoint (CONFIG_FTRACE_SYSCALLS)"
-    return "none known: please report it with the output of `copy-exporter doctor --json`"
 
 
 def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:

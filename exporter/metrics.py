@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _NS = 1e9
 _EVENTS, _AMOUNT = 0, 1  # positions in model.Count
 _SYSCALLS, _ERRORS, _CPU, _ZERO, _DMA, _KERNEL = range(6)  # positions in contract.BY_PROCESS and OF_HOST
+_TO_USER_BYTES, _TO_USER_CALLS, _FROM_USER_BYTES, _FROM_USER_CALLS = range(6, 10)
 _SHOWN_AS: dict[Kind, tuple[tuple[int, int], ...]] = {
     Kind.ERROR: ((_ERRORS, _EVENTS),),
     Kind.CPU_COPY: ((_SYSCALLS, _EVENTS), (_CPU, _AMOUNT)),
@@ -27,6 +28,8 @@ _SHOWN_AS: dict[Kind, tuple[tuple[int, int], ...]] = {
     Kind.DMA: ((_SYSCALLS, _EVENTS), (_DMA, _AMOUNT)),
     Kind.KERNEL_COPY: ((_KERNEL, _AMOUNT),),
     Kind.DURATION: (),
+    Kind.TO_USER: ((_TO_USER_BYTES, _AMOUNT), (_TO_USER_CALLS, _EVENTS)),
+    Kind.FROM_USER: ((_FROM_USER_BYTES, _AMOUNT), (_FROM_USER_CALLS, _EVENTS)),
 }
 """Which families a row appears in, and with which of its numbers."""
 

@@ -41,6 +41,10 @@ class Kind(IntEnum):
     """Bytes seen in the kernel's own copy functions, whatever system call asked for them."""
     DURATION = 5
     """System calls by how long they took; ``detail`` is the bucket, the amount is in nanoseconds."""
+    TO_USER = 6
+    """Calls of the kernel's own copy_to_user, and the bytes that they were asked for."""
+    FROM_USER = 7
+    """The same for copy_from_user."""
 
 
 class Call(IntEnum):

@@ -6,7 +6,7 @@ A new probe is a row here, a C file in ``probes/`` and a function in :mod:`expor
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.kernel.facts import Argument, Fact, Offset, Size, TypeId, Value
+from exporter.kernel.facts import Argument, Either, Fact, Offset, Return, Size, TypeId, Value, ValueOr
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,49 @@ class Probe:
     facts: tuple[Fact, ...] = ()
     essential: bool = False
     """Without it there is nothing to serve."""
+    by_default: bool = True
+    """False: costs more than 100 ns a call on a hot path, so only with ``--probe.NAME``."""
+
+
+_KERNEL_COPY_FACTS: tuple[Fact, ...] = (
+    # called type, in another encoding, before 8cd54c1c8480 (v5.14)
+    Offset("iov_iter", "iter_type", ("iter_type", "type")),
+    Either("ITER_TYPE_MASK", "iov_iter", "iter_type", present=0xFF, absent=0xFE),
+    Value("iter_type", "ITER_IOVEC"),
+    ValueOr("iter_type", "ITER_UBUF", absent=-1),  # since fcb14cb1bdac (v6.0)
+    Offset("msghdr", "msg_flags"),
+    Offset("msghdr", "msg_iter"),
+    Return("generic_perform_write"),
+    Return("iomap_file_buffered_write"),
+)
+
+
+def _usercopy(direction: str) -> Probe:
+    return Probe(
+        name=f"copy_{direction}_user",
+        source="usercopy.c",
+        hooks=(
+            Hook("kprobe", f"_copy_{direction}_user", f"copy_{direction}_user_itself"),
+            Hook("fentry", "__check_object_size", f"check_{direction}_user"),
+            Hook("kprobe", "__check_object_size", f"check_{direction}_user_by_registers"),
+        ),
+        shows=f"calls of the kernel's own copy_{direction}_user",
+        without=f"copy_{direction}_user_bytes_total and copy_{direction}_user_calls_total",
+        by_default=False,
+    )
+
+
+def _kernel_copy(program: str, functions: tuple[str, ...], hop: str) -> Probe:
+    """A function that copies, newest name first, and the program for it."""
+    return Probe(
+        name=program,
+        source="kernel_copies.c",
+        hooks=tuple(Hook("fexit", function, program) for function in functions),
+        shows=f"what {functions[0]} copied from {hop}",
+        without=f"copy_kernel_copied_bytes_total from {hop}",
+        facts=_KERNEL_COPY_FACTS,
+        by_default=False,
+    )
 
 
 PROBES = (
@@ -102,9 +145,19 @@ PROBES = (
             Value("pageflags", "PG_uptodate"),
         ),
     ),
+    _usercopy("to"),
+    _usercopy("from"),
+    _kernel_copy("filemap_read", ("filemap_read", "generic_file_buffered_read"), "page_cache to user"),
+    _kernel_copy("shmem_file_read_iter", ("shmem_file_read_iter",), "page_cache (tmpfs) to user"),
+    _kernel_copy("generic_perform_write", ("generic_perform_write",), "user to page_cache"),
+    _kernel_copy("iomap_file_buffered_write", ("iomap_file_buffered_write",), "user to page_cache (XFS)"),
+    _kernel_copy("tcp_sendmsg_locked", ("tcp_sendmsg_locked",), "user to tcp"),
+    _kernel_copy("pipe_read", ("anon_pipe_read", "pipe_read"), "pipe to user"),
+    _kernel_copy("pipe_write", ("anon_pipe_write", "pipe_write"), "user to pipe"),
 )
 
 PROBE_NAMES = tuple(probe.name for probe in PROBES)
+DEFAULT_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.by_default)
 
 
 def named(names: Iterable[str]) -> tuple[Probe, ...]:

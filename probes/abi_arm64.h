@@ -48,3 +48,8 @@ static inline bool load_compat_arguments(struct syscall *syscall, void *register
     load_arguments(syscall, registers);
     return true;
 }
+
+/* Argument 0, 1 or 2 of a kernel function, at its entry. */
+static inline u64 function_argument(void *registers, int number) {
+    return *(u64 *)(MEMBER(registers, pt_regs, regs) + 8 * number);
+}

@@ -77,3 +77,10 @@ static inline bool load_compat_arguments(struct syscall *syscall, void *register
     syscall->argument[3] = (u32)LOAD(u64, registers, pt_regs, si);
     return syscall->call != CALL_NONE || load_socketcall(syscall);
 }
+
+/* Argument 0, 1 or 2 of a kernel function, at its entry. */
+static inline u64 function_argument(void *registers, int number) {
+    return number == 0   ? LOAD(u64, registers, pt_regs, di)
+           : number == 1 ? LOAD(u64, registers, pt_regs, si)
+                         : LOAD(u64, registers, pt_regs, dx);
+}

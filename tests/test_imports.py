@@ -9,7 +9,7 @@ PACKAGE = Path(exporter.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"kernel"},
-    {"ledger", "contract", "privileges", "procfs", "logs"},
+    {"ledger", "contract", "privileges", "procfs", "logs", "refusals"},
     {"probe_table"},
     {"source", "handover"},
     {"compiler", "reader"},

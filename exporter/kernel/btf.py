@@ -96,6 +96,10 @@ class Btf:
                 return position
         raise UnknownToBtfError(f"struct {structure} among the arguments of tracepoint {name}")
 
+    def parameters(self, function: str) -> int:
+        """How many parameters a function has."""
+        return self._type(self._type(self.function_id(function)).size_or_type).entries
+
     def _find(self, name: str, kind: int, description: str) -> int:
         number = int(self._library.btf__find_by_name_kind(self._btf, name.encode(), kind))
         if number < 0:

@@ -80,6 +80,55 @@ class Argument:
         return f"ARGUMENT_{self.tracepoint}_{self.structure}", btf.tracepoint_argument(self.tracepoint, self.structure)
 
 
+@dataclass(frozen=True)
+class Either:
+    """``name``: one value when the kernel's structure has a member, another when it has not."""
+
+    name: str
+    structure: str
+    member: str
+    present: int
+    absent: int
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        try:
+            btf.offset(self.structure, self.member)
+        except UnknownToBtfError:
+            return self.name, self.absent
+        return self.name, self.present
+
+
+@dataclass(frozen=True)
+class ValueOr:
+    """``VALUE_<enumerator>``, or ``absent`` in a kernel without it."""
+
+    enum: str
+    name: str
+    absent: int
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        try:
+            return Value(self.enum, self.name).define(btf)
+        except UnknownToBtfError:
+            return f"VALUE_{self.name}", self.absent
+
+
+@dataclass(frozen=True)
+class Return:
+    """``RETURN_<function>``: where a program at the end of a function finds its result, behind the arguments."""
+
+    function: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        try:
+            return f"RETURN_{self.function}", btf.parameters(self.function)
+        except UnknownToBtfError:  # then nothing is attached to it either
+            return f"RETURN_{self.function}", 0
+
+
 COMMON: tuple[Fact, ...] = (
     Offset("task_struct", "tgid"),
     Offset("task_struct", "group_leader"),

@@ -13,9 +13,12 @@ from typing import Any
 
 from exporter.errors import KernelError
 
+PROG_TYPE_KPROBE = 2
 PROG_TYPE_TRACEPOINT = 5
 PROG_TYPE_TRACING = 26
 ATTACH_TYPE_TRACE_RAW_TP = 23
+ATTACH_TYPE_TRACE_FENTRY = 24
+ATTACH_TYPE_TRACE_FEXIT = 25
 STATS_RUN_TIME = 0
 
 
@@ -142,7 +145,7 @@ def load_program(kind: int, name: str, code: bytes, *, attach_type: int = 0, att
 
 
 def open_raw_tracepoint(program: int) -> int:
-    """Attach a program that was loaded for a tracepoint with typed arguments; closing the descriptor detaches it."""
+    """Attach a program that was loaded for one tracepoint or function; closing the descriptor detaches it."""
     return _checked(library().bpf_raw_tracepoint_open, None, program)
 
 

@@ -1,11 +1,13 @@
-"""Programs on tracepoints by their perf events, where the tracepoint is reached by its name in tracefs."""
+"""Programs on perf events: tracepoints by their name in tracefs, and kprobes."""
 
 import ctypes as ct
+import errno
 import os
 from fcntl import ioctl
 from pathlib import Path
 from platform import machine
 
+_KPROBE_TYPE = Path("/sys/bus/event_source/devices/kprobe/type")
 _TRACEFS = Path("/sys/kernel/tracing")
 _NR_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
 _PERF_TYPE_TRACEPOINT = 2
@@ -23,7 +25,10 @@ class _Attr(ct.Structure):
         ("type", ct.c_uint32),
         ("size", ct.c_uint32),
         ("config", ct.c_uint64),
-        ("_rest", ct.c_uint8 * 96),
+        ("_sampling", ct.c_uint8 * 40),
+        ("config1", ct.c_uint64),
+        ("config2", ct.c_uint64),
+        ("_rest", ct.c_uint8 * 40),
     ]
 
 
@@ -32,8 +37,25 @@ def attach_tracepoint(name: str, program: int) -> int:
 
     Raises :class:`OSError` with the kernel's refusal, also when there is no such tracepoint.
     """
-    attr = _Attr(type=_PERF_TYPE_TRACEPOINT, size=ct.sizeof(_Attr), config=_tracepoint_id(name))
-    # One event is enough: a program belongs to the tracepoint, not to the CPU of the event.
+    return _attach(_Attr(type=_PERF_TYPE_TRACEPOINT, config=_tracepoint_id(name)), program)
+
+
+def attach_kprobe(function: str, program: int) -> int:
+    """Run ``program`` at the entry of a kernel function; returns the event's descriptor.
+
+    Raises :class:`OSError` with the kernel's refusal, also when the kernel has no kprobes.
+    """
+    try:
+        kind = int(_KPROBE_TYPE.read_text())
+    except OSError:
+        raise OSError(errno.EOPNOTSUPP, "this kernel is built without kprobes (CONFIG_KPROBE_EVENTS)") from None
+    name = ct.create_string_buffer(function.encode())
+    return _attach(_Attr(type=kind, config1=ct.addressof(name)), program)
+
+
+def _attach(attr: _Attr, program: int) -> int:
+    attr.size = ct.sizeof(_Attr)
+    # One event is enough: a program belongs to the probed place, not to the CPU of the event.
     event = _call("syscall", _NR_PERF_EVENT_OPEN[machine()], ct.byref(attr), -1, 0, -1, _PERF_FLAG_FD_CLOEXEC)
     ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
     ioctl(event, _PERF_EVENT_IOC_ENABLE, 0)
