@@ -11,7 +11,7 @@ from bench.workload import build
 @contextmanager
 def crowd(directory: Path, processes: int, rows: int) -> Iterator[None]:
     """So many processes with so many rows each, that wait until it is over."""
-    command = [build("crowd", directory), str(processes), str(rows)]
+    command = [str(build("crowd", directory)), str(processes), str(rows)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         if process.stdout.readline() != "ready\n":

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from bench.figures import Figure, Section, Target
 from bench.rounds import Measured, interleave
-from bench.variants import BPFTRACE, FLOOR, INCREMENT, NOTHING, OURS
+from bench.variants import BPFTRACE, FLOOR, INCREMENT, NOTHING, OURS, Variant
 from bench.workload import Workload
 
 WORKS = {
@@ -29,13 +29,13 @@ def overhead(workload: Workload, rounds: int, progress: Callable[[], object] = l
             f"Median (quartiles) of {rounds} rounds, each against the same round with nothing attached, whose row is "
             "what the call itself takes.",
             "bpftrace's script sees read and write alone: what it adds to getppid and send is for nothing.",
-            f"Rounds in which other tracing programs were loaded: {measured.disturbed}.",
+            measured.note(),
         ),
         figures={f"{variant.name}: {work}": shown(measured, variant, work) for variant in VARIANTS for work in WORKS},
     )
 
 
-def shown(measured: Measured, variant: object, work: str) -> Figure:
+def shown(measured: Measured, variant: Variant, work: str) -> Figure:
     """The time itself with nothing attached, else what was added to it."""
     return measured.figure(NOTHING, work) if variant is NOTHING else measured.added(variant, work)
 

@@ -24,8 +24,9 @@ class Served:
             address = f"127.0.0.1:{free.getsockname()[1]}"
         self._url = f"http://{address}/metrics"
         self._started = time.monotonic()
+        self._command = [part.replace("{address}", address) for part in command]
         self._process = subprocess.Popen(
-            [part.replace("{address}", address) for part in command],
+            self._command,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -83,7 +84,7 @@ class Served:
                 pass
             time.sleep(0.005)
         self._process.kill()
-        raise RuntimeError(f"{self._process.args} ended or did not answer, status {self._process.wait()}")
+        raise RuntimeError(f"{self._command} ended or did not answer, status {self._process.wait()}")
 
 
 def total(exposition: str, name: str) -> float:
