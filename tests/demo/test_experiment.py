@@ -177,9 +177,9 @@ def handover():
         (
             SenderKiller,
             CopyExporterError,
-            r"^the demo's sender was killed by SIGKILL before it was done \(read\+write, cold cache\)$",
+            r"^the demo's sender was killed by SIGKILL before it was done \(read\+write, warm cache\)$",
         ),
-        (Blind, KernelError, r"--pid=host\) \(read\+write, cold cache\)$"),
+        (Blind, KernelError, r"--pid=host\) \(read\+write, warm cache\)$"),
     ],
 )
 def test_trouble_ends_it_with_one_line(handover, directory, reader, error, complaint):
@@ -203,7 +203,7 @@ def children(pid: int) -> list[int]:
 def test_interrupted(directory, number, json_too):
     program = (
         "import sys; from pathlib import Path; from rich.console import Console; from exporter.demo import *\n"
-        f"sys.exit(run(DemoOptions(size=256 << 20, json={json_too}, directory=Path({str(directory)!r})), Console()))"
+        f"sys.exit(run(DemoOptions(size=64 << 20, json={json_too}, directory=Path({str(directory)!r})), Console()))"
     )
     demo = subprocess.Popen(
         [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
@@ -213,7 +213,7 @@ def test_interrupted(directory, number, json_too):
         time.sleep(0.05)
     started = children(demo.pid)
     os.killpg(demo.pid, number)
-    out, said = demo.communicate(timeout=30)
+    out, said = demo.communicate(timeout=120)
     assert (demo.returncode, out) == (130, "")
     assert said == "the demo was interrupted: its file and its processes are gone\n"
     assert not any(Path(f"/proc/{child}").exists() for child in started)
