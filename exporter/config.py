@@ -7,9 +7,9 @@ from exporter.attribution import Limits
 from exporter.errors import UsageError
 from exporter.privileges import CAPABILITIES
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
-_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\[\]:]*):(?P<port>\d+)")
+_ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\[\]:]*):(?P<port>[0-9]{1,5})")
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def parse_regex(flag: str, text: str) -> re.Pattern[str]:
     """A regular expression that is searched in the name of a process."""
     try:
         return re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"{flag}={text} is not a regular expression: {error}; escape it, or use ^name$") from None
 
 
@@ -69,9 +69,10 @@ def parse_whole_number(flag: str, text: str, least: int, most: int) -> int:
     """A whole number within bounds."""
     if not re.fullmatch(r"[0-9]+", text):
         raise UsageError(f"{flag}={text} is not a whole number; give one from {least} to {most}")
-    if not least <= int(text) <= most:
+    digits = text.lstrip("0") or "0"  # Python reads at most 4300 of them
+    if len(digits) > len(str(most)) or not least <= int(digits) <= most:
         raise UsageError(f"{flag}={text} is out of range; give a number from {least} to {most}")
-    return int(text)
+    return int(digits)
 
 
 def parse_labels(flag: str, text: str) -> bool:

@@ -6,6 +6,7 @@ For the calling thread: to be called before any other is started. Numbers from i
 import ctypes as ct
 import os
 import pwd
+import re
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ _PR_SET_KEEPCAPS = 8
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
+_UID = re.compile("[0-9]{1,10}")
 _LAST_CAP = Path("/proc/sys/kernel/cap_last_cap")
 
 
@@ -46,7 +48,7 @@ class Account:
 def find_user(name: str) -> Account:
     """The user with this name or number; :class:`UsageError` when there is none."""
     try:
-        entry = pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+        entry = pwd.getpwuid(int(name)) if _UID.fullmatch(name) else pwd.getpwnam(name)
     except KeyError:
         raise UsageError(f"--user={name}: there is no such user; name one of /etc/passwd") from None
     return Account(entry.pw_name, entry.pw_uid, entry.pw_gid)
@@ -65,10 +67,13 @@ def drop(account: Account, keep: Iterable[str] = ()) -> None:
             _prctl(_PR_CAPBSET_DROP, capability)
     _prctl(_PR_CAPBSET_DROP, _SETPCAP)
     _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    os.setgroups([])
-    os.setresgid(account.gid, account.gid, account.gid)
     _prctl(_PR_SET_KEEPCAPS, 1)
-    os.setresuid(account.uid, account.uid, account.uid)
+    try:
+        os.setgroups([])
+        os.setresgid(account.gid, account.gid, account.gid)
+        os.setresuid(account.uid, account.uid, account.uid)
+    except OSError as error:
+        raise _stuck(f"--user={account.name}", error.errno) from None
     _set_capabilities(kept)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
@@ -79,9 +84,12 @@ def works_after_drop(account: Account, action: Callable[[], object]) -> bool:
     if child == 0:
         try:
             drop(account)
+        except BaseException:  # the child must not return from here, whatever happens
+            os._exit(0)  # the parent's own attempt will say why
+        try:
             action()
             os._exit(0)
-        except BaseException:  # the child must not return from here, whatever happens
+        except BaseException:
             os._exit(1)
     return os.waitpid(child, 0)[1] == 0
 
@@ -93,9 +101,16 @@ def _set_capabilities(numbers: Iterable[int]) -> None:
     # effective, permitted, inheritable: first the low words, then the high ones
     data = struct.pack("=6I", low, low, 0, high, high, 0)
     if ct.CDLL(None, use_errno=True).capset(header, data) != 0:
-        raise KernelError(f"capabilities cannot be given up: {os.strerror(ct.get_errno())}")
+        raise _stuck("capset", ct.get_errno())
 
 
 def _prctl(option: int, value: int) -> None:
     if ct.CDLL(None, use_errno=True).prctl(option, ct.c_ulong(value), 0, 0, 0) != 0:
-        raise KernelError(f"privileges cannot be given up (prctl {option}): {os.strerror(ct.get_errno())}")
+        raise _stuck(f"prctl {option}", ct.get_errno())
+
+
+def _stuck(call: str, number: int | None) -> KernelError:
+    return KernelError(
+        f"privileges cannot be given up ({call}): {os.strerror(number or 0).lower()}; "
+        "beside those for eBPF this takes CAP_SETUID, CAP_SETGID and CAP_SETPCAP"
+    )

@@ -74,8 +74,8 @@ def bind(address: Address) -> socket.socket:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
         bound.bind(where)
         bound.listen(0)  # two that only bind would both succeed
-    except OSError as error:
-        problem = (error.strerror or str(error)).lower()
+    except (OSError, UnicodeError) as error:  # the latter: a name that DNS cannot hold
+        problem = (getattr(error, "strerror", None) or str(error)).lower()
         raise UsageError(f"{flag}: {problem}; stop what listens there, or give another address") from None
     return bound
 

@@ -16,7 +16,7 @@ import pytest
 from exporter.kernel import libbpf
 
 from .movers import HOST_BYTES, Mover, Tap, agree
-from .running import COMMAND, Service, wait_until
+from .running import COMMAND, SERVE, WITHOUT_TRACEPOINTS, Service, wait_until
 from .scraped import Prometheus, Scrape
 
 Start = Callable[..., Service]
@@ -141,3 +141,18 @@ def test_a_probe_left_out(start: Start, move: Move, tap: Tap) -> None:
     assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
     assert scrape.sum("copy_probe_attached", probe="sendfile") == 0
     assert scrape.sum("copy_kernel_copied_bytes_total") == 0
+
+
+def test_a_probe_that_cannot_attach(start: Start, move: Move, tap: Tap) -> None:
+    """The rest goes on, and what is missing is seen in the metrics, on the page and in the log."""
+    service, prometheus, mover = start(command=(*WITHOUT_TRACEPOINTS, *SERVE)), Prometheus(), move()
+    mover.move(9)
+    agree(service, prometheus, tap, 1, 9)
+    scrape = Scrape(service.metrics())
+    assert scrape.sum("copy_probe_attached", probe="sendfile") == 0
+    assert len(scrape.series("copy_probe_attached", probe="sendfile")) == 1
+    assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
+    assert "missing: " in service.get("/").text
+    (line,) = [line for line in service.log().splitlines() if "probe sendfile is not attached" in line]
+    assert "level=warning" in line
+    assert service.get("/-/ready").status_code == 200

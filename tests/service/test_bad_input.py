@@ -1,0 +1,168 @@
+"""What cannot be used ends with one line that names it and says what would do, and the right status."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from .running import COMMAND, WITHOUT_TRACEPOINTS, refused
+
+USAGE, UNABLE = 2, 1
+HUGE = "9" * 5000
+
+FLAGS = [
+    ("--web.listen-address", "here", "HOST:PORT", "127.0.0.1:10435"),
+    ("--web.listen-address", "127.0.0.1:65536", "HOST:PORT", ":10435"),
+    ("--web.listen-address", "::1:80", "HOST:PORT", "[::1]:10435"),
+    ("--web.listen-address", f":{HUGE}", "HOST:PORT", ":10435"),
+    ("--web.listen-address", "192.0.2.1:0", "address"),
+    ("--web.listen-address", "no.such.host.invalid:0", "address"),
+    ("--web.listen-address", "a..b:0", "address"),
+    ("--web.telemetry-path", "metrics", "/metrics"),
+    ("--web.telemetry-path", "/", "/metrics"),
+    ("--web.telemetry-path", "/docs", "/metrics"),
+    ("--web.telemetry-path", "/{name}", "/metrics"),
+    ("--path.procfs", "/etc", "procfs"),
+    ("--path.procfs", "/nowhere", "procfs"),
+    ("--port", "0", "1 to 65535"),
+    ("--port", "65536", "1 to 65535"),
+    ("--port", "http", "whole number", "1 to 65535"),
+    ("--port", "-1", "1 to 65535"),
+    ("--process.include", "(", "regular expression"),
+    ("--process.exclude", "*", "regular expression"),
+    ("--process.exclude", f"a{{{HUGE[:12]}}}", "regular expression"),
+    ("--process.max", "many", "whole number"),
+    ("--process.max", "1e3", "whole number"),
+    ("--process.max", "", "whole number"),
+    ("--process.max", HUGE, "0 to 100000"),
+    ("--process.linger", "soon", "2m"),
+    ("--process.linger", "10", "90s"),
+    ("--process.linger", "-1s", "90s"),
+    ("--process.linger", f"{HUGE}h", "90s"),
+    ("--process.labels", "pid", "pid,comm"),
+    ("--process.comms.max", "-5", "0 to 100000"),
+    ("--map.entries", "0", "1 to 16777216"),
+    ("--map.entries", "16777217", "1 to 16777216"),
+    ("--user", "no-such-user", "/etc/passwd"),
+    ("--user", "4294967294", "/etc/passwd"),
+    ("--user", "²", "/etc/passwd"),
+    ("--user", HUGE, "/etc/passwd"),
+    ("--user", "", "/etc/passwd"),
+    ("--capabilities.keep", "CAP_NONSENSE", "CAP_SYS_PTRACE"),
+    ("--capabilities.keep", "", "none"),
+    ("--log.level", "loud", "debug", "info"),
+    ("--log.format", "xml", "logfmt", "json"),
+]
+
+
+@pytest.mark.parametrize("words", FLAGS, ids=lambda words: f"{words[0]}={words[1]}"[:40])
+def test_flag(words: tuple[str, ...]) -> None:
+    flag, value, *remedies = words
+    for arguments in ([flag, value], ["serve", f"{flag}={value}"]):
+        status, line = refused(*arguments)
+        assert status == USAGE
+        assert line.startswith("copy-exporter: ")
+        assert flag in line
+        assert value in line
+        for remedy in remedies:
+            assert remedy in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--no.such.flag", "1"), "--no.such.flag"),
+        (("nonsense",), "nonsense"),
+        (("serve", "more"), "more"),
+        (("--process.max",), "--process.max"),
+        (("--no-probe.nothing",), "--no-probe.nothing"),
+        (("--strict=yes",), "--strict"),
+        (("doctor", "--nothing"), "--nothing"),
+    ],
+)
+def test_words_that_nobody_knows(arguments: tuple[str, ...], named: str) -> None:
+    status, line = refused(*arguments)
+    assert status == USAGE
+    assert named in line
+
+
+def test_port_in_use() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        status, line = refused("--web.listen-address", address)
+    assert status == USAGE
+    assert f"--web.listen-address={address}" in line
+    assert "in use" in line
+    assert "another address" in line
+
+
+def test_the_same_address_twice() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    status, line = refused("--web.listen-address", address, "--web.listen-address", address)
+    assert (status, "in use" in line) == (USAGE, True)
+
+
+SERVE = ("serve", "--web.listen-address", "127.0.0.1:0")
+NO_CAPABILITY = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
+NO_PERFMON = ("setpriv", "--bounding-set=-perfmon,-sys_admin", "--inh-caps=-all")
+
+
+@pytest.mark.parametrize("before", [NO_CAPABILITY, NO_PERFMON, ("setpriv", "--reuid=65534", "--clear-groups")])
+def test_privilege_missing(before: Sequence[str]) -> None:
+    runs = subprocess.run([*before, COMMAND, "--version"], capture_output=True, check=False)
+    if runs.returncode:
+        pytest.skip("this checkout is not for other users to read")
+    status, line = refused(*SERVE, before=before)
+    assert status == UNABLE
+    assert "not permitted" in line
+    assert "root" in line
+    assert "CAP_BPF" in line
+
+
+@pytest.mark.parametrize("dropped", ["setuid", "setgid", "setpcap"])
+def test_cannot_give_up_privileges(dropped: str) -> None:
+    """It does not serve as root when it cannot become another user, unless it is told to."""
+    status, line = refused(*SERVE, before=("setpriv", f"--bounding-set=-{dropped}", "--inh-caps=-all"))
+    assert status == UNABLE
+    assert "given up" in line
+    assert f"CAP_{dropped.upper()}" in line
+
+
+def test_other_bcc_in_its_place(tmp_path: Path) -> None:
+    """PyPI has a package of that name that is about lattices."""
+    (tmp_path / "bcc.py").write_text("class Lattice: ...\n")
+    status, line = refused(*SERVE, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert status == UNABLE
+    assert str(tmp_path / "bcc.py") in line
+    assert "apt-get install python3-bpfcc" in line
+
+
+def test_broken_bcc(tmp_path: Path) -> None:
+    (tmp_path / "bcc.py").write_text("raise ImportError('libbcc.so.0: cannot open shared object file')\n")
+    status, line = refused(*SERVE, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    assert status == UNABLE
+    assert "apt-get install python3-bpfcc" in line
+
+
+def test_libbpf_missing(tmp_path: Path) -> None:
+    """In a mount namespace whose libbpf is an empty file."""
+    libraries = [path for path in Path("/usr/lib").glob("*/libbpf.so.1") if path.exists()]
+    (tmp_path / "nothing").touch()
+    covers = "; ".join(f"mount --bind {tmp_path}/nothing {path.resolve()}" for path in libraries)
+    before = ("unshare", "--mount", "sh", "-ec", f'{covers}; exec "$@"', "sh")
+    status, line = refused(*SERVE, before=before)
+    assert status == UNABLE
+    assert "libbpf" in line
+    assert "apt-get install libbpf1" in line
+
+
+def test_strict_when_a_probe_cannot_attach() -> None:
+    """Without its tracepoint, the sendfile probe cannot."""
+    status, line = refused(*SERVE, "--strict", before=WITHOUT_TRACEPOINTS)
+    assert status == UNABLE
+    assert "probe sendfile" in line
+    assert "remedy" in line
