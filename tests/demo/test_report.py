@@ -1,6 +1,7 @@
 import io
 import json
 from dataclasses import replace
+from pathlib import Path
 
 from rich.console import Console
 
@@ -9,6 +10,8 @@ from exporter.demo.report import of_all, of_methods, print_json, print_report
 from exporter.model import Call, Endpoint, Kind
 
 from .facts import CHUNKS, DISK_READ, SENDFILE, SIZE, as_the_article_says, count, measurement, results, row
+
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "demo.md").read_text()
 
 
 def printed(show, measured) -> str:
@@ -95,4 +98,6 @@ def test_json_is_all_that_is_printed():
         "calls": 1,
         "bytes": 0,
     }
+    for name in (*document, *first, *first["counts"][0]):
+        assert f"`{name}`" in DOCUMENTED
     assert [set(claim) for claim in document["claims"]] == [{"name", "says", "measured", "verdict"}] * 4
