@@ -140,7 +140,8 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
 NUMBERS = {"x86_64": {"read": 0, "sendfile": 40}, "aarch64": {"read": 63, "sendfile": 71}}[machine()]
 
 
-def blocked_in(pid: int, call: str) -> None:
-    """Come back when a process sleeps inside this system call."""
+def blocked_in(pid: int, call: str, descriptor: int | None = None) -> None:
+    """Come back when a process sleeps inside this system call, on a certain descriptor if one is given."""
     path = Path(f"/proc/{pid}/syscall")
-    wait_until(lambda: path.read_text().split()[0] == str(NUMBERS[call]))
+    wanted = [str(NUMBERS[call])] + ([] if descriptor is None else [hex(descriptor)])
+    wait_until(lambda: path.read_text().split()[: len(wanted)] == wanted)

@@ -38,7 +38,7 @@ SOCKETS: Counts = {
     error(Call.RECVFROM, errno.EAGAIN): (1, 0),
 }
 TRANSFERS: Counts = {
-    cpu(Call.SENDFILE, Endpoint.DEVICE, Endpoint.PIPE): (2, 200),
+    zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (2, 200),
     zero_copy(Call.TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 60),
     zero_copy(Call.SPLICE, Endpoint.PIPE, Endpoint.PIPE): (1, 200),
     zero_copy(Call.VMSPLICE, Endpoint.USER, Endpoint.PIPE): (1, 40),

@@ -16,8 +16,9 @@ SLOW_LOADER = Path(__file__).with_name("slow_loader.py")
 @pytest.fixture(params=["rdonly_cast", "typed_task"])
 def slow(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
     for slow in loaded(command=(sys.executable, str(SLOW_LOADER), request.param)):
-        assert all(probe.attached for probe in slow.handover.probes), slow.handover.probes
-        assert slow.handover.reading != ground.handover.reading
+        assert slow.handover.probes == ground.handover.probes
+        if slow.handover.reading == ground.handover.reading:
+            pytest.skip(f"this kernel can do no more: {slow.handover.reading}")
         yield slow
 
 

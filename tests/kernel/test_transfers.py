@@ -1,6 +1,7 @@
 """sendfile, splice, tee, vmsplice and copy_file_range: what goes by reference and what the kernel copies."""
 
 import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +25,19 @@ def file(disk: Path) -> Path:
     return path
 
 
+WITHOUT_PAGES = [("/proc/version", Endpoint.PSEUDO), ("/dev/zero", Endpoint.DEVICE)]
+
+
+def require_splice_from(path: str) -> None:
+    """Devices and pseudo files lost it when the fallback for all files went (36e2c7421f02, v5.10), and got it back."""
+    reader, writer = os.pipe()
+    with open(path, "rb") as file, open(reader, "rb"), open(writer, "wb"):
+        try:
+            os.splice(file.fileno(), writer, 1)
+        except OSError as problem:
+            pytest.skip(f"this kernel does not splice from {path}: {problem.strerror}")
+
+
 @pytest.mark.parametrize(
     ("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("tcp6", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)]
 )
@@ -42,8 +56,9 @@ def test_sendfile_to_a_pipe(ground: Ground, transfers: Path, file: Path) -> None
     assert ran.calls == {zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000)}
 
 
-@pytest.mark.parametrize(("path", "source"), [("/proc/version", Endpoint.PSEUDO), ("/dev/zero", Endpoint.DEVICE)])
+@pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
 def test_sendfile_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
+    require_splice_from(path)
     ran = ground.run(transfers, "sendfile_to_pipe", path, 20)
     assert ran.calls == {cpu(Call.SENDFILE, source, Endpoint.PIPE): (1, 20)}
 
@@ -61,8 +76,9 @@ def test_splice_through_pipe_and_socket(
     }
 
 
-@pytest.mark.parametrize(("path", "source"), [("/proc/version", Endpoint.PSEUDO), ("/dev/zero", Endpoint.DEVICE)])
+@pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
 def test_splice_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
+    require_splice_from(path)
     assert cpu(Call.SPLICE, source, Endpoint.PIPE) in ground.run(transfers, "splice_through", path, 20, "tcp4").calls
 
 

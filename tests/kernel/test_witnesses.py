@@ -42,7 +42,7 @@ def total(counts: Counts, calls: set[Call]) -> tuple[int, int]:
 
 def look(ground: Ground, pid: int) -> tuple[Rows, dict[str, int]]:
     """What we and the kernel have counted, while the process sleeps in a read."""
-    blocked_in(pid, "read")
+    blocked_in(pid, "read", 0)  # a read of something else may sleep as well
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     return ground.rows(pid), {key: int(value) for key, value in (line.split(": ") for line in lines)}
 

@@ -75,11 +75,11 @@ static void sockets(void) {
 static void transfers(void) {
     struct iovec part = {buffer, 40};
     u32 first[2], second[2];
-    long zero = sys(5, "/dev/zero", 0), null = sys(5, "/dev/null", 1);
+    long file = sys(5, "/proc/self/exe", 0), null = sys(5, "/dev/null", 1);
     RETURNS(0, 42, first)
     RETURNS(0, 42, second)
-    RETURNS(100, 187, first[1], zero, 0, 100)
-    RETURNS(100, 239, first[1], zero, 0, 100)
+    RETURNS(100, 187, first[1], file, 0, 100)
+    RETURNS(100, 239, first[1], file, 0, 100)
     RETURNS(60, 315, first[0], second[1], 60, 0)
     RETURNS(200, 313, first[0], 0, second[1], 0, 200, 0)
     RETURNS(40, 316, second[1], &part, 1, 0)

@@ -1,6 +1,7 @@
 /* The send and receive families. Every scenario's first argument is a kind of common.h's socket_pair(). */
 #include "common.h"
 #include <linux/errqueue.h>
+#include <poll.h>
 
 #ifndef SO_ZEROCOPY
 #define SO_ZEROCOPY 60
@@ -111,6 +112,7 @@ static void zero_copy(char **arguments) {
     /* The error queue tells that on loopback the kernel copied after all, where it was received. */
     char control[128];
     struct msghdr notice = {.msg_control = control, .msg_controllen = sizeof(control)};
+    RETURNS(1, poll(&(struct pollfd){.fd = pair[0]}, 1, 10000)); /* for the acknowledgement, which takes a while */
     RETURNS(0, recvmsg(pair[0], &notice, MSG_ERRQUEUE));
     struct sock_extended_err *extended = (void *)CMSG_DATA(CMSG_FIRSTHDR(&notice));
     RETURNS(SO_EE_ORIGIN_ZEROCOPY, extended->ee_origin);
