@@ -8,7 +8,7 @@ import os
 import pwd
 import re
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,18 +55,26 @@ def find_user(name: str) -> Account:
 
 
 def is_root() -> bool:
-    """Whether there is anything to give up."""
+    """Whether this is a user who can become another."""
     return os.geteuid() == 0
 
 
 def drop(account: Account, keep: Iterable[str] = ()) -> None:
-    """Become ``account`` with no capability but ``keep``, for good."""
-    kept = [CAPABILITIES[name] for name in keep]
+    """Become ``account`` with no capability but ``keep``, for good; who is not root stays who they are."""
+    names = tuple(keep)
+    kept = [CAPABILITIES[name] for name in names]
+    if is_root():
+        _leave_root(account, kept)
+    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    _set_capabilities(names)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _leave_root(account: Account, kept: Collection[int]) -> None:
     for capability in range(int(_LAST_CAP.read_text()) + 1):
         if capability not in kept and capability != _SETPCAP:
             _prctl(_PR_CAPBSET_DROP, capability)
     _prctl(_PR_CAPBSET_DROP, _SETPCAP)
-    _prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     _prctl(_PR_SET_KEEPCAPS, 1)
     try:
         os.setgroups([])
@@ -74,8 +82,6 @@ def drop(account: Account, keep: Iterable[str] = ()) -> None:
         os.setresuid(account.uid, account.uid, account.uid)
     except OSError as error:
         raise _stuck(f"--user={account.name}", error.errno) from None
-    _set_capabilities(kept)
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def works_after_drop(account: Account, action: Callable[[], object]) -> bool:
@@ -94,14 +100,17 @@ def works_after_drop(account: Account, action: Callable[[], object]) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def _set_capabilities(numbers: Iterable[int]) -> None:
-    mask = sum(1 << number for number in numbers)
+def _set_capabilities(names: Collection[str]) -> None:
+    mask = sum(1 << CAPABILITIES[name] for name in set(names))
     low, high = mask & 0xFFFFFFFF, mask >> 32
     header = struct.pack("=Ii", _VERSION_3, 0)
     # effective, permitted, inheritable: first the low words, then the high ones
     data = struct.pack("=6I", low, low, 0, high, high, 0)
     if ct.CDLL(None, use_errno=True).capset(header, data) != 0:
-        raise _stuck("capset", ct.get_errno())
+        raise KernelError(
+            f"--capabilities.keep={','.join(names) or 'none'}: {os.strerror(ct.get_errno()).lower()}; "
+            "only what copy-exporter was started with can be kept"
+        )
 
 
 def _prctl(option: int, value: int) -> None:

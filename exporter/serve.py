@@ -92,9 +92,7 @@ def check_probes(loaded: Handover, *, strict: bool) -> None:
 
 
 def give_up_root(config: Config, loaded: Handover, account: privileges.Account) -> None:
-    """Become the unprivileged user; before v5.19 nobody reads maps without CAP_BPF, so that is kept there."""
-    if not privileges.is_root():
-        return
+    """Become the unprivileged user, without capabilities but CAP_BPF where maps cannot be read else (before v5.19)."""
     keep = list(config.keep_capabilities)
     if not privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
         _log.warning("this kernel reads eBPF maps only with CAP_BPF: keeping it")

@@ -132,6 +132,13 @@ def test_cannot_give_up_privileges(dropped: str) -> None:
     assert f"CAP_{dropped.upper()}" in line
 
 
+def test_cannot_keep_what_it_does_not_have() -> None:
+    flags = ("--capabilities.keep", "CAP_SYS_PTRACE")
+    status, line = refused(*SERVE, *flags, before=("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-all"))
+    assert status == UNABLE
+    assert "--capabilities.keep=CAP_SYS_PTRACE" in line
+
+
 def test_other_bcc_in_its_place(tmp_path: Path) -> None:
     """PyPI has a package of that name that is about lattices."""
     (tmp_path / "bcc.py").write_text("class Lattice: ...\n")

@@ -2,13 +2,14 @@
 
 import os
 import pwd
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from .movers import Mover, Tap, agree
-from .running import Service
+from .running import COMMAND, SERVE, Service
 from .scraped import Prometheus
 
 Start = Callable[..., Service]
@@ -88,3 +89,17 @@ def test_own_process_metrics_go_on(service: Service) -> None:
     text = service.metrics(openmetrics=False)
     for name in ("process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"):
         assert f"\n{name} " in text
+
+
+def test_capabilities_without_root(start: Start, move: Callable[..., Mover], tap: Tap) -> None:
+    """A service manager may start it as somebody with capabilities: it gives those up as well."""
+    rights = ("--inh-caps=+bpf,+perfmon,+sys_ptrace", "--ambient-caps=+bpf,+perfmon,+sys_ptrace")
+    before = ("setpriv", f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups", *rights)
+    if subprocess.run([*before, COMMAND, "--version"], capture_output=True, check=False).returncode:
+        pytest.skip("this checkout is not for other users to read")
+    service, prometheus, mover = start(command=(*before, *SERVE)), Prometheus(), move()
+    mover.move(6)
+    agree(service, prometheus, tap, 1, 6)
+    assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
+    assert capabilities(service) | {"CapBnd": 0} == dict.fromkeys(CAPABILITIES, 0)
+    assert service.status()["NoNewPrivs"] == "1"
