@@ -98,9 +98,9 @@ def stacked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
             f"linear {below} 0" if request.param == "linear" else f"crypt aes-xts-plain64 {'0f' * 32} 0 {below} 0"
         )
         name = f"copy-exporter-test-{os.getpid()}"
-        command("dmsetup", "create", name, "--table", table)
-        yield Path("/dev/mapper") / name
-        command("dmsetup", "remove", "--retry", name)
+        command("dmsetup", "create", "--noudevsync", name, "--table", table)
+        yield Path("/dev") / command("dmsetup", "info", "-c", "--noheadings", "-o", "blkdevname", name)
+        command("dmsetup", "remove", "--noudevsync", "--retry", name)
 
 
 def test_a_stacked_device_counts_once(ground: Ground, program: Path, stacked: Path) -> None:
