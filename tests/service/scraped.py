@@ -59,8 +59,11 @@ class Prometheus:
         self._increases: dict[Key, float] = defaultdict(float)
 
     def feed(self, text: str) -> Scrape:
+        """Take in the next exposition."""
+        return self.take(Scrape(text))
+
+    def take(self, scrape: Scrape) -> Scrape:
         """Take in the next scrape."""
-        scrape = Scrape(text)
         for key in scrape.counters:
             self._increases[key] += self._increase(key, scrape)
         self._known |= scrape.created

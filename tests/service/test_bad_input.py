@@ -61,14 +61,11 @@ FLAGS = [
 @pytest.mark.parametrize("words", FLAGS, ids=lambda words: f"{words[0]}={words[1]}"[:40])
 def test_flag(words: tuple[str, ...]) -> None:
     flag, value, *remedies = words
-    for arguments in ([flag, value], ["serve", f"{flag}={value}"]):
-        status, line = refused(*arguments)
-        assert status == USAGE
-        assert line.startswith("copy-exporter: ")
-        assert flag in line
-        assert value in line
-        for remedy in remedies:
-            assert remedy in line
+    status, line = refused("serve", f"{flag}={value}")
+    assert status == USAGE
+    assert line.startswith("copy-exporter: ")
+    for word in (flag, value, *remedies):
+        assert word in line
 
 
 @pytest.mark.parametrize(
@@ -76,6 +73,7 @@ def test_flag(words: tuple[str, ...]) -> None:
     [
         (("--no.such.flag", "1"), "--no.such.flag"),
         (("nonsense",), "nonsense"),
+        (("--process.max", "many"), "many"),
         (("serve", "more"), "more"),
         (("--process.max",), "--process.max"),
         (("--no-probe.nothing",), "--no-probe.nothing"),
