@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from exporter.errors import KernelError
 from exporter.model import ProbeState
 
-LOADER = (sys.executable, "-m", "exporter.loader")
+LOADER = (sys.executable, "-P", "-m", "exporter.loader")  # -P: nothing of the working directory runs as root
 
 _FDS_A_MESSAGE = 253
 _REPORT_BYTES = 1 << 16
