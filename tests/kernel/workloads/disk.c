@@ -1,5 +1,5 @@
-/* Reads that reach a disk. Each scenario ends by saying so on standard output, and stays until standard input ends: then
- * /proc/PID/io can be read beside the probes' counts. */
+/* Reads that reach a disk. Each scenario ends by saying so on standard output, and stays until standard input ends: so
+ * that /proc/PID/io can be read beside the counts of the probes. */
 #include "common.h"
 
 #define SIZE (4 << 20)

@@ -122,7 +122,7 @@ static void seccomp_trap(char **arguments) {
     RETURNS(20, pread(file, buffer, 20, 0));
 }
 
-/* FILE: a read that is trapped returns the number of read, which is 0. One that returns its number, untrapped, counts. */
+/* FILE: a trapped read returns the number of read, which is 0. A call that returns its own number untrapped counts. */
 static void seccomp_trap_of_read(char **arguments) {
     int file = open_file(arguments[0], O_RDONLY);
     catch_traps();
@@ -139,5 +139,5 @@ static void seccomp_errno(char **arguments) {
     RETURNS(10, pread(file, buffer, 10, 0));
 }
 
-MAIN(SCENARIO(errors), SCENARIO(partly), SCENARIO(interrupted), SCENARIO(taken_away), SCENARIO(seccomp_trap), SCENARIO(seccomp_trap_of_read),
-     SCENARIO(seccomp_errno))
+MAIN(SCENARIO(errors), SCENARIO(partly), SCENARIO(interrupted), SCENARIO(taken_away), SCENARIO(seccomp_trap),
+     SCENARIO(seccomp_trap_of_read), SCENARIO(seccomp_errno))

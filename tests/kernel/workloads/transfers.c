@@ -18,7 +18,7 @@ static void sendfile_to_the_test(char **arguments) {
     FAILS(EBADF, sendfile(1, -1, 0, 1));
 }
 
-/* FILE of 10,000 bytes, PORT: a server there sends and receives by every way that names the port, its client as well. */
+/* FILE of 10,000 bytes, PORT: a server there and its client send and receive by every way that names the port. */
 static void on_a_port(char **arguments) {
     int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), server, one = 1;
     int ends[2], file = open_file(arguments[0], O_RDONLY);
@@ -104,6 +104,6 @@ static void copies_range_across(char **arguments) {
     FAILS(EXDEV, copy_file_range(from, 0, to, 0, 4096, 0));
 }
 
-MAIN(SCENARIO(sendfile_to_socket), SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file), SCENARIO(sendfile_to_pipe), SCENARIO(splice_through),
-     SCENARIO(splice_to), SCENARIO(between_pipes), SCENARIO(vmsplices), SCENARIO(copies_range),
-     SCENARIO(copies_range_across))
+MAIN(SCENARIO(sendfile_to_socket), SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file),
+     SCENARIO(sendfile_to_pipe), SCENARIO(splice_through), SCENARIO(splice_to), SCENARIO(between_pipes),
+     SCENARIO(vmsplices), SCENARIO(copies_range), SCENARIO(copies_range_across))
