@@ -117,7 +117,8 @@ class Attribution:
         for identity in processes.keys() & self._ended.keys():
             self._book(self._ended[identity][0], processes[identity], {})
         for gone in exits:
-            self._end(gone, processes.get(gone.identity, {}), now_ns)
+            if gone.identity not in self._ended:  # its last two threads may both have told of the end
+                self._end(gone, processes.get(gone.identity, {}), now_ns)
         self._expire(now_ns)
 
     def view(
@@ -144,6 +145,8 @@ class Attribution:
 
     def _end(self, gone: Exit, rows: Rows, now_ns: int) -> None:
         member = self._members.pop(gone.identity, None)
+        if member is None and not rows:
+            return  # most of those that end have counted nothing: they shall take no name
         account = member.account if member else self._common_account(gone.comm, rows, now_ns)
         self._book(account, rows, member.base if member else {})
         if account and account.owner:

@@ -10,7 +10,7 @@ def add(total: Rows, rows: Rows, base: Rows | None = None) -> None:
         if base and row in base:
             events -= base[row].events
             amount -= base[row].amount
-            if not events:
+            if not events and not amount:  # a row that was read between its two additions has the rest to come
                 continue
         before = total.get(row)
         if before is None:

@@ -190,6 +190,44 @@ def test_pages_read_while_a_process_exits_still_count_for_it():
     assert watched.scrape()["7", "cat"][DISK].amount == 4096
 
 
+def test_an_end_that_is_told_twice_counts_once():
+    watched = Watched()
+    process = watched.world.start(7, "cat")
+    watched.world.count(process, amount=10)
+    watched.scrape()
+    watched.world.end(process)
+    gone = watched.world.exits[0]
+    watched.sampler.drain()
+    watched.world.exits.append(gone)
+    watched.world.count(process, DISK, amount=4096)
+    series = watched.scrape()
+    assert series["7", "cat"][DISK].amount == 4096
+    assert set(series) == {("7", "cat")}
+
+
+def test_processes_that_counted_nothing_take_no_name():
+    watched = Watched(comms_max=1)
+    watched.world.end(watched.world.start(7, "idle"))
+    watched.sampler.drain()
+    process = watched.world.start(8, "busy")
+    watched.world.count(process)
+    watched.world.end(process)
+    assert set(watched.scrape()) == {("other", "busy")}
+
+
+def test_a_row_read_between_its_two_additions_loses_nothing_to_a_new_name():
+    watched = Watched()
+    process = watched.world.start(7, "sh")
+    watched.scrape()
+    watched.world.count(process, amount=10)
+    watched.scrape()
+    watched.world.comms[process] = "cat"
+    watched.world.count(process, amount=0)  # the call is counted, its bytes are not yet
+    watched.scrape()
+    watched.world.count(process, amount=6, events=0)
+    assert watched.scrape()["7", "cat"][READ].amount == 6
+
+
 def test_trouble_is_kept_until_a_read_succeeds():
     watched = Watched()
     sample = watched.world.sample
