@@ -1,0 +1,85 @@
+"""Run a script under another kernel: a virtual machine, emulated, on a read-only view of this host's root."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .fetch import Installed
+
+VNG = Path(sys.executable).with_name("vng")
+MEMORY = "2G"
+CPUS = 2
+DISK_BYTES = 2 << 30
+BOOT_OPTIONS = ("mitigations=off",)
+"""Page tables of the kernel's own cost an emulated TLB at each system call."""
+_STATUS = re.compile(r"script exited with code (\d+)")
+_LINES_OF_CONSOLE = 15
+
+
+class BootError(Exception):
+    """The virtual machine did not do its work; the message ends with the last lines of its console."""
+
+
+def run(installed: Installed, command: Sequence[str | Path], shared: Path, deadline: float, *boot_options: str) -> int:
+    """Run a command as root inside; its exit status.
+
+    ``shared`` is a directory that it may write to; its console goes to the file ``console`` there. There is a disk of
+    its own, empty, at /dev/vda. Raises :class:`BootError` when the command has not ended after ``deadline`` seconds.
+    """
+    script = shared / "script"
+    script.write_text(f"#!/bin/sh\nexec {shlex.join(str(word) for word in command)}\n")
+    script.chmod(0o755)
+    disk = shared / "disk"
+    with disk.open("wb") as image:
+        image.truncate(DISK_BYTES)
+    console = shared / "console"
+    try:
+        with console.open("wb") as output:
+            hangs = not _ended(_vng(installed, script, shared, disk, boot_options), output.fileno(), deadline)
+    finally:
+        disk.unlink()
+    said = console.read_text(errors="replace")
+    status = _STATUS.search(said)
+    if not status:
+        problem = f"was not done after {deadline:g} s" if hangs else "ended before its script did"
+        last = "\n".join(said.splitlines()[-_LINES_OF_CONSOLE:])
+        raise BootError(f"the machine with kernel {installed.release} {problem}; its console ends with:\n{last}")
+    return int(status[1])
+
+
+def _vng(installed: Installed, script: Path, shared: Path, disk: Path, boot_options: Sequence[str]) -> list[str | Path]:
+    """The script takes no arguments, and its output is on the console only with ``--verbose``."""
+    command: list[str | Path] = [VNG, "--disable-kvm", "--force-9p", "--verbose", "--run", installed.image]
+    command += ["--memory", MEMORY, "--cpus", str(CPUS), "--rwdir", shared, "--disk", disk]
+    for option in (*BOOT_OPTIONS, *boot_options):
+        command += ["--append", option]
+    return [*command, "--", script]
+
+
+def _ended(command: Sequence[str | Path], output: int, deadline: float) -> bool:
+    """Whether it ended by itself in time; whatever is left of it does not stay."""
+    environment = os.environ | {"PATH": f"{VNG.parent}:{os.environ['PATH']}"}
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
+    )
+    try:
+        process.wait(deadline)
+    except subprocess.TimeoutExpired:
+        return False
+    finally:
+        _end_session(process)
+    return True
+
+
+def _end_session(process: "subprocess.Popen[bytes]") -> None:
+    """vng starts a shell, that virtme-run, and that QEMU: all of them are in the session of their own."""
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()

@@ -1,0 +1,165 @@
+"""Kernels from the Debian mirror of this host, unpacked into a cache that is kept between runs.
+
+The lists of packages are of this cache too: nothing of what the host's own apt knows is changed.
+"""
+
+import fcntl
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from .kernels import Kernel
+
+REPOSITORY = Path(__file__).parents[2]
+_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+
+
+class FetchError(Exception):
+    """A kernel cannot be had; the message says why in one line."""
+
+
+@dataclass(frozen=True)
+class Installed:
+    """An unpacked kernel that is ready to boot."""
+
+    kernel: Kernel
+    release: str
+    directory: Path
+
+    @property
+    def image(self) -> Path:
+        """The file to boot."""
+        return self.directory / self.kernel.image.format(self.release)
+
+
+def cache_directory() -> Path:
+    """``$COPY_EXPORTER_CACHE/kernels``, or ``.cache/kernels`` in the checkout."""
+    return Path(os.environ.get("COPY_EXPORTER_CACHE") or REPOSITORY / ".cache").absolute() / "kernels"
+
+
+def fetch(kernel: Kernel, cache: Path) -> Installed:
+    """The kernel from the cache, or else from the mirror; raise :class:`FetchError` when it cannot be had."""
+    home = cache / f"{kernel.name}-{kernel.architecture}"
+    home.mkdir(parents=True, exist_ok=True)
+    with _locked(home):
+        found = _cached(kernel, home) or _download(kernel, home)
+    if not found.image.exists():
+        raise FetchError(f"kernel {kernel.name}: its packages have no {kernel.image.format(found.release)}")
+    return found
+
+
+def _cached(kernel: Kernel, home: Path) -> Installed | None:
+    releases = [path.name for path in home.iterdir() if kernel.matches(path.name)]
+    return Installed(kernel, max(releases, key=_order), home / max(releases, key=_order)) if releases else None
+
+
+def _download(kernel: Kernel, home: Path) -> Installed:
+    apt = _Apt(kernel, home / "apt")
+    release = apt.newest()
+    apt.download([package.format(release) for package in kernel.packages])
+    unpacked = home / "unpacking"
+    shutil.rmtree(unpacked, ignore_errors=True)
+    for package in apt.downloaded():
+        _run("dpkg-deb", "--extract", package, unpacked)
+        package.unlink()
+    if not (unpacked / "lib").exists():  # packages for a merged /usr
+        (unpacked / "lib").symlink_to("usr/lib")
+    _run("depmod", "--basedir", unpacked, release)
+    return Installed(kernel, release, unpacked.rename(home / release))  # by its name it is seen to be complete
+
+
+class _Apt:
+    """apt with sources, lists and archives of its own."""
+
+    def __init__(self, kernel: Kernel, home: Path) -> None:
+        self._kernel = kernel
+        self._archives = home / "archives"
+        for directory in (home / "lists/partial", home / "cache/archives/partial", self._archives):
+            directory.mkdir(parents=True, exist_ok=True)
+        sources = home / "sources.list"
+        sources.write_text("".join(f"{line}\n" for line in source_lines(kernel)))
+        settings = {
+            "Dir::Etc::SourceList": sources,
+            "Dir::Etc::SourceParts": "-",
+            "Dir::State::Lists": home / "lists",
+            "Dir::Cache": home / "cache",
+            "APT::Architecture": kernel.architecture,
+            "APT::Sandbox::User": "root",
+            "Acquire::Languages": "none",
+            "Acquire::Retries": 3,
+        }
+        self._options = [f"--option={name}={value}" for name, value in settings.items()]
+        self._call("apt-get", "update", "--quiet=2")
+
+    def newest(self) -> str:
+        """The newest release of the series."""
+        before, after = self._kernel.packages[0].split("{}")
+        names = self._call("apt-cache", "pkgnames", before).split()
+        releases = [name.removeprefix(before).removesuffix(after) for name in names if name.endswith(after)]
+        matching = [release for release in releases if self._kernel.matches(release)]
+        if not matching:
+            raise FetchError(
+                f"kernel {self._kernel.name}: {' and '.join(self._kernel.suites)} have no package "
+                f"{self._kernel.packages[0].format(self._kernel.release)}"
+            )
+        return max(matching, key=_order)
+
+    def download(self, packages: list[str]) -> None:
+        """Fetch the archives of these packages."""
+        self._call("apt-get", "download", "--quiet=2", *packages)
+
+    def downloaded(self) -> list[Path]:
+        """The archives that are there."""
+        return sorted(self._archives.glob("*.deb"))
+
+    def _call(self, program: str, *arguments: str) -> str:
+        return _run(program, *self._options, *arguments, directory=self._archives)
+
+
+def source_lines(kernel: Kernel) -> list[str]:
+    """Lines of a source list: the mirrors of this host, with the suites of the kernel."""
+    options = f"arch={kernel.architecture}" + (f" signed-by={_KEYRING}" if _KEYRING.exists() else "")
+    mirrors = dict(_mirrors())
+    lines = []
+    for suite in kernel.suites:
+        mirror = mirrors.get(suite.endswith("-security"))
+        if mirror is None:
+            raise FetchError(f"kernel {kernel.name}: apt on this host knows no Debian mirror that has {suite}")
+        lines.append(f"deb [{options}] {mirror} {suite} main")
+    return lines
+
+
+def _mirrors() -> Iterator[tuple[bool, str]]:
+    """Whether it is for security updates, and the address, of each Debian mirror that apt on this host knows."""
+    targets = _run(
+        "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN) $(COMPONENT)", "Created-By: Packages"
+    )
+    for line in targets.splitlines():
+        address, release, *rest = line.split(" ")
+        if rest == ["Debian", "main"]:
+            yield release.endswith("-security"), address
+
+
+def _order(release: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", release)]
+
+
+def _run(*argv: str | Path, directory: Path | None = None) -> str:
+    done = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        said = (done.stderr or done.stdout).strip().splitlines()
+        raise FetchError(f"{argv[0]} ended with status {done.returncode}: {said[-1] if said else 'it said nothing'}")
+    return done.stdout
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Two runs at once fetch a kernel one after the other."""
+    with (directory / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,61 @@
+"""The matrix of kernels, as data."""
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A series of Debian's kernels: the newest of it is taken."""
+
+    name: str
+    suites: tuple[str, ...]
+    """Where its packages are; ``-security`` ones are found at the mirror of security updates."""
+    packages: tuple[str, ...]
+    """What to unpack, ``{}`` for the release of the kernel (``uname -r``)."""
+    release: str
+    """Pattern of the releases of the series."""
+    image: str = "boot/vmlinuz-{}"
+    """Where the packages have the bootable image."""
+    architecture: str = "amd64"
+    always: bool = False
+    """Part of ``make test``, not only of ``make matrix``."""
+    inexact: frozenset[str] = frozenset()
+    """Tests, by their names, that cannot pass yet: what they find lost has to be visible as missed runs instead."""
+
+    def matches(self, release: str) -> bool:
+        """Whether a release is of this series."""
+        return re.fullmatch(self.release, release) is not None
+
+
+KERNELS = (
+    Kernel(
+        name="6.1",
+        suites=("bookworm", "bookworm-security"),
+        packages=("linux-image-{}",),
+        release=r"6\.1\.0-\d+-amd64",
+        always=True,
+    ),
+    Kernel(
+        name="6.12",
+        suites=("bookworm-security",),
+        packages=("linux-image-{}",),
+        release=r"6\.12\.\d+\+deb12-amd64",
+        always=True,
+    ),
+    Kernel(
+        name="5.10",
+        suites=("bullseye", "bullseye-security"),
+        packages=("linux-image-{}",),
+        release=r"5\.10\.0-\d+-amd64",
+    ),
+    Kernel(
+        name="sid",
+        suites=("sid",),
+        packages=("linux-binary-{}", "linux-modules-{}", "linux-base-{}"),
+        release=r"\d+\.\d+\.\d+\+deb\d+-amd64",
+        image="usr/lib/modules/{}/vmlinuz",
+    ),
+)
+
+BY_NAME = {kernel.name: kernel for kernel in KERNELS}
