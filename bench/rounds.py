@@ -71,7 +71,7 @@ def wait_for_quiet(residents: set[int]) -> None:
     """Until only ``residents`` are loaded, if it is not long: ours go away a little after they are closed."""
     end = time.monotonic() + QUIET_WAIT
     while tracing_programs() - residents and time.monotonic() < end:
-        time.sleep(0.002)
+        time.sleep(0.01)
 
 
 def interleave(

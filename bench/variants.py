@@ -15,10 +15,11 @@ from exporter.compiler import Compiled, compile_probes
 from exporter.handover import LoaderOrder
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.probe_table import DEFAULT_PROBE_NAMES, Hook, Probe, named
+from exporter.probe_table import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
+_ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 _ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536)
 _SIZES = {"MAP_ENTRIES": 65536, "EXITS_ENTRIES": 16384, "SENDFILE_STARTS_ENTRIES": 16384}
 _BPFTRACE = " ".join(
@@ -94,8 +95,8 @@ def product(*probes: str) -> Iterator[None]:
     """Probes as the service has them: loaded by the loader process and handed over."""
     taken = handover.load(_ORDER.model_copy(update={"probes": probes}), LOAD_TIMEOUT)
     try:
-        if missing := [probe.name for probe in taken.probes if not probe.attached]:
-            raise RuntimeError(f"not attached: {', '.join(missing)}")
+        if reasons := [probe.reason for probe in taken.probes if probe.name in _ESSENTIAL and not probe.attached]:
+            raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
         yield
     finally:
         taken.close()
