@@ -43,6 +43,7 @@ def serve(config: Config) -> None:
         loaded = loading.result()
     check_probes(loaded, strict=config.strict)
     give_up_root(config, loaded, account)
+    check_procfs(config)
     sampler = make_sampler(config, loaded)
     stopped = threading.Event()
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
@@ -98,6 +99,19 @@ def give_up_root(config: Config, loaded: Handover, account: privileges.Account) 
         _log.warning("this kernel reads eBPF maps only with CAP_BPF: keeping it")
         keep.append("CAP_BPF")
     privileges.drop(account, keep)
+
+
+def check_procfs(config: Config) -> None:
+    """What may be seen of processes from now on; :class:`UsageError` when it is nothing at all."""
+    if not os.access(os.path.join(config.procfs, "self", "stat"), os.R_OK):
+        raise UsageError(f"--path.procfs={config.procfs} cannot be read by --user={config.user}; open its directories")
+    procfs = Procfs(config.procfs)
+    if not any(procfs.stat(pid) for pid in (1, 2)):  # init, kthreadd: others' on every host
+        _log.warning(
+            "%s hides the processes of others (hidepid): they count as pid=other, comm=unknown; "
+            "remedy: --capabilities.keep CAP_SYS_PTRACE",
+            config.procfs,
+        )
 
 
 def make_sampler(config: Config, loaded: Handover) -> Sampler:

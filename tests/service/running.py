@@ -17,6 +17,8 @@ SERVE = (COMMAND, "serve")
 _HIDE = 'mount -t tracefs none /sys/kernel/tracing; mount -t tmpfs none /sys/kernel/tracing/events; exec "$@"'
 WITHOUT_TRACEPOINTS = ("unshare", "--mount", "sh", "-ec", _HIDE, "sh")
 """Before a command: the files of tracepoints are hidden from it, which the sendfile probe needs and no other."""
+HIDEPID = ("unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "sh")
+"""Before a command: it sees no processes of other users."""
 OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
 _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 START_SECONDS = 60.0

@@ -130,6 +130,17 @@ def test_cannot_give_up_privileges(dropped: str) -> None:
     assert f"CAP_{dropped.upper()}" in line
 
 
+def test_procfs_that_the_user_cannot_reach(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    tmp_path.chmod(0o700)
+    before = ("unshare", "--mount", "sh", "-ec", f'mount -t proc proc {tmp_path}/proc; exec "$@"', "sh")
+    flag = f"--path.procfs={tmp_path}/proc"
+    status, line = refused(*SERVE, flag, before=before)
+    assert status == USAGE
+    assert flag in line
+    assert "--user=nobody" in line
+
+
 def test_cannot_keep_what_it_does_not_have() -> None:
     flags = ("--capabilities.keep", "CAP_SYS_PTRACE")
     status, line = refused(*SERVE, *flags, before=("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-all"))

@@ -69,11 +69,14 @@ def test_gzip_by_negotiation(service: Service, accept: dict[str, str]) -> None:
     assert len(packed) < len(plain.content) / 4
 
 
-def test_promtool_accepts_it(service: Service, tap: Tap, mover: Path) -> None:
-    one = Mover(tap, mover)
-    one.move(1)
-    text = service.get("/a/metrics").text
-    one.end()
+def test_promtool_accepts_it(start: Callable[..., Service], move: Callable[..., Mover], tap: Tap) -> None:
+    service, mover = start("--probe.stats"), move()
+    mover.move(1)
+    with Path(__file__).open("rb") as file:
+        assert os.sendfile(tap.server.fileno(), file.fileno(), 0, 100) == 100
+    text = service.metrics(openmetrics=False)
+    for family in ("copy_sendfile_duration_seconds_bucket", "copy_syscall_errors_total", "copy_probe_runs_total"):
+        assert f"\n{family}{{" in text
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60, check=False
     )

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -15,8 +16,8 @@ import pytest
 
 from exporter.kernel import libbpf
 
-from .movers import HOST_BYTES, Mover, Tap, agree
-from .running import COMMAND, SERVE, WITHOUT_TRACEPOINTS, Service, wait_until
+from .movers import CALLS, HOST_BYTES, Mover, Tap, agree
+from .running import COMMAND, HIDEPID, SERVE, WITHOUT_TRACEPOINTS, Service, wait_until
 from .scraped import Prometheus, Scrape
 
 Start = Callable[..., Service]
@@ -70,6 +71,19 @@ def test_interrupt_ends_it_too(start: Start) -> None:
     service.process.send_signal(signal.SIGINT)
     assert service.process.wait(END_SECONDS) in (0, 130)
     assert "Traceback" not in service.log()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_an_end_during_start(number: signal.Signals, status: int) -> None:
+    command = [*SERVE, "--web.listen-address", "127.0.0.1:0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        tasks = Path(f"/proc/{process.pid}/task")
+        wait_until(lambda: any((task / "children").read_text() for task in tasks.iterdir()), "the loader")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=END_SECONDS * 2)
+    assert process.returncode == status
+    assert "Traceback" not in said
+    assert said.strip() == ("copy-exporter: interrupted" if status else "")
 
 
 def hung_scrapes(stack: ExitStack, port: int) -> None:
@@ -156,3 +170,20 @@ def test_a_probe_that_cannot_attach(start: Start, move: Move, tap: Tap) -> None:
     (line,) = [line for line in service.log().splitlines() if "probe sendfile is not attached" in line]
     assert "level=warning" in line
     assert service.get("/-/ready").status_code == 200
+
+
+def test_processes_that_procfs_hides(start: Start, move: Move, tap: Tap) -> None:
+    """They count, without their names; one capability shows them."""
+    services = [
+        (start(command=(*HIDEPID, *SERVE)), Prometheus(), "unknown"),
+        (start("--capabilities.keep", "CAP_SYS_PTRACE", command=(*HIDEPID, *SERVE)), Prometheus(), "mover"),
+    ]
+    mover = move()
+    mover.move(10)
+    for service, prometheus, comm in services:
+        for _ in range(3):  # so many times it might only have been missed
+            prometheus.feed(service.metrics())
+        agree(service, prometheus, tap, 1, 10)
+        assert prometheus.names(CALLS, "comm", port=tap.label) == {comm}
+    assert "hides" in services[0][0].log()
+    assert "hides" not in services[1][0].log()
