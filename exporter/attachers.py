@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from exporter.compiler import Compiled
 from exporter.kernel import libbpf, perf
+from exporter.kernel.syscalls import syscall_functions
 from exporter.probe_table import Hook
 
 
@@ -25,6 +26,14 @@ def attach_fexit(compiled: Compiled, hook: Hook) -> tuple[int, int]:
     return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_FEXIT, target)
 
 
+def attach_syscall_returns(compiled: Compiled, hook: Hook) -> tuple[int, int]:
+    """The return of every system call's own function that moves data: descriptors of program and link."""
+    code = compiled.code(hook.program)
+    attach_type = libbpf.ATTACH_TYPE_TRACE_KPROBE_MULTI
+    program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, code, attach_type=attach_type)
+    return program, libbpf.attach_function_returns(program, syscall_functions(compiled.btf))
+
+
 def attach_kprobe(compiled: Compiled, hook: Hook) -> tuple[int, int]:
     """The entry of a kernel function, with the registers: descriptors of program and event."""
     program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, compiled.code(hook.program))
@@ -43,8 +52,12 @@ ATTACHERS: dict[str, Callable[[Compiled, Hook], tuple[int, int]]] = {
     "fentry": attach_fentry,
     "fexit": attach_fexit,
     "kprobe": attach_kprobe,
+    "kretprobe.multi": attach_syscall_returns,
 }
 """How each mechanism of :class:`exporter.probe_table.Hook` attaches."""
+
+TRACEPOINTS = frozenset({"raw_tracepoint", "tracepoint"})
+"""The mechanisms whose programs newer kernels may preempt."""
 
 
 def _attach_by_btf(compiled: Compiled, hook: Hook, attach_type: int, target: int) -> tuple[int, int]:

@@ -18,7 +18,14 @@ from exporter.source import c_source, probes_directory
 _KFUNC_RDONLY_CAST = 0x7FFFFF01
 _CALL = 0x85
 _PSEUDO_KFUNC_CALL = 2
+_KERNEL_VARIABLE = 0x1_7FFFFF02
+_LOAD_64 = 0x18
+_PSEUDO_BTF_ID = 3
 INSTRUCTION = struct.Struct("<BBhi")
+
+
+class NotCompiledError(LookupError):
+    """A program that this kernel has no use for, and that was left out."""
 
 
 @dataclass
@@ -29,14 +36,26 @@ class Compiled:
     btf: Btf
     able: Abilities
 
+    preempt_count: int
+    """BTF number of the kernel's variable; 0 where it has none."""
+
     def code(self, program: str) -> bytes:
-        """The instructions of a program, with the calls of kernel functions put in."""
-        code = bytearray(self.bpf.dump_func(program.encode()))
+        """The instructions of a program, with the kernel's functions and variables put in: BCC cannot name them.
+
+        Raises :class:`NotCompiledError`.
+        """
+        try:
+            code = bytearray(self.bpf.dump_func(program.encode()))
+        except Exception:  # BCC's own, without a type
+            raise NotCompiledError(f"{program} is for other kernels") from None
         for position in range(0, len(code), INSTRUCTION.size):
             opcode, registers, offset, immediate = INSTRUCTION.unpack_from(code, position)
             if opcode == _CALL and immediate == _KFUNC_RDONLY_CAST:
                 registers = _PSEUDO_KFUNC_CALL << 4
                 INSTRUCTION.pack_into(code, position, opcode, registers, offset, self.able.rdonly_cast)
+            elif opcode == _LOAD_64 and immediate == _KERNEL_VARIABLE & 0xFFFFFFFF:
+                INSTRUCTION.pack_into(code, position, opcode, registers | _PSEUDO_BTF_ID << 4, 0, self.preempt_count)
+                INSTRUCTION.pack_into(code, position + INSTRUCTION.size, 0, 0, 0, 0)
         return bytes(code)
 
 
@@ -45,6 +64,7 @@ def compile_probes(btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int]
     able = abilities(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
     values = {**defines(btf, facts), **sizes, "KFUNC_RDONLY_CAST": _KFUNC_RDONLY_CAST}
+    values["KERNEL_VARIABLE"] = _KERNEL_VARIABLE
     switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
     flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
@@ -52,7 +72,7 @@ def compile_probes(btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int]
         bpf = bcc.BPF(text=c_source(probes), cflags=[*_include_flags(), *flags])
     except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
         raise KernelError(f"BCC cannot compile the probes: {error}") from error
-    return Compiled(bpf, btf, able)
+    return Compiled(bpf, btf, able, values.get("VARIABLE___preempt_count", 0))
 
 
 def _bcc() -> Any:

@@ -9,7 +9,7 @@ import os
 import socket
 import sys
 
-from exporter.attachers import ATTACHERS
+from exporter.attachers import ATTACHERS, TRACEPOINTS
 from exporter.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.errors import CopyExporterError, KernelError
 from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
@@ -17,6 +17,7 @@ from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.kernel.facts import Abilities, defines
 from exporter.model import DROPPABLE_MAPS
+from exporter.preemption import tracepoints_lose_runs
 from exporter.probe_table import Hook, Probe, named
 from exporter.refusals import explain
 
@@ -37,16 +38,16 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe) -> tuple[ProbeReport, tuple[int, int] | None]:
+def attach(compiled: Compiled, probe: Probe, *, lossy_tracepoints: bool) -> tuple[ProbeReport, tuple[int, int] | None]:
     """Try the hooks in order; the report is of the one that attached, or of the first that this kernel has."""
     refused: list[tuple[Hook, Exception]] = []
-    for hook in probe.hooks:
+    for hook in sorted(probe.hooks, key=lambda hook: lossy_tracepoints and hook.mechanism in TRACEPOINTS):
         try:
             descriptors = ATTACHERS[hook.mechanism](compiled, hook)
             return ProbeReport(name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True), descriptors
-        except (OSError, UnknownToBtfError) as error:
+        except (OSError, LookupError) as error:
             refused.append((hook, error))
-    present = [refusal for refusal in refused if not isinstance(refusal[1], UnknownToBtfError)]
+    present = [refusal for refusal in refused if not isinstance(refusal[1], LookupError)]
     return _refusal(probe, *(present or refused)[0]), None
 
 
@@ -61,10 +62,11 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
     compiled = compile_probes(btf, probes, _sizes(order))
+    lossy = tracepoints_lose_runs(compiled)
     programs: dict[str, int] = {}
     keepers = [libbpf.enable_run_statistics()] if order.statistics else []
     for probe in probes:
-        reports[probe.name], descriptors = attach(compiled, probe)
+        reports[probe.name], descriptors = attach(compiled, probe, lossy_tracepoints=lossy)
         if descriptors:
             programs[probe.name] = descriptors[0]
             keepers.append(descriptors[1])

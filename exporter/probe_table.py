@@ -29,7 +29,8 @@ class Probe:
     source: str
     """File in ``probes/``."""
     hooks: tuple[Hook, ...]
-    """In order of preference: the first that attaches wins."""
+    """In order of preference: the first that attaches wins. Where the kernel may preempt programs on tracepoints, and
+    so skips runs (:mod:`exporter.preemption`), those on functions come before those on tracepoints."""
     shows: str
     """What its counts tell, in a few words."""
     without: str
@@ -86,7 +87,10 @@ PROBES = (
     Probe(
         name="syscalls",
         source="syscalls.c",
-        hooks=(Hook("raw_tracepoint", "sys_exit", "sys_exit"),),
+        hooks=(
+            Hook("raw_tracepoint", "sys_exit", "sys_exit"),
+            Hook("kretprobe.multi", "system calls", "syscall_return"),
+        ),
         shows="bytes, calls and errors of every system call that moves data",
         without="everything that is counted by system call",
         essential=True,
@@ -94,7 +98,10 @@ PROBES = (
     Probe(
         name="exits",
         source="exits.c",
-        hooks=(Hook("raw_tracepoint", "sched_process_exit", "process_exit"),),
+        hooks=(
+            Hook("raw_tracepoint", "sched_process_exit", "process_exit"),
+            Hook("kprobe", "exit_fs", "process_exit_function"),
+        ),
         shows="the end of processes, with their last counts and name",
         without="which process the counts of short-lived processes belong to",
         facts=(
@@ -107,17 +114,25 @@ PROBES = (
     Probe(
         name="sendfile",
         source="sendfile.c",
-        hooks=(Hook("tracepoint", "syscalls/sys_enter_sendfile64", "sendfile_enter"),),
+        hooks=(
+            Hook("tracepoint", "syscalls/sys_enter_sendfile64", "sendfile_enter"),
+            Hook("kprobe", "__x64_sys_sendfile64", "sendfile_enter"),
+            Hook("kprobe", "__arm64_sys_sendfile64", "sendfile_enter"),
+        ),
         shows="how long sendfile takes",
         without="copy_sendfile_duration_seconds",
     ),
     Probe(
         name="sockets",
         source="sockets.c",
-        hooks=(Hook("raw_tracepoint", "skb_copy_datagram_iovec", "skb_copy_datagram_iovec"),),
+        hooks=(
+            Hook("raw_tracepoint", "skb_copy_datagram_iovec", "skb_copy_datagram_iovec"),
+            Hook("kprobe", "skb_copy_datagram_iter", "skb_copy_datagram_function"),
+        ),
         shows="what the kernel copied from sockets to user memory",
         without="copy_kernel_copied_bytes_total for sockets",
         facts=(
+            TypeId("sk_buff"),
             Offset("sk_buff", "sk"),
             Offset("sk_buff", "protocol"),
             Offset("sock", "sk_type"),
@@ -126,11 +141,15 @@ PROBES = (
     Probe(
         name="block",
         source="block.c",
-        hooks=(Hook("raw_tracepoint", "block_bio_queue", "block_bio_queue"),),
+        hooks=(
+            Hook("raw_tracepoint", "block_bio_queue", "block_bio_queue"),
+            Hook("kprobe", "submit_bio", "submit_bio_function"),
+        ),
         shows="what disks read into the page cache for a process",
         without="copy_dma_copied_bytes_total from disk to page_cache",
         facts=(
             Argument("block_bio_queue", "bio"),
+            TypeId("bio"),
             Offset("bio", "bi_opf"),
             Offset("bio", "bi_io_vec"),
             Offset("bio", "bi_iter_bi_idx", ("bi_iter.bi_idx",)),

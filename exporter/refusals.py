@@ -2,8 +2,6 @@
 
 import errno
 
-from exporter.kernel.btf import UnknownToBtfError
-
 _PRIVILEGES = "run as root with all capabilities; a container needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
 _ON_FUNCTIONS = ("fentry", "fexit", "kprobe")
 _WORDS: dict[tuple[str, int], tuple[str, str]] = {
@@ -28,7 +26,7 @@ _FUNCTIONS_FORBIDDEN = (
 
 def explain(mechanism: str, error: Exception) -> tuple[str, str]:
     """Reason and remedy."""
-    if isinstance(error, UnknownToBtfError):
+    if isinstance(error, LookupError):
         return str(error), "none: this kernel is built differently"
     number = error.errno if isinstance(error, OSError) else None
     if number is not None and (mechanism, number) in _WORDS:

@@ -7,7 +7,7 @@ from pathlib import Path
 from exporter.model import Call, Endpoint, Kind
 from exporter.probe_table import Probe
 
-_SHARED = ("counts.c", "ends.c", "sendfile.c", "syscalls.c")
+_SHARED = ("counts.c", "ends.c", "sendfile.c", "syscalls.c", "preemption.c")
 """Always there, in this order: what is counted in, what a file means for a hop, the main probe with what it calls."""
 
 

@@ -49,7 +49,11 @@ static inline bool load_compat_arguments(struct syscall *syscall, void *register
     return true;
 }
 
-/* Argument 0, 1 or 2 of a kernel function, at its entry. */
+/* Argument 0 to 3 of a kernel function, at its entry. */
 static inline u64 function_argument(void *registers, int number) {
     return *(u64 *)(MEMBER(registers, pt_regs, regs) + 8 * number);
 }
+
+static inline s64 function_result(void *registers) { return *(s64 *)MEMBER(registers, pt_regs, regs); }
+
+static inline u32 preempt_count(void) { return READ_TASK(u32, CURRENT(), task_struct, thread_info_preempt_count); }

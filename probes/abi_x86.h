@@ -78,9 +78,22 @@ static inline bool load_compat_arguments(struct syscall *syscall, void *register
     return syscall->call != CALL_NONE || load_socketcall(syscall);
 }
 
-/* Argument 0, 1 or 2 of a kernel function, at its entry. */
+/* Argument 0 to 3 of a kernel function, at its entry. */
 static inline u64 function_argument(void *registers, int number) {
     return number == 0   ? LOAD(u64, registers, pt_regs, di)
            : number == 1 ? LOAD(u64, registers, pt_regs, si)
-                         : LOAD(u64, registers, pt_regs, dx);
+           : number == 2 ? LOAD(u64, registers, pt_regs, dx)
+                         : LOAD(u64, registers, pt_regs, cx);
+}
+
+static inline s64 function_result(void *registers) { return LOAD(s64, registers, pt_regs, ax); }
+
+/* Of this CPU: a variable of the kernel's, reached by bpf_this_cpu_ptr (v5.10). Kernels that keep it elsewhere (v6.2 to
+ * v6.14) all switch preemption off around programs. */
+static inline u32 preempt_count(void) {
+#if VARIABLE___preempt_count
+    return *(u32 *)((void *(*)(u64))154)(KERNEL_VARIABLE);
+#else
+    return 1;
+#endif
 }

@@ -18,8 +18,7 @@ static inline bool fills_new_pages(void *bio) {
     return !(READ(u64, page, page, flags) & (1ULL << VALUE_PG_uptodate));
 }
 
-int block_bio_queue(u64 *context) {
-    void *bio = (void *)context[ARGUMENT_block_bio_queue_bio];
+static inline int count_read(void *bio) {
     if ((LOAD(u32, bio, bio, bi_opf) & REQ_OP_MASK) != REQ_OP_READ)
         return 0;
     void *task = CURRENT();
@@ -41,3 +40,10 @@ int block_bio_queue(u64 *context) {
     add(&row, LOAD(u32, bio, bio, bi_iter_bi_size));
     return 0;
 }
+
+int block_bio_queue(u64 *context) { return count_read((void *)context[ARGUMENT_block_bio_queue_bio]); }
+
+#ifdef ON_FUNCTIONS
+/* submit_bio(bio), on the way to the tracepoint */
+int submit_bio_function(void *registers) { return count_read(CAST(function_argument(registers, 0), bio)); }
+#endif

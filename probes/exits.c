@@ -3,8 +3,7 @@
 
 BPF_TABLE("hash", struct process, struct exit_event, exits, EXITS_ENTRIES);
 
-int process_exit(u64 *context) {
-    void *task = (void *)context[0];
+static inline int end_process(void *task) {
     /* Threads still alive, this one no longer among them. Two last threads may both see none: the event is the same. */
     if (LOAD(u32, LOAD(void *, task, task_struct, signal), signal_struct, live))
         return 0;
@@ -19,3 +18,10 @@ int process_exit(u64 *context) {
         drop(DROPPED_EXITS);
     return 0;
 }
+
+int process_exit(u64 *context) { return end_process((void *)context[0]); }
+
+#ifdef ON_FUNCTIONS
+/* exit_fs(task): a little later in do_exit */
+int process_exit_function(void *registers) { return end_process(CURRENT()); }
+#endif

@@ -30,6 +30,12 @@
 #define READ_POINTER(address) COPY(void *, address)
 #endif
 
+/* Tracepoints guarded by SRCU alone (v7.0) may be preempted, and their programs then lose runs: for such kernels there
+ * are programs on functions too. The variable was there before v6.13 for another purpose; preemption.c looks closer. */
+#if defined(HAVE_RDONLY_CAST) && VARIABLE_tracepoint_srcu_srcu_data
+#define ON_FUNCTIONS
+#endif
+
 #ifdef HAVE_TASK_BTF
 /* bpf_get_current_task_btf: a typed pointer, since v5.11 (commit 3ca1032ab7ab). */
 #define CURRENT() (((void *(*)(void))158)())
@@ -38,6 +44,9 @@
 #define CURRENT() ((void *)bpf_get_current_task())
 #define READ_TASK PROBE
 #endif
+
+/* bpf_task_pt_regs: since v5.15 (commit dd6e10fbd9fb) */
+#define CURRENT_REGISTERS(task) (((void *(*)(void *))175)(task))
 
 #define READ_START(task) READ_TASK(u64, READ_TASK(void *, task, task_struct, group_leader), task_struct, start_boottime)
 #define READ_TGID(task) READ_TASK(u32, task, task_struct, tgid)

@@ -14,14 +14,22 @@ static inline u8 endpoint_of_skb(void *skb) {
     return protocol == ETH_P_IP || protocol == ETH_P_IPV6 ? ENDPOINT_UDP : ENDPOINT_UNKNOWN;
 }
 
-int skb_copy_datagram_iovec(u64 *context) {
-    void *skb = (void *)context[0];
+static inline int count_receive(void *skb, u32 bytes) {
     void *task = CURRENT();
     struct row row = ROW_OF(task);
     row.kind = KIND_KERNEL_COPY;
     row.call = CALL_NONE;
     row.source = endpoint_of_skb(skb);
     row.destination = ENDPOINT_USER;
-    add(&row, (u32)context[1]);
+    add(&row, bytes);
     return 0;
 }
+
+int skb_copy_datagram_iovec(u64 *context) { return count_receive((void *)context[0], context[1]); }
+
+#ifdef ON_FUNCTIONS
+/* skb_copy_datagram_iter(skb, offset, iterator, bytes), where the tracepoint is */
+int skb_copy_datagram_function(void *registers) {
+    return count_receive(CAST(function_argument(registers, 0), sk_buff), function_argument(registers, 3));
+}
+#endif

@@ -88,13 +88,7 @@ static inline bool was_trapped(void *task, u32 number, s64 result) {
     return result == number && READ_TASK(u64, task, task_struct, pending_signal) & (1ULL << (SIGSYS - 1));
 }
 
-int sys_exit(u64 *context) {
-    void *registers = (void *)context[0];
-    s64 result = context[1];
-    u32 number = syscall_number(registers);
-    if (!may_move_data(number))
-        return 0;
-    void *task = CURRENT();
+static inline int count_call(void *task, void *registers, u32 number, s64 result) {
     struct syscall syscall;
     if (!decode(&syscall, task, registers, number) || was_trapped(task, number, result))
         return 0;
@@ -118,3 +112,18 @@ int sys_exit(u64 *context) {
         sendfile_leave(&row, result);
     return 0;
 }
+
+int sys_exit(u64 *context) {
+    void *registers = (void *)context[0];
+    u32 number = syscall_number(registers);
+    return may_move_data(number) ? count_call(CURRENT(), registers, number, context[1]) : 0;
+}
+
+#ifdef ON_FUNCTIONS
+/* The end of a system call's own function, where it still is in the middle of the call: its registers are the task's. */
+int syscall_return(void *function_registers) {
+    void *task = CURRENT();
+    void *registers = CURRENT_REGISTERS(task);
+    return count_call(task, registers, syscall_number(registers), function_result(function_registers));
+}
+#endif

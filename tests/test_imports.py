@@ -14,6 +14,7 @@ LAYERS = (
     {"source", "handover"},
     {"compiler", "reader"},
     {"attachers"},
+    {"preemption"},
     {"loader"},
     {"attribution"},
     {"config", "sampler"},

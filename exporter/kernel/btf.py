@@ -10,7 +10,7 @@ from exporter.kernel.libbpf import library
 
 VMLINUX = Path("/sys/kernel/btf/vmlinux")
 
-_STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC, _FUNC_PROTO = 4, 5, 6, 8, 12, 13
+_STRUCT, _UNION, _ENUM, _TYPEDEF, _FUNC, _FUNC_PROTO, _VAR = 4, 5, 6, 8, 12, 13, 14
 _MODIFIERS = (8, 9, 10, 11, 18)  # typedef, volatile, const, restrict, type tag
 _POINTER = 2
 _HEADER = struct.Struct("=III")
@@ -95,6 +95,10 @@ class Btf:
             if kind.kind == _POINTER and self._resolve(kind.size_or_type) == wanted:
                 return position
         raise UnknownToBtfError(f"struct {structure} among the arguments of tracepoint {name}")
+
+    def variable_id(self, name: str) -> int:
+        """Number of a variable that each CPU has of its own."""
+        return self._find(name, _VAR, f"variable {name}")
 
     def parameters(self, function: str) -> int:
         """How many parameters a function has."""

@@ -116,6 +116,20 @@ class ValueOr:
 
 
 @dataclass(frozen=True)
+class Variable:
+    """``VARIABLE_<name>``: BTF number of a variable that each CPU has of its own; 0 in a kernel without it."""
+
+    name: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        try:
+            return f"VARIABLE_{self.name}", btf.variable_id(self.name)
+        except UnknownToBtfError:
+            return f"VARIABLE_{self.name}", 0
+
+
+@dataclass(frozen=True)
 class Return:
     """``RETURN_<function>``: where a program at the end of a function finds its result, behind the arguments."""
 
@@ -156,6 +170,7 @@ COMMON: tuple[Fact, ...] = (
     Offset("sock", "sk_flags", ("__sk_common.skc_flags",)),
     Offset("list_head", "next"),
     Value("sock_flags", "SOCK_ZEROCOPY"),
+    Variable("tracepoint_srcu_srcu_data"),
     TypeId("list_head"),
     TypeId("file"),
     TypeId("socket"),
@@ -165,10 +180,12 @@ COMMON: tuple[Fact, ...] = (
 BY_MACHINE: dict[str, tuple[Fact, ...]] = {
     "x86_64": (
         Offset("task_struct", "thread_info_status", ("thread_info.status",)),
-        *(Offset("pt_regs", register) for register in ("orig_ax", "di", "si", "dx", "r10", "bx", "cx")),
+        *(Offset("pt_regs", register) for register in ("orig_ax", "di", "si", "dx", "r10", "bx", "cx", "ax")),
+        Variable("__preempt_count"),
     ),
     "aarch64": (
         Offset("task_struct", "thread_info_flags", ("thread_info.flags",)),
+        Offset("task_struct", "thread_info_preempt_count", ("thread_info.preempt_count",)),
         *(Offset("pt_regs", register) for register in ("regs", "orig_x0", "syscallno")),
     ),
 }

@@ -6,7 +6,7 @@ Every function raises :class:`OSError` with the kernel's errno when the kernel r
 import ctypes as ct
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -19,7 +19,9 @@ PROG_TYPE_TRACING = 26
 ATTACH_TYPE_TRACE_RAW_TP = 23
 ATTACH_TYPE_TRACE_FENTRY = 24
 ATTACH_TYPE_TRACE_FEXIT = 25
+ATTACH_TYPE_TRACE_KPROBE_MULTI = 42
 STATS_RUN_TIME = 0
+_KPROBE_MULTI_RETURN = 1
 
 
 class _ProgLoadOpts(ct.Structure):
@@ -46,6 +48,23 @@ class _ProgLoadOpts(ct.Structure):
         ("log_level", ct.c_uint32),
         ("log_size", ct.c_uint32),
         ("log_buf", ct.c_char_p),
+    ]
+
+
+class _KprobeMultiOpts(ct.Structure):
+    """``struct bpf_link_create_opts`` of libbpf 1.0, with the member of its union that is for kprobes."""
+
+    _fields_ = [
+        ("sz", ct.c_size_t),
+        ("flags", ct.c_uint32),
+        ("iter_info", ct.c_void_p),
+        ("iter_info_len", ct.c_uint32),
+        ("target_btf_id", ct.c_uint32),
+        ("kprobe_flags", ct.c_uint32),
+        ("cnt", ct.c_uint32),
+        ("syms", ct.POINTER(ct.c_char_p)),
+        ("addrs", ct.c_void_p),
+        ("cookies", ct.c_void_p),
     ]
 
 
@@ -147,6 +166,14 @@ def load_program(kind: int, name: str, code: bytes, *, attach_type: int = 0, att
 def open_raw_tracepoint(program: int) -> int:
     """Attach a program that was loaded for one tracepoint or function; closing the descriptor detaches it."""
     return _checked(library().bpf_raw_tracepoint_open, None, program)
+
+
+def attach_function_returns(program: int, functions: Sequence[str]) -> int:
+    """Attach to the return of many kernel functions at once (v5.18); closing the descriptor detaches from all."""
+    names = (ct.c_char_p * len(functions))(*(name.encode() for name in functions))
+    options = _KprobeMultiOpts(sz=ct.sizeof(_KprobeMultiOpts), kprobe_flags=_KPROBE_MULTI_RETURN)
+    options.cnt, options.syms = len(functions), names
+    return _checked(library().bpf_link_create, program, 0, ATTACH_TYPE_TRACE_KPROBE_MULTI, ct.byref(options))
 
 
 def map_info(descriptor: int) -> MapInfo:
