@@ -35,7 +35,8 @@ static inline void add(struct row *row, u64 amount) {
     if (!count)
         return;
     __sync_fetch_and_add(&count->events, 1);
-    __sync_fetch_and_add(&count->amount, amount);
+    if (amount) /* of a constant 0 clang makes an atomic OR, which is unknown before 981f94c3e921 (v5.12) */
+        __sync_fetch_and_add(&count->amount, amount);
 }
 
 #define ROW_OF(task) {.start = READ_START(task), .tgid = READ_TGID(task)}
