@@ -59,7 +59,7 @@ def alternatives(workload: Workload, rounds: int, progress: Callable[[], object]
         columns=("what", "call", "way", "added", "of ours"),
         rows=tuple(row for choice in CHOICES for row in rows(choice, measured)),
         notes=(
-            f"Median (quartiles) of {rounds} rounds; the first way of each is the product's.",
+            "Median (quartiles); the first way of each is the product's.",
             measured.note(),
         ),
         figures={

@@ -26,8 +26,7 @@ def overhead(workload: Workload, rounds: int, progress: Callable[[], object] = l
         rows=tuple(rows(measured)),
         targets=targets(measured),
         notes=(
-            f"Median (quartiles) of {rounds} rounds, each against the same round with nothing attached, whose row is "
-            "what the call itself takes.",
+            "Median (quartiles), each against the same round with nothing attached, whose row is what the call takes.",
             "bpftrace's script sees read and write alone: what it adds to getppid and send is for nothing.",
             measured.note(),
         ),
