@@ -17,7 +17,7 @@ from exporter.model import ProbeState
 from exporter.probe_table import PROBE_NAMES, PROBES
 from exporter.reader import Reader
 
-_TIMEOUT_SECONDS = 60.0
+_TIMEOUT_SECONDS = 180.0
 _MAP_ENTRIES = 1024
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 _ROWS = {probe.name: probe for probe in PROBES}

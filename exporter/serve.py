@@ -20,7 +20,7 @@ from exporter.sampler import Sampler
 
 _log = logging.getLogger(__name__)
 
-LOADER_TIMEOUT_SECONDS = 60.0
+LOADER_TIMEOUT_SECONDS = 180.0
 FAREWELL_SECONDS = 2
 """How long a scrape that is under way at the end may take; a client that does not take its answer is left."""
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}

@@ -21,7 +21,7 @@ HIDEPID = ("unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /
 """Before a command: it sees no processes of other users."""
 OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
 _LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
-START_SECONDS = 60.0
+START_SECONDS = 200.0
 STOP_SECONDS = 20.0
 
 
