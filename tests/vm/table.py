@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 from exporter.probe_table import PROBE_NAMES
 
-from .examine import Examination, Outcome, Probe
+from .examine import Examination, Outcome
 
 TESTS_OF = {
     "syscalls": (
@@ -24,31 +24,40 @@ TESTS_OF = {
 }
 """The tests that hold what a probe counts against the truth, as patterns of ``module::name``."""
 
+CHECKS = ("loader", "reading maps without privileges")
+"""What doctor finds that differs between kernels."""
+
 HEAD = """\
 # Kernels
 
-Written by `make matrix`: each cell is the outcome of the ground-truth tests of one probe (`tests/kernel`), run inside a
-virtual machine with that kernel, and how the probe was attached there. *n exact* is the number of tests that compared
-counts with a known truth and found them equal; *skipped* ones have a premise that the kernel or the machine lacks.
+Written by `make matrix`. Each cell says how a probe is attached on a kernel and what became of the ground-truth tests
+of what it counts (`tests/kernel`), run inside a virtual machine with that kernel: *exact* is the number of tests that
+compared counts with a known truth and found them equal; *skipped* ones have a premise that the kernel or the machine
+lacks.
 """
 
 
 def render(examinations: Sequence[Examination]) -> str:
     """The whole document."""
-    names = [*PROBE_NAMES]
-    header = ["kernel", *names, "service", "map reads without privileges", "kernel structures by"]
-    lines = [_row(header), _row(["---"] * len(header))]
-    lines += [_row([f"{e.kernel.name} ({e.release})", *_cells(e, names)]) for e in examinations]
+    lines = [_row(["", *[f"{e.kernel.name}: {e.release}" for e in examinations]])]
+    lines.append(_row(["---"] * (len(examinations) + 1)))
+    lines += [_row([f"`{name}`", *[_probe(e, name) for e in examinations]]) for name in PROBE_NAMES]
+    lines.append(_row(["the service", *[_service(e) for e in examinations]]))
+    lines += [_row([check, *[e.checks.get(check, "") for e in examinations]]) for check in CHECKS]
     return "\n".join([HEAD, *lines, "", *_details(examinations)])
 
 
-def _cells(examination: Examination, names: Sequence[str]) -> list[str]:
-    probes = {probe.name: probe for probe in examination.probes}
-    cells = [_cell(probes.get(name), tests_of(examination, name)) for name in names]
-    service = _count([outcome for outcome in examination.outcomes if outcome.module.startswith("service/")])
-    reading = examination.checks.get("reading maps without privileges", "")
-    loader = examination.checks.get("loader", "").rpartition("reads with ")[2]
-    return [*cells, service, reading, loader]
+def _probe(examination: Examination, name: str) -> str:
+    probe = next((probe for probe in examination.probes if probe.name == name), None)
+    if probe is None:
+        return ""
+    if not probe.attached:
+        return f"not attached: {probe.reason}"
+    return f"{probe.mechanism} {probe.hook}: {_count(tests_of(examination, name))}"
+
+
+def _service(examination: Examination) -> str:
+    return _count([outcome for outcome in examination.outcomes if outcome.module.startswith("service/")])
 
 
 def tests_of(examination: Examination, probe: str) -> list[Outcome]:
@@ -61,14 +70,6 @@ def tests_of(examination: Examination, probe: str) -> list[Outcome]:
     ]
 
 
-def _cell(probe: Probe | None, outcomes: Sequence[Outcome]) -> str:
-    if probe is None:
-        return ""
-    if not probe.attached:
-        return f"not attached: {probe.reason}"
-    return f"{probe.mechanism}: {_count(outcomes)}"
-
-
 def _count(outcomes: Sequence[Outcome]) -> str:
     states = [outcome.state for outcome in outcomes]
     counts = (("exact", "passed"), ("**failed**", "failed"), ("skipped", "skipped"))
@@ -79,14 +80,8 @@ def _details(examinations: Sequence[Examination]) -> list[str]:
     lines = []
     for examination in examinations:
         for state in ("failed", "skipped"):
-            found = examination.are(state)
-            if found:
-                lines += [
-                    f"## {examination.kernel.name}: {state}",
-                    "",
-                    *[f"- `{o.module}::{o.name}`: {o.why}" for o in found],
-                    "",
-                ]
+            tests = [f"- `{outcome.module}::{outcome.name}`: {outcome.why}" for outcome in examination.are(state)]
+            lines += [f"## {examination.kernel.name}: {state}", "", *tests, ""] if tests else []
     return lines
 
 
