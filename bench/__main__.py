@@ -20,6 +20,7 @@ from bench.overhead import overhead
 from bench.variants import compiled
 from bench.workload import Workload
 
+BUSY = 0.5
 STARTS, SCRAPES, UNATTENDED_SECONDS, BIRTHS = 5, 20, 10, 1000
 
 
@@ -30,7 +31,12 @@ def main() -> int:
         print("bench: attaching probes needs root: sudo make bench", file=sys.stderr)
         return 1
     started = time.monotonic()
-    print(f"Linux {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs", flush=True)
+    busy = os.getloadavg()[0]
+    print(
+        f"Linux {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs, load {busy:.1f} before", flush=True
+    )
+    if busy > BUSY:
+        print("bench: the host is busy: start-up, in wall-clock time, will look worse than it is", file=sys.stderr)
     sections = []
     for section in run(arguments.rounds):
         sections.append(section)
@@ -73,7 +79,7 @@ def _with_progress(name: str, steps: int, measure: Callable[[Callable[[], object
 
 def show(section: Section) -> None:
     """One table and its notes, in Markdown."""
-    print(f"\n### {section.title}\n\n{markdown(section.columns, section.rows)}")
+    print(f"\n## {section.title}\n\n{markdown(section.columns, section.rows)}")
     for note in filter(None, section.notes):
         print(f"\n{note}", flush=True)
 
@@ -81,7 +87,7 @@ def show(section: Section) -> None:
 def show_targets(sections: list[Section]) -> None:
     """All targets in one table."""
     rows = [target.row() for section in sections for target in section.targets]
-    print(f"\n### Targets\n\n{markdown(('target', 'measured', 'at most', 'verdict'), rows)}\n")
+    print(f"\n## Targets\n\n{markdown(('target', 'measured', 'at most', 'verdict'), rows)}\n")
 
 
 if __name__ == "__main__":

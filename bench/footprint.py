@@ -106,9 +106,8 @@ def _scraped_other(directory: Path, scrapes: int, progress: Callable[[], object]
 
 
 def _scraped(served: Served, scrapes: int) -> Scraped:
-    exposition = served.scrape()
-    series = sum("_created{" not in line for line in samples(exposition))
     milliseconds = served.scrape_seconds(scrapes) * 1000
+    series = sum("_created{" not in line for line in samples(served.scrape()))
     return Scraped(series, milliseconds, served.resident_mib())
 
 
