@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .fetch import Installed
+from .fetch import REPOSITORY, Installed
 
 VNG = Path(sys.executable).with_name("vng")
 MEMORY = "2G"
@@ -19,6 +19,8 @@ BOOT_OPTIONS = (
     "mitigations=off",  # page tables of the kernel's own would cost an emulated TLB at each system call
     "preempt=full",  # where the kernel lets it be chosen: what is exact there is exact with less
 )
+CACHED = {"usr": Path("/usr"), "repository": REPOSITORY}
+"""What the guest mounts anew by these names, to keep what it has read: vng's own root asks the host each time."""
 _STATUS = re.compile(r"script exited with code (\d+)")
 _LINES_OF_CONSOLE = 15
 
@@ -60,6 +62,9 @@ def _vng(installed: Installed, script: Path, shared: Path, disk: Path, boot_opti
     command += ["--memory", MEMORY, "--cpus", str(CPUS), "--rwdir", shared, "--disk", disk]
     for option in (*BOOT_OPTIONS, *boot_options):
         command += ["--append", option]
+    for name, path in CACHED.items():
+        export = f"-fsdev local,id={name},path={path},security_model=none,readonly=on,multidevs=remap"
+        command.append(f"--qemu-opts={export} -device virtio-9p-pci,fsdev={name},mount_tag={name}")
     return [*command, "--", script]
 
 

@@ -73,15 +73,14 @@ class Examination:
 def examine(kernel: Kernel, shared: Path) -> Examination:
     """Fetch, boot, test. ``shared`` is an empty directory that keeps all that came back."""
     installed = fetch(kernel, cache_directory())
-    environment = ("/usr/bin/env", "--chdir", REPOSITORY, f"PYTHONPATH={REPOSITORY}")
     tests = (argument for argument in (os.environ.get("COPY_EXPORTER_VM_TESTS") or " ".join(TESTS)).split())
     started = time.monotonic()
-    status = boot.run(installed, [*environment, GUEST, sys.executable, shared, *tests], shared, DEADLINE_SECONDS)
+    status = boot.run(installed, [GUEST, sys.executable, REPOSITORY, shared, *tests], shared, DEADLINE_SECONDS)
     return Examination(
         kernel=kernel,
         release=installed.release,
         status=status,
-        outcomes=tuple(_outcomes(shared / "junit.xml")),
+        outcomes=tuple(read_outcomes(shared / "junit.xml")),
         probes=tuple(_probes(shared / "doctor.json")),
         checks=_checks(shared / "doctor.json"),
         seconds=time.monotonic() - started,
@@ -89,7 +88,8 @@ def examine(kernel: Kernel, shared: Path) -> Examination:
     )
 
 
-def _outcomes(junit: Path) -> Iterator[Outcome]:
+def read_outcomes(junit: Path) -> Iterator[Outcome]:
+    """Of a file that pytest wrote; nothing when it did not come to that."""
     if not junit.exists():
         return
     for case in ET.parse(junit).iter("testcase"):

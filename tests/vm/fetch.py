@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,8 +54,8 @@ def fetch(kernel: Kernel, cache: Path) -> Installed:
 
 
 def _cached(kernel: Kernel, home: Path) -> Installed | None:
-    releases = [path.name for path in home.iterdir() if kernel.matches(path.name)]
-    return Installed(kernel, max(releases, key=_order), home / max(releases, key=_order)) if releases else None
+    release = newest_of(kernel, (path.name for path in home.iterdir()))
+    return Installed(kernel, release, home / release) if release else None
 
 
 def _download(kernel: Kernel, home: Path) -> Installed:
@@ -98,16 +98,15 @@ class _Apt:
 
     def newest(self) -> str:
         """The newest release of the series."""
-        before, after = self._kernel.packages[0].split("{}")
+        before = self._kernel.packages[0].removesuffix("{}")
         names = self._call("apt-cache", "pkgnames", before).split()
-        releases = [name.removeprefix(before).removesuffix(after) for name in names if name.endswith(after)]
-        matching = [release for release in releases if self._kernel.matches(release)]
-        if not matching:
+        release = newest_of(self._kernel, (name.removeprefix(before) for name in names))
+        if release is None:
             raise FetchError(
                 f"kernel {self._kernel.name}: {' and '.join(self._kernel.suites)} have no package "
                 f"{self._kernel.packages[0].format(self._kernel.release)}"
             )
-        return max(matching, key=_order)
+        return release
 
     def download(self, packages: list[str]) -> None:
         """Fetch the archives of these packages."""
@@ -143,6 +142,11 @@ def _mirrors() -> Iterator[tuple[bool, str]]:
         address, release, *rest = line.split(" ")
         if rest == ["Debian", "main"]:
             yield release.endswith("-security"), address
+
+
+def newest_of(kernel: Kernel, releases: Iterable[str]) -> str | None:
+    """The newest release of the series."""
+    return max(filter(kernel.matches, releases), key=_order, default=None)
 
 
 def _order(release: str) -> list[int]:

@@ -53,14 +53,14 @@ def _probe(examination: Examination, name: str) -> str:
         return ""
     if not probe.attached:
         return f"not attached: {probe.reason}"
-    return f"{probe.mechanism} {probe.hook}: {_count(tests_of(examination, name))}"
+    return f"{probe.mechanism} {probe.hook}: {_count(outcomes_of(examination, name))}"
 
 
 def _service(examination: Examination) -> str:
     return _count([outcome for outcome in examination.outcomes if outcome.module.startswith("service/")])
 
 
-def tests_of(examination: Examination, probe: str) -> list[Outcome]:
+def outcomes_of(examination: Examination, probe: str) -> list[Outcome]:
     """The outcomes that speak of a probe."""
     patterns = TESTS_OF.get(probe, ())
     return [
