@@ -9,7 +9,7 @@ from exporter.probe_table import PROBE_NAMES
 from .examine import Examination, Outcome, Probe, read_outcomes
 from .fetch import newest_of
 from .kernels import BY_NAME, KERNELS
-from .table import TESTS_OF, render, outcomes_of
+from .table import TESTS_OF, outcomes_of, render
 
 JUNIT = """\
 <testsuites><testsuite>
