@@ -55,7 +55,9 @@ class Service:
             self.client.base_url = httpx.URL(f"http://127.0.0.1:{self.port}")
             wait_until(lambda: self.get("/-/ready").status_code == 200, "readiness")
         except BaseException:
-            self.kill()
+            self.process.kill()
+            self.process.wait()
+            self._close()
             raise
 
     def __enter__(self) -> "Service":
@@ -65,6 +67,9 @@ class Service:
         if self.process.poll() is None:
             self.terminate()
         print(f"--- log of {self.process.args}\n{self.log()}")  # pytest shows it when the test failed
+        self._close()
+
+    def _close(self) -> None:
         self.client.close()
         self._log.close()
 
