@@ -14,7 +14,7 @@ from exporter.errors import KernelError
 from exporter.handover import Handover, LoaderOrder
 from exporter.kernel.btf import VMLINUX
 from exporter.model import ProbeState
-from exporter.probe_table import PROBE_NAMES, PROBES
+from exporter.probe_table import PROBE_NAMES, PROBES, note_of
 from exporter.reader import Reader
 
 _TIMEOUT_SECONDS = 180.0
@@ -90,7 +90,9 @@ def _reading(loaded: Handover, user: str) -> Check:
 
 def as_json(diagnosis: Diagnosis) -> str:
     """For machines."""
-    probes = [asdict(probe) | {"essential": probe.name in _ESSENTIAL} for probe in diagnosis.probes]
+    probes = [
+        asdict(probe) | {"essential": probe.name in _ESSENTIAL, "note": _note(probe)} for probe in diagnosis.probes
+    ]
     facts = {
         "kernel": diagnosis.kernel,
         "machine": diagnosis.machine,
@@ -109,10 +111,14 @@ def show(diagnosis: Diagnosis, console: Console) -> None:
         checks.add_row(check.name, _mark(check.ok), _found(check.why, check.remedy))
     console.print(checks)
     if diagnosis.probes:
+        notes = list(dict.fromkeys(filter(None, map(_remark, diagnosis.probes))))
         probes = _table("Probe", "", "Hook", "Shows")
         for probe in diagnosis.probes:
-            probes.add_row(probe.name, _mark(probe.attached), f"{probe.mechanism} {probe.hook}", _shows(probe))
+            hook = f"{probe.mechanism} {probe.hook}"
+            probes.add_row(probe.name, _mark(probe.attached), hook, _shows(probe, notes))
         console.print(probes)
+        for number, note in enumerate(notes, 1):
+            console.print(Text(f"({number}) {note}"))
     verdict = "can serve" if diagnosis.exit_status == 0 else "cannot serve on this host as it is"
     console.print(f"copy-exporter {verdict}.", highlight=False)
 
@@ -132,7 +138,16 @@ def _found(why: str, remedy: str) -> Text:
     return Text(f"{why}; what to do: {remedy}" if remedy else why)
 
 
-def _shows(probe: ProbeState) -> Text:
-    if probe.attached:
-        return Text(_ROWS[probe.name].shows)
-    return Text(f"{_found(probe.reason, probe.remedy)}; missing meanwhile: {_ROWS[probe.name].without}")
+def _shows(probe: ProbeState, notes: list[str]) -> Text:
+    row, remark = _ROWS[probe.name], _remark(probe)
+    shows = row.shows if probe.attached else f"missing: {row.without}"
+    return Text(f"{shows} ({notes.index(remark) + 1})" if remark else shows)
+
+
+def _remark(probe: ProbeState) -> str:
+    """Why it is not attached, or what its hook misses: said once for all probes that have it in common."""
+    return _note(probe) if probe.attached else str(_found(probe.reason, probe.remedy))
+
+
+def _note(probe: ProbeState) -> str:
+    return note_of(probe.name, probe.mechanism, probe.hook) if probe.attached else ""

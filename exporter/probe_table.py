@@ -19,6 +19,8 @@ class Hook:
     """Where: a tracepoint's name, with its category where the mechanism wants one."""
     program: str
     """The C function."""
+    note: str = ""
+    """What is to be known of counts that are made this way."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,12 @@ class Probe:
     """False: costs more than 100 ns a call on a hot path, so only with ``--probe.NAME``."""
 
 
+_PREEMPTED = "where the kernel preempts itself (preempt=full), copy_probe_missed_runs_total tells the calls not counted"
+_CHECKED = (
+    "the length asked for, of copies whose length is not constant; neither the page cache's nor the pipes' "
+    "(docs/kernel-level.md)"
+)
+
 _KERNEL_COPY_FACTS: tuple[Fact, ...] = (
     # called type, in another encoding, before 8cd54c1c8480 (v5.14)
     Offset("iov_iter", "iter_type", ("iter_type", "type")),
@@ -61,8 +69,8 @@ def _usercopy(direction: str) -> Probe:
         source="usercopy.c",
         hooks=(
             Hook("kprobe", f"_copy_{direction}_user", f"copy_{direction}_user_itself"),
-            Hook("fentry", "__check_object_size", f"check_{direction}_user"),
-            Hook("kprobe", "__check_object_size", f"check_{direction}_user_by_registers"),
+            Hook("fentry", "__check_object_size", f"check_{direction}_user", f"{_CHECKED}; {_PREEMPTED}"),
+            Hook("kprobe", "__check_object_size", f"check_{direction}_user_by_registers", _CHECKED),
         ),
         shows=f"calls of the kernel's own copy_{direction}_user",
         without=f"copy_{direction}_user_bytes_total and copy_{direction}_user_calls_total",
@@ -75,7 +83,7 @@ def _kernel_copy(program: str, functions: tuple[str, ...], hop: str) -> Probe:
     return Probe(
         name=program,
         source="kernel_copies.c",
-        hooks=tuple(Hook("fexit", function, program) for function in functions),
+        hooks=tuple(Hook("fexit", function, program, _PREEMPTED) for function in functions),
         shows=f"what {functions[0]} copied from {hop}",
         without=f"copy_kernel_copied_bytes_total from {hop}",
         facts=_KERNEL_COPY_FACTS,
@@ -177,6 +185,12 @@ PROBES = (
 
 PROBE_NAMES = tuple(probe.name for probe in PROBES)
 DEFAULT_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.by_default)
+
+
+def note_of(name: str, mechanism: str, target: str) -> str:
+    """What is to be known of a probe that is attached this way."""
+    probe = next(probe for probe in PROBES if probe.name == name)
+    return next((hook.note for hook in probe.hooks if (hook.mechanism, hook.target) == (mechanism, target)), "")
 
 
 def named(names: Iterable[str]) -> tuple[Probe, ...]:

@@ -1,0 +1,39 @@
+"""What doctor prints, of a diagnosis made up here."""
+
+import io
+import json
+
+from rich.console import Console
+
+from exporter.doctor import Diagnosis, as_json, show
+from exporter.model import ProbeState
+
+REFUSED = [
+    ProbeState(name, "f", "fexit", attached=False, reason="there is no f", remedy="another kernel")
+    for name in ("filemap_read", "pipe_read")
+]
+ATTACHED = ProbeState("pipe_write", "pipe_write", "fexit", attached=True)
+DIAGNOSIS = Diagnosis("1.2", "x86_64", (), (*REFUSED, ATTACHED))
+
+
+def shown() -> str:
+    text = io.StringIO()
+    show(DIAGNOSIS, Console(file=text, width=200))
+    return text.getvalue()
+
+
+def test_a_reason_that_probes_share_is_told_once():
+    assert shown().count("there is no f; what to do: another kernel") == 1
+    assert "missing: copy_kernel_copied_bytes_total from pipe to user (1)" in shown()
+
+
+def test_what_a_hook_misses_is_told():
+    assert "what pipe_write copied from user to pipe (2)" in shown().replace("anon_", "")
+    assert "(2) where the kernel preempts itself" in shown()
+
+
+def test_for_machines_every_probe_has_its_own():
+    probes = json.loads(as_json(DIAGNOSIS))["probes"]
+    assert [probe["reason"] for probe in probes] == ["there is no f", "there is no f", ""]
+    assert "copy_probe_missed_runs_total" in probes[2]["note"]
+    assert not probes[0]["note"]
