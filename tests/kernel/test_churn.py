@@ -9,9 +9,10 @@ import pytest
 from exporter.model import Call, Endpoint, Identity
 
 from .ground import Ground, cpu, loaded
+from .scale import SCALE
 
 NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
-BIRTHS = 10_000
+BIRTHS = int(10_000 * SCALE)
 
 
 NAME = f"born-{os.getpid()}"

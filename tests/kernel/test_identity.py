@@ -12,6 +12,7 @@ from exporter.model import Call, Endpoint, Identity
 
 from .filesystems import file_system
 from .ground import DISK_READS, Counts, Ground, amount, blocked_in, cpu, syscalls, wait_until
+from .scale import SCALE
 
 ZERO = cpu(Call.READ, Endpoint.DEVICE, Endpoint.USER)
 NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
@@ -122,7 +123,7 @@ def both(rounds: int, size: int) -> Counts:
 
 def test_six_processes_on_two_cpus(ground: Ground, processes: Path) -> None:
     cpus = sorted(os.sched_getaffinity(0))[:2]
-    rounds = 100_000
+    rounds = int(100_000 * SCALE)
     missed = [probe.missed for probe in ground.reader.runs()]
     sizes = range(1, 7)
     started = [ground.start(processes, "hammers", cpus[size % len(cpus)], rounds, size) for size in sizes]
