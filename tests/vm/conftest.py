@@ -2,4 +2,14 @@ import pytest
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "matrix: boots a kernel that is not part of `make test`")
+    config.addinivalue_line("markers", "vm: boots another kernel")
+    config.addinivalue_line("markers", "matrix: boots a kernel that is not part of `make test`: only when -m names it")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if "matrix" in config.option.markexpr:
+        return
+    rest = pytest.mark.skip(reason="only of `make matrix`")
+    for item in items:
+        if item.get_closest_marker("matrix"):
+            item.add_marker(rest)

@@ -20,8 +20,6 @@ class Kernel:
     architecture: str = "amd64"
     always: bool = False
     """Part of ``make test``, not only of ``make matrix``."""
-    inexact: frozenset[str] = frozenset()
-    """Tests, by their names, that cannot pass yet: what they find lost has to be visible as missed runs instead."""
 
     def matches(self, release: str) -> bool:
         """Whether a release is of this series."""
