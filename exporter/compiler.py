@@ -15,7 +15,12 @@ from exporter.kernel.facts import COMMON, Abilities, abilities, defines, machine
 from exporter.probe_table import Probe
 from exporter.source import c_source, probes_directory
 
-_KFUNC_RDONLY_CAST = 0x7FFFFF01
+_KERNEL_FUNCTIONS = {
+    0x7FFFFF01: "bpf_rdonly_cast",
+    0x7FFFFF03: "bpf_session_cookie",
+    0x7FFFFF04: "bpf_session_is_return",
+}
+"""What stands in our C for functions of the kernel, as ``KFUNC_RDONLY_CAST`` and so on."""
 _CALL = 0x85
 _PSEUDO_KFUNC_CALL = 2
 _KERNEL_VARIABLE = 0x1_7FFFFF02
@@ -42,7 +47,7 @@ class Compiled:
     def code(self, program: str) -> bytes:
         """The instructions of a program, with the kernel's functions and variables put in: BCC cannot name them.
 
-        Raises :class:`NotCompiledError`.
+        Raises :class:`NotCompiledError`, or :class:`UnknownToBtfError` when the kernel has no such function.
         """
         try:
             code = bytearray(self.bpf.dump_func(program.encode()))
@@ -50,9 +55,9 @@ class Compiled:
             raise NotCompiledError(f"{program} is for other kernels") from None
         for position in range(0, len(code), INSTRUCTION.size):
             opcode, registers, offset, immediate = INSTRUCTION.unpack_from(code, position)
-            if opcode == _CALL and immediate == _KFUNC_RDONLY_CAST:
-                registers = _PSEUDO_KFUNC_CALL << 4
-                INSTRUCTION.pack_into(code, position, opcode, registers, offset, self.able.rdonly_cast)
+            if opcode == _CALL and immediate in _KERNEL_FUNCTIONS:
+                number = self.btf.function_id(_KERNEL_FUNCTIONS[immediate])
+                INSTRUCTION.pack_into(code, position, opcode, _PSEUDO_KFUNC_CALL << 4, offset, number)
             elif opcode == _LOAD_64 and immediate == _KERNEL_VARIABLE & 0xFFFFFFFF:
                 INSTRUCTION.pack_into(code, position, opcode, registers | _PSEUDO_BTF_ID << 4, 0, self.preempt_count)
                 INSTRUCTION.pack_into(code, position + INSTRUCTION.size, 0, 0, 0, 0)
@@ -63,13 +68,14 @@ def compile_probes(btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int]
     """Compile the C of these probes, with the ``sizes`` of its maps; :class:`KernelError` when BCC cannot."""
     able = abilities(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
-    values = {**defines(btf, facts), **sizes, "KFUNC_RDONLY_CAST": _KFUNC_RDONLY_CAST}
+    values = {**defines(btf, facts), **sizes}
+    values |= {name.replace("bpf", "kfunc").upper(): number for number, name in _KERNEL_FUNCTIONS.items()}
     values["KERNEL_VARIABLE"] = _KERNEL_VARIABLE
     switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
     flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
     try:
-        bpf = bcc.BPF(text=c_source(probes), cflags=[*_include_flags(), *flags])
+        bpf = bcc.BPF(text=c_source(probes).encode(), cflags=[*_include_flags(), *flags])
     except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
         raise KernelError(f"BCC cannot compile the probes: {error}") from error
     return Compiled(bpf, btf, able, values.get("VARIABLE___preempt_count", 0))

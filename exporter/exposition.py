@@ -55,7 +55,10 @@ def _help(family: Family, openmetrics: bool) -> str:
 def _lines(family: Family) -> Iterator[str]:
     for name, labels, value, *_ in family.samples:
         text = labels.text if type(labels) is Labels else _written(labels)
-        yield f"{name}{text} {value if type(value) is int else floatToGoString(value)}\n"  # type: ignore[no-untyped-call]
+        number = repr(value)
+        if number[-1] in "fn":  # inf, nan
+            number = floatToGoString(value)  # type: ignore[no-untyped-call]
+        yield f"{name}{text} {number}\n"
 
 
 def _written(labels: dict[str, str]) -> str:

@@ -52,9 +52,11 @@ class CopyCollector(Collector):
         self._read = read
         self._probes = tuple(probes)
         self._run_statistics = run_statistics
-        self._by_process = _RowFamilies(contract.BY_PROCESS, created)
-        self._of_host = _RowFamilies(contract.OF_HOST, False)
-        self._created = created
+        # Asked once: the time since when a series counts is not to move with every step of the clock.
+        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) if created else None
+        self._by_process = _RowFamilies(contract.BY_PROCESS, booted)
+        self._of_host = _RowFamilies(contract.OF_HOST, None)
+        self._booted = booted
 
     def describe(self) -> list[Family]:
         """Nothing: series come and go with processes."""
@@ -78,10 +80,9 @@ class CopyCollector(Collector):
 
     def _counted(self, reading: Reading) -> Iterator[Family]:
         series = reading.snapshot.series
-        booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
-        yield from self._of_host.families([Series("", "", 0, reading.snapshot.host)], booted)
-        yield from self._by_process.families(series, booted)
-        yield _sendfile_durations(series, booted if self._created else None)
+        yield from self._of_host.families([Series("", "", 0, reading.snapshot.host)])
+        yield from self._by_process.families(series)
+        yield _sendfile_durations(series, self._booted)
         yield _process_info(series)
         yield _process_cpu(series)
 
@@ -89,23 +90,25 @@ class CopyCollector(Collector):
 class _RowFamilies:
     """The families whose series are rows, with the labels of the last scrape kept for the next."""
 
-    def __init__(self, metrics: tuple[Metric, ...], created: bool) -> None:
+    def __init__(self, metrics: tuple[Metric, ...], booted: float | None) -> None:
+        """``booted``: seconds since the epoch; None to do without the time since when a series counts."""
         self._metrics = metrics
-        self._created = created
+        self._created = [f"{metric.name.removesuffix('_total')}_created" for metric in metrics]
+        self._booted = booted
         self._kept: dict[tuple[str, str], dict[Row, _Shown]] = {}
 
-    def families(self, series: Iterable[Series], booted: float) -> list[Family]:
+    def families(self, series: Iterable[Series]) -> list[Family]:
         """One family a metric, also when it is empty."""
         families = [_family(metric) for metric in self._metrics]
-        names = [metric.name for metric in self._metrics]
         kept: dict[tuple[str, str], dict[Row, _Shown]] = {}
         for one in series:
             shown = kept[one.pid, one.comm] = self._kept.get((one.pid, one.comm), {})
+            created = None if self._booted is None else self._booted + one.since_ns / _NS
             for position, labels, value in _samples(one, shown, self._show):
-                families[position].samples.append(Sample(names[position], labels, value))
-                if self._created:
-                    created = Sample(f"{families[position].name}_created", labels, booted + one.since_ns / _NS)
-                    families[position].samples.append(created)
+                samples = families[position].samples
+                samples.append(Sample(self._metrics[position].name, labels, value))
+                if created is not None:
+                    samples.append(Sample(self._created[position], labels, created))
         self._kept = kept
         return families
 
