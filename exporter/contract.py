@@ -31,13 +31,14 @@ SYSCALLS = Metric(
     "copy_syscalls_total",
     "counter",
     (*PROCESS, *CALL),
-    "System calls that moved data and succeeded, those of 0 bytes included.",
+    "System calls that moved data and succeeded, those of 0 bytes included; io_uring_* are requests of io_uring.",
 )
 SYSCALL_ERRORS = Metric(
     "copy_syscall_errors_total",
     "counter",
     (*PROCESS, "syscall", "errno"),
-    "System calls that move data and returned an error; mode switches are twice the sum of both families.",
+    "System calls that move data and returned an error; mode switches are twice the sum of both families "
+    "without io_uring_*.",
 )
 CPU_COPIED = Metric(
     "copy_cpu_copied_bytes_total",
@@ -193,7 +194,8 @@ from zero, and its old series stay for `--process.linger`; so every byte is in o
 `copy_host_*`, which never decrease. With `--process.labels=comm` there is no label `pid`.
 
 Labels of a hop: `source` and `destination` are among `disk page_cache user tcp udp unix socket pipe device pseudo anon
-unknown`. `port` is the local TCP port when it is watched (`--port`), else empty.
+unknown`. `port` is the local TCP port when it is watched (`--port`), else empty. `syscall` is the system call by its
+kernel name, or `io_uring_` with the name of a request that was made by io_uring: no system call of its own.
 
 What exactly counts as copied, by system call, is in [accounting.md](accounting.md). In OpenMetrics, counters of
 processes have `_created`: the time since when they count.

@@ -16,14 +16,14 @@ from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.kernel.facts import Abilities, defines
-from exporter.model import DROPPABLE_MAPS
 from exporter.preemption import tracepoints_lose_runs
 from exporter.probe_table import Hook, Probe, named
 from exporter.refusals import explain
 
-MAPS = (*DROPPABLE_MAPS, "dropped", "ports")
+MAPS = ("counts", "exits", "sendfile_starts", "dropped", "ports")
 EXITS_ENTRIES = 16384
 SENDFILE_STARTS_ENTRIES = 16384
+MULTISHOTS_ENTRIES = 16384
 
 
 def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeReport]]:
@@ -70,7 +70,8 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
         if descriptors:
             programs[probe.name] = descriptors[0]
             keepers.append(descriptors[1])
-    maps = {name: compiled.bpf[name.encode()].map_fd for name in MAPS}
+    names = dict.fromkeys((*MAPS, *(name for probe in probes for name in probe.maps)))
+    maps = {name: compiled.bpf[name.encode()].map_fd for name in names}
     report = LoaderReport(
         probes=tuple(reports[probe.name] for probe in named(order.probes)),
         maps=tuple(maps),
@@ -86,6 +87,7 @@ def _sizes(order: LoaderOrder) -> dict[str, int]:
         "MAP_ENTRIES": order.map_entries,
         "EXITS_ENTRIES": EXITS_ENTRIES,
         "SENDFILE_STARTS_ENTRIES": SENDFILE_STARTS_ENTRIES,
+        "MULTISHOTS_ENTRIES": MULTISHOTS_ENTRIES,
     }
 
 

@@ -48,7 +48,7 @@ class Kind(IntEnum):
 
 
 class Call(IntEnum):
-    """The system calls that move data, under their kernel names."""
+    """The system calls that move data, under their kernel names, and the requests of io_uring that do."""
 
     NONE = 0
     READ = 1
@@ -72,12 +72,29 @@ class Call(IntEnum):
     TEE = 19
     VMSPLICE = 20
     COPY_FILE_RANGE = 21
+    IO_URING_READ = 22
+    IO_URING_READV = 23
+    IO_URING_READ_FIXED = 24
+    IO_URING_READV_FIXED = 25
+    IO_URING_READ_MULTISHOT = 26
+    IO_URING_RECV = 27
+    IO_URING_RECVMSG = 28
+    IO_URING_WRITE = 29
+    IO_URING_WRITEV = 30
+    IO_URING_WRITE_FIXED = 31
+    IO_URING_WRITEV_FIXED = 32
+    IO_URING_SEND = 33
+    IO_URING_SENDMSG = 34
+    IO_URING_SEND_ZC = 35
+    IO_URING_SENDMSG_ZC = 36
+    IO_URING_SPLICE = 37
+    IO_URING_TEE = 38
 
 
 DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
 """Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
 
-DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts")
+DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts", "multishots")
 """The maps whose full state loses updates, in the order of ``enum droppable`` in probes/types.h."""
 
 

@@ -6,7 +6,20 @@ A new probe is a row here, a C file in ``probes/`` and a function in :mod:`expor
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.kernel.facts import Argument, Either, Fact, Offset, Return, Size, TypeId, Value, ValueOr
+from exporter.kernel.facts import (
+    Argument,
+    ArgumentOr,
+    Either,
+    Fact,
+    Offset,
+    OffsetOr,
+    PointerArgument,
+    Return,
+    Size,
+    TypeId,
+    Value,
+    ValueOr,
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,8 @@ class Probe:
     without: str
     """What is missing from the metrics when it is not attached."""
     facts: tuple[Fact, ...] = ()
+    maps: tuple[str, ...] = ()
+    """The maps that are there only with it."""
     essential: bool = False
     """Without it there is nothing to serve."""
     by_default: bool = True
@@ -60,6 +75,30 @@ _KERNEL_COPY_FACTS: tuple[Fact, ...] = (
     Offset("msghdr", "msg_iter"),
     Return("generic_perform_write"),
     Return("iomap_file_buffered_write"),
+)
+
+_REQUEST_FACTS: tuple[Fact, ...] = (
+    # since 052ebf1fbb1c (v5.18); before that, nothing tells whose completion it is
+    PointerArgument("io_uring_complete", 1, "request"),
+    Offset("io_kiocb", "file"),
+    Offset("io_kiocb", "opcode"),
+    Offset("io_kiocb", "cqe_res", ("cqe.res",)),
+    Offset("io_kiocb", "cqe_user_data", ("cqe.user_data",)),
+    Offset("io_kiocb", "ctx"),
+    # in io_uring's own structure for a task since b6f58a3f4aa8 (v6.13)
+    Offset("io_kiocb", "task", ("tctx", "task")),
+    OffsetOr("io_uring_task", "task", absent=-1),
+    ArgumentOr("io_uring_complete", "io_uring_cqe", absent=-1),
+    *(Offset("io_uring_cqe", member) for member in ("user_data", "res", "flags")),
+    Offset("io_sr_msg", "flags"),
+    Offset("io_sr_msg", "msg_flags"),
+    Offset("io_splice", "splice_fd_in"),
+    Offset("io_splice", "flags"),
+    Offset("task_struct", "signal"),
+    Offset("signal_struct", "live"),
+    TypeId("io_kiocb"),
+    TypeId("io_sr_msg"),
+    TypeId("io_splice"),
 )
 
 
@@ -171,6 +210,28 @@ PROBES = (
             Offset("task_struct", "bio_list"),
             Value("pageflags", "PG_uptodate"),
         ),
+    ),
+    Probe(
+        name="io_uring",
+        source="io_uring.c",
+        hooks=(Hook("raw_tracepoint", "io_uring_complete", "io_uring_complete"),),
+        shows="bytes, requests and errors of io_uring",
+        without='everything that is counted as syscall="io_uring_…"',
+        facts=_REQUEST_FACTS,
+        maps=("multishots",),
+    ),
+    Probe(
+        name="io_uring_multishot",
+        source="io_uring.c",
+        hooks=(
+            Hook("raw_tracepoint", "io_uring_submit_req", "io_uring_submit"),
+            # called so before 2ad57931db64 (v6.4)
+            Hook("raw_tracepoint", "io_uring_submit_sqe", "io_uring_submit"),
+        ),
+        shows="which requests of io_uring complete many times",
+        without="all but the last completion of multishot receives and reads, and of bundles",
+        facts=_REQUEST_FACTS,
+        maps=("multishots",),
     ),
     _usercopy("to"),
     _usercopy("from"),

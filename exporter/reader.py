@@ -141,7 +141,8 @@ class Reader:
         """See :class:`Source`."""
         entries = {"counts": sample.entries}
         for name in DROPPABLE_MAPS[1:]:
-            entries[name] = len(self._read(name)[0]) // self._infos[name].key_size
+            if name in self._maps:
+                entries[name] = len(self._read(name)[0]) // self._infos[name].key_size
         return [MapUse(name, used, self._infos[name].max_entries) for name, used in entries.items()]
 
     def runs(self) -> list[ProbeRuns]:

@@ -35,6 +35,6 @@ struct exit_event {
 };
 
 /* Indices into the map `dropped`, in the order of exporter/model.py DROPPABLE_MAPS. */
-enum droppable { DROPPED_COUNTS, DROPPED_EXITS, DROPPED_SENDFILE_STARTS, DROPPED_MAPS };
+enum droppable { DROPPED_COUNTS, DROPPED_EXITS, DROPPED_SENDFILE_STARTS, DROPPED_MULTISHOTS, DROPPED_MAPS };
 
 #endif

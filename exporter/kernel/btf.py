@@ -2,6 +2,7 @@
 
 import ctypes as ct
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,15 +87,15 @@ class Btf:
 
     def tracepoint_argument(self, name: str, structure: str) -> int:
         """Which argument of a tracepoint, counted from 0, points to a ``structure``."""
-        pointer = self._type(self._type(self.tracepoint_id(name)).size_or_type)
-        prototype = self._type(pointer.size_or_type)
-        parameters = list(_PARAMETER.iter_unpack(self._entries(prototype, _PARAMETER)))
         wanted = self.type_id(structure)
-        for position, (_, number) in enumerate(parameters[1:]):  # the first is the kernel's own
-            kind = self._type(number)
-            if kind.kind == _POINTER and self._resolve(kind.size_or_type) == wanted:
+        for position, target in self._tracepoint_pointers(name):
+            if target == wanted:
                 return position
         raise UnknownToBtfError(f"struct {structure} among the arguments of tracepoint {name}")
+
+    def tracepoint_pointers(self, name: str) -> list[int]:
+        """Which arguments of a tracepoint, counted from 0, are pointers, whatever to."""
+        return [position for position, _ in self._tracepoint_pointers(name)]
 
     def variable_id(self, name: str) -> int:
         """Number of a variable that each CPU has of its own."""
@@ -103,6 +104,16 @@ class Btf:
     def parameters(self, function: str) -> int:
         """How many parameters a function has."""
         return self._type(self._type(self.function_id(function)).size_or_type).entries
+
+    def _tracepoint_pointers(self, name: str) -> Iterator[tuple[int, int]]:
+        """Positions and what the pointers point to, resolved."""
+        pointer = self._type(self._type(self.tracepoint_id(name)).size_or_type)
+        prototype = self._type(pointer.size_or_type)
+        parameters = list(_PARAMETER.iter_unpack(self._entries(prototype, _PARAMETER)))
+        for position, (_, number) in enumerate(parameters[1:]):  # the first is the kernel's own
+            kind = self._type(self._resolve(number))
+            if kind.kind == _POINTER:
+                yield position, self._resolve(kind.size_or_type)
 
     def _find(self, name: str, kind: int, description: str) -> int:
         number = int(self._library.btf__find_by_name_kind(self._btf, name.encode(), kind))

@@ -35,6 +35,22 @@ class Offset:
 
 
 @dataclass(frozen=True)
+class OffsetOr:
+    """The same, or ``absent`` in a kernel without the member."""
+
+    structure: str
+    member: str
+    absent: int
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        try:
+            return Offset(self.structure, self.member).define(btf)
+        except UnknownToBtfError:
+            return f"OFFSET_{self.structure}_{self.member}", self.absent
+
+
+@dataclass(frozen=True)
 class TypeId:
     """``TYPE_<struct>``."""
 
@@ -78,6 +94,37 @@ class Argument:
     def define(self, btf: Btf) -> tuple[str, int]:
         """See :class:`Fact`."""
         return f"ARGUMENT_{self.tracepoint}_{self.structure}", btf.tracepoint_argument(self.tracepoint, self.structure)
+
+
+@dataclass(frozen=True)
+class ArgumentOr:
+    """The same, or ``absent`` in a kernel where no argument does."""
+
+    tracepoint: str
+    structure: str
+    absent: int
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        try:
+            return Argument(self.tracepoint, self.structure).define(btf)
+        except UnknownToBtfError:
+            return f"ARGUMENT_{self.tracepoint}_{self.structure}", self.absent
+
+
+@dataclass(frozen=True)
+class PointerArgument:
+    """Nothing to define, but that an argument of a tracepoint, counted from 0, is a pointer: called ``meaning``."""
+
+    tracepoint: str
+    position: int
+    meaning: str
+
+    def define(self, btf: Btf) -> tuple[str, int]:
+        """See :class:`Fact`."""
+        if self.position not in btf.tracepoint_pointers(self.tracepoint):
+            raise UnknownToBtfError(f"{self.meaning} among the arguments of tracepoint {self.tracepoint}")
+        return f"ARGUMENT_{self.tracepoint}_{self.meaning}", self.position
 
 
 @dataclass(frozen=True)

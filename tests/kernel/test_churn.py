@@ -55,7 +55,7 @@ def test_short_lived_processes(own: Ground, processes: Path) -> None:
     total += forget_ended(own, forgotten)
     assert total == sum(i % 100 + 1 for i in range(BIRTHS))
     assert len(forgotten) == BIRTHS + 1
-    assert own.reader.dropped() == {"counts": 0, "exits": 0, "sendfile_starts": 0}
+    assert not any(own.reader.dropped().values())
     assert not forgotten & own.reader.sample().processes.keys()
 
 

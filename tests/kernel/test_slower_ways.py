@@ -54,6 +54,10 @@ def test_the_same_counts(ground: Ground, slow: Ground, workload: Callable[..., P
         (workload("disk"), "read_directly", file),
         (workload("processes"), "threads"),
     ]
+    if any(probe.name == "io_uring" and probe.attached for probe in slow.handover.probes):
+        uring = workload("io_uring")
+        runs += [(uring, "files", small), (uring, "sockets", "tcp4"), (uring, "zero_copy", "udp4")]
+        runs += [(uring, "splices", small, disk / "spliced"), (uring, "errors", small), (uring, "multishot")]
     for argv in runs:
         ran = ground.run(*argv)
         assert syscalls(slow.rows(ran.pid)) == ran.calls
