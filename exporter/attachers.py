@@ -31,7 +31,15 @@ def attach_syscall_returns(compiled: Compiled, hook: Hook) -> tuple[int, int]:
     code = compiled.code(hook.program)
     attach_type = libbpf.ATTACH_TYPE_TRACE_KPROBE_MULTI
     program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, code, attach_type=attach_type)
-    return program, libbpf.attach_function_returns(program, syscall_functions(compiled.btf))
+    return program, libbpf.attach_functions(program, syscall_functions(compiled.btf), attach_type, returns=True)
+
+
+def attach_session(compiled: Compiled, hook: Hook) -> tuple[int, int]:
+    """Both ends of a kernel function (v6.10), with the registers: descriptors of program and link."""
+    attach_type = libbpf.ATTACH_TYPE_TRACE_KPROBE_SESSION
+    code = compiled.code(hook.program)
+    program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, code, attach_type=attach_type)
+    return program, libbpf.attach_functions(program, [hook.target], attach_type)
 
 
 def attach_kprobe(compiled: Compiled, hook: Hook) -> tuple[int, int]:
@@ -53,11 +61,9 @@ ATTACHERS: dict[str, Callable[[Compiled, Hook], tuple[int, int]]] = {
     "fexit": attach_fexit,
     "kprobe": attach_kprobe,
     "kretprobe.multi": attach_syscall_returns,
+    "kprobe.session": attach_session,
 }
 """How each mechanism of :class:`exporter.probe_table.Hook` attaches."""
-
-TRACEPOINTS = frozenset({"raw_tracepoint", "tracepoint"})
-"""The mechanisms whose programs newer kernels may preempt."""
 
 
 def _attach_by_btf(compiled: Compiled, hook: Hook, attach_type: int, target: int) -> tuple[int, int]:

@@ -9,14 +9,14 @@ import os
 import socket
 import sys
 
-from exporter.attachers import ATTACHERS, TRACEPOINTS
+from exporter.attachers import ATTACHERS
 from exporter.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.errors import CopyExporterError, KernelError
 from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.kernel.facts import Abilities, defines
-from exporter.preemption import tracepoints_lose_runs
+from exporter.preemption import lossy_mechanisms
 from exporter.probe_table import Hook, Probe, named
 from exporter.refusals import explain
 
@@ -38,17 +38,18 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe, *, lossy_tracepoints: bool) -> tuple[ProbeReport, tuple[int, int] | None]:
-    """Try the hooks in order; the report is of the one that attached, or of the first that this kernel has."""
-    refused: list[tuple[Hook, Exception]] = []
-    for hook in sorted(probe.hooks, key=lambda hook: lossy_tracepoints and hook.mechanism in TRACEPOINTS):
+def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeReport, tuple[int, int] | None]:
+    """Try the hooks in order, ``lossy`` ones last: a report of the one that attached, or of the first that there is."""
+    refused: dict[Hook, Exception] = {}
+    for hook in sorted(probe.hooks, key=lambda hook: hook.mechanism in lossy):
         try:
             descriptors = ATTACHERS[hook.mechanism](compiled, hook)
             return ProbeReport(name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True), descriptors
         except (OSError, LookupError) as error:
-            refused.append((hook, error))
-    present = [refusal for refusal in refused if not isinstance(refusal[1], LookupError)]
-    return _refusal(probe, *(present or refused)[0]), None
+            refused[hook] = error
+    present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
+    hook = (present or probe.hooks)[0]
+    return _refusal(probe, hook, refused[hook]), None
 
 
 def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:
@@ -62,11 +63,11 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
     compiled = compile_probes(btf, probes, _sizes(order))
-    lossy = tracepoints_lose_runs(compiled)
+    lossy = lossy_mechanisms(compiled)
     programs: dict[str, int] = {}
     keepers = [libbpf.enable_run_statistics()] if order.statistics else []
     for probe in probes:
-        reports[probe.name], descriptors = attach(compiled, probe, lossy_tracepoints=lossy)
+        reports[probe.name], descriptors = attach(compiled, probe, lossy)
         if descriptors:
             programs[probe.name] = descriptors[0]
             keepers.append(descriptors[1])

@@ -1,7 +1,9 @@
-"""Whether programs on tracepoints may be preempted: then the kernel skips runs, and other hooks are better."""
+"""Which programs may be preempted: there the kernel skips runs, and other hooks are better."""
 
 import os
+import platform
 import struct
+from pathlib import Path
 
 from exporter.attachers import attach_raw_tracepoint
 from exporter.compiler import Compiled, NotCompiledError
@@ -9,10 +11,30 @@ from exporter.kernel import libbpf
 from exporter.probe_table import Hook
 
 _OBSERVER = Hook("raw_tracepoint", "sys_exit", "observe_preemption")
+_MODE = Path("/sys/kernel/debug/sched/preempt")
 _FIRST = struct.pack("=I", 0)
 
 
-def tracepoints_lose_runs(compiled: Compiled) -> bool:
+def lossy_mechanisms(compiled: Compiled) -> frozenset[str]:
+    """The mechanisms whose programs this kernel may preempt; kprobes run with preemption off everywhere."""
+    lossy = {"fentry", "fexit"} if kernel_preempts(platform.version(), _MODE) else set()
+    if _tracepoints_lose_runs(compiled):
+        lossy |= {"raw_tracepoint", "tracepoint"}
+    return frozenset(lossy)
+
+
+def kernel_preempts(version: str, mode: Path) -> bool:
+    """Whether a task may be preempted inside the kernel: by ``uname -v``, and the mode where it is chosen at boot."""
+    if "PREEMPT_DYNAMIC" not in version:
+        return "PREEMPT" in version
+    try:
+        chosen = mode.read_text()
+    except OSError:  # no debugfs here: then it may
+        return True
+    return "(none)" not in chosen and "(voluntary)" not in chosen
+
+
+def _tracepoints_lose_runs(compiled: Compiled) -> bool:
     """Look from inside a program, on the end of a system call of our own: preemption is off there up to v6.18."""
     try:
         program, link = attach_raw_tracepoint(compiled, _OBSERVER)

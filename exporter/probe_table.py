@@ -44,8 +44,8 @@ class Probe:
     source: str
     """File in ``probes/``."""
     hooks: tuple[Hook, ...]
-    """In order of preference: the first that attaches wins. Where the kernel may preempt programs on tracepoints, and
-    so skips runs (:mod:`exporter.preemption`), those on functions come before those on tracepoints."""
+    """In order of preference: the first that attaches wins. Those whose programs the kernel may preempt, and so skips
+    runs of (:mod:`exporter.preemption`), come after all others."""
     shows: str
     """What its counts tell, in a few words."""
     without: str
@@ -68,11 +68,16 @@ _CHECKED = (
 _KERNEL_COPY_FACTS: tuple[Fact, ...] = (
     # called type, in another encoding, before 8cd54c1c8480 (v5.14)
     Offset("iov_iter", "iter_type", ("iter_type", "type")),
+    *(TypeId(structure) for structure in ("iov_iter", "msghdr", "sock")),
     Either("ITER_TYPE_MASK", "iov_iter", "iter_type", present=0xFF, absent=0xFE),
     Value("iter_type", "ITER_IOVEC"),
     ValueOr("iter_type", "ITER_UBUF", absent=-1),  # since fcb14cb1bdac (v6.0)
     Offset("msghdr", "msg_flags"),
     Offset("msghdr", "msg_iter"),
+    OffsetOr("msghdr", "msg_ubuf", absent=0),  # since 7c701d92b2b5 (v6.0)
+    Offset("sock", "sk_route_caps"),
+    # a pool of instances, that sleeping calls empty, before 4346ba160409 (v6.14)
+    Either("SESSIONS_RUN_OUT", "fprobe", "rethook", present=1, absent=0),
     Return("generic_perform_write"),
     Return("iomap_file_buffered_write"),
 )
@@ -122,7 +127,10 @@ def _kernel_copy(program: str, functions: tuple[str, ...], hop: str) -> Probe:
     return Probe(
         name=program,
         source="kernel_copies.c",
-        hooks=tuple(Hook("fexit", function, program, _PREEMPTED) for function in functions),
+        hooks=(
+            *(Hook("fexit", function, program, _PREEMPTED) for function in functions),
+            *(Hook("kprobe.session", function, f"{program}_session") for function in functions),
+        ),
         shows=f"what {functions[0]} copied from {hop}",
         without=f"copy_kernel_copied_bytes_total from {hop}",
         facts=_KERNEL_COPY_FACTS,

@@ -3,7 +3,7 @@
 import errno
 
 _PRIVILEGES = "run as root with all capabilities; a container needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
-_ON_FUNCTIONS = ("fentry", "fexit", "kprobe")
+_ON_FUNCTIONS = ("fentry", "fexit", "kprobe", "kprobe.session", "kretprobe.multi")
 _WORDS: dict[tuple[str, int], tuple[str, str]] = {
     ("tracepoint", errno.ENOENT): (
         "this kernel is built without that tracepoint",

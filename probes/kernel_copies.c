@@ -3,16 +3,17 @@
  * them: system calls, io_uring. Each runs at the end of its function and sees its arguments and its result. */
 
 #define MSG_SPLICE_PAGES 0x8000000
+#define NETIF_F_SG 1
 
 /* Only iterators over user memory: splice and sendfile hand in pipes and pages, loop devices and NFS kernel memory. */
 static inline bool is_user_memory(void *iterator) {
-    u8 type = LOAD(u8, iterator, iov_iter, iter_type) & ITER_TYPE_MASK;
+    u32 type = LOAD(u8, iterator, iov_iter, iter_type) & ITER_TYPE_MASK;
     return type == VALUE_ITER_IOVEC || type == VALUE_ITER_UBUF;
 }
 
-static inline int count_kernel_copy(void *iterator, s64 bytes, u8 source, u8 destination) {
-    if (bytes <= 0 || !is_user_memory(iterator))
-        return 0;
+static inline void count_copied(s64 bytes, u8 source, u8 destination) {
+    if (bytes <= 0)
+        return;
     void *task = CURRENT();
     struct row row = ROW_OF(task);
     row.kind = KIND_KERNEL_COPY;
@@ -20,6 +21,11 @@ static inline int count_kernel_copy(void *iterator, s64 bytes, u8 source, u8 des
     row.source = source;
     row.destination = destination;
     add(&row, bytes);
+}
+
+static inline int count_kernel_copy(void *iterator, s64 bytes, u8 source, u8 destination) {
+    if (is_user_memory(iterator))
+        count_copied(bytes, source, destination);
     return 0;
 }
 
@@ -46,14 +52,23 @@ int iomap_file_buffered_write(u64 *arguments) {
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_USER, ENDPOINT_PAGE_CACHE);
 }
 
+/* As tcp_sendmsg_locked decides: pages that splice passes; zero copy with the option, or asked for by io_uring, and a
+ * device that can gather. */
+static inline bool sends_references(void *sock, void *message) {
+    u32 flags = LOAD(u32, message, msghdr, msg_flags);
+    if (flags & MSG_SPLICE_PAGES)
+        return true;
+    bool asked = LOAD(u64, sock, sock, sk_flags) & (1ULL << VALUE_SOCK_ZEROCOPY);
+#if OFFSET_msghdr_msg_ubuf
+    asked |= LOAD(void *, message, msghdr, msg_ubuf) != 0;
+#endif
+    return flags & MSG_ZEROCOPY && asked && LOAD(u64, sock, sock, sk_route_caps) & NETIF_F_SG;
+}
+
 /* tcp_sendmsg_locked(sock, message, size) */
 int tcp_sendmsg_locked(u64 *arguments) {
     void *message = (void *)arguments[1];
-    u32 flags = LOAD(u32, message, msghdr, msg_flags);
-    bool by_reference = flags & MSG_SPLICE_PAGES ||
-                        (flags & MSG_ZEROCOPY &&
-                         LOAD(u64, (void *)arguments[0], sock, sk_flags) & (1ULL << VALUE_SOCK_ZEROCOPY));
-    if (by_reference)
+    if (sends_references((void *)arguments[0], message))
         return 0;
     return count_kernel_copy(MEMBER(message, msghdr, msg_iter), arguments[3], ENDPOINT_USER, ENDPOINT_TCP);
 }
@@ -66,3 +81,37 @@ int pipe_read(u64 *arguments) {
 int pipe_write(u64 *arguments) {
     return count_kernel_copy((void *)arguments[1], arguments[2], ENDPOINT_USER, ENDPOINT_PIPE);
 }
+
+#if defined(HAVE_RDONLY_CAST) && !SESSIONS_RUN_OUT
+#define SESSION_COOKIE ((u64 * (*)(void *)) KFUNC_SESSION_COOKIE)
+#define SESSION_IS_RETURN ((bool (*)(void *))KFUNC_SESSION_IS_RETURN)
+#define ITERATOR(registers) CAST(function_argument(registers, 1), iov_iter)
+
+/* The same where programs at the end of a function may be preempted: run at both of its ends with preemption off, and
+ * with a word kept from one to the other. A 1 at the entry spares the end of a call that does not count. */
+#define AT_BOTH_ENDS(name, counts, before, source, destination)                                                        \
+    int name##_session(void *registers) {                                                                              \
+        u64 *kept = SESSION_COOKIE(registers);                                                                         \
+        if (SESSION_IS_RETURN(registers)) {                                                                            \
+            count_copied(function_result(registers) - *kept, source, destination);                                     \
+            return 0;                                                                                                  \
+        }                                                                                                              \
+        *kept = before;                                                                                                \
+        return !(counts);                                                                                              \
+    }
+
+static inline bool sends_user_memory(void *registers) {
+    void *message = CAST(function_argument(registers, 1), msghdr);
+    return is_user_memory(MEMBER(message, msghdr, msg_iter)) &&
+           !sends_references(CAST(function_argument(registers, 0), sock), message);
+}
+
+AT_BOTH_ENDS(filemap_read, is_user_memory(ITERATOR(registers)), function_argument(registers, 2), ENDPOINT_PAGE_CACHE,
+             ENDPOINT_USER)
+AT_BOTH_ENDS(shmem_file_read_iter, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_PAGE_CACHE, ENDPOINT_USER)
+AT_BOTH_ENDS(generic_perform_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PAGE_CACHE)
+AT_BOTH_ENDS(iomap_file_buffered_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PAGE_CACHE)
+AT_BOTH_ENDS(tcp_sendmsg_locked, sends_user_memory(registers), 0, ENDPOINT_USER, ENDPOINT_TCP)
+AT_BOTH_ENDS(pipe_read, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_PIPE, ENDPOINT_USER)
+AT_BOTH_ENDS(pipe_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PIPE)
+#endif

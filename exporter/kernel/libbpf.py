@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from platform import machine
 from typing import Any
 
 from exporter.errors import KernelError
@@ -20,8 +21,11 @@ ATTACH_TYPE_TRACE_RAW_TP = 23
 ATTACH_TYPE_TRACE_FENTRY = 24
 ATTACH_TYPE_TRACE_FEXIT = 25
 ATTACH_TYPE_TRACE_KPROBE_MULTI = 42
+ATTACH_TYPE_TRACE_KPROBE_SESSION = 56
 STATS_RUN_TIME = 0
 _KPROBE_MULTI_RETURN = 1
+_NR_BPF = {"x86_64": 321, "aarch64": 280}
+_BPF_LINK_CREATE = 28
 
 
 class _ProgLoadOpts(ct.Structure):
@@ -51,20 +55,19 @@ class _ProgLoadOpts(ct.Structure):
     ]
 
 
-class _KprobeMultiOpts(ct.Structure):
-    """``struct bpf_link_create_opts`` of libbpf 1.0, with the member of its union that is for kprobes."""
+class _FunctionsLink(ct.Structure):
+    """``union bpf_attr`` of BPF_LINK_CREATE, with the member of its own union that is for kprobes."""
 
     _fields_ = [
-        ("sz", ct.c_size_t),
+        ("prog_fd", ct.c_uint32),
+        ("target_fd", ct.c_uint32),
+        ("attach_type", ct.c_uint32),
         ("flags", ct.c_uint32),
-        ("iter_info", ct.c_void_p),
-        ("iter_info_len", ct.c_uint32),
-        ("target_btf_id", ct.c_uint32),
         ("kprobe_flags", ct.c_uint32),
         ("cnt", ct.c_uint32),
-        ("syms", ct.POINTER(ct.c_char_p)),
-        ("addrs", ct.c_void_p),
-        ("cookies", ct.c_void_p),
+        ("syms", ct.c_uint64),
+        ("addrs", ct.c_uint64),
+        ("cookies", ct.c_uint64),
     ]
 
 
@@ -104,6 +107,8 @@ class ProgramInfo:
     run_count: int
     missed: int
     jited_bytes: int
+    instructions: int
+    """As the verifier left them, before they become machine code."""
 
 
 @dataclass(frozen=True)
@@ -168,12 +173,20 @@ def open_raw_tracepoint(program: int) -> int:
     return _checked(library().bpf_raw_tracepoint_open, None, program)
 
 
-def attach_function_returns(program: int, functions: Sequence[str]) -> int:
-    """Attach to the return of many kernel functions at once (v5.18); closing the descriptor detaches from all."""
+def attach_functions(program: int, functions: Sequence[str], attach_type: int, *, returns: bool = False) -> int:
+    """Attach to many kernel functions at once (v5.18); closing the descriptor detaches from all.
+
+    By the system call itself: libbpf 1.0 does not know the newer types.
+    """
     names = (ct.c_char_p * len(functions))(*(name.encode() for name in functions))
-    options = _KprobeMultiOpts(sz=ct.sizeof(_KprobeMultiOpts), kprobe_flags=_KPROBE_MULTI_RETURN)
-    options.cnt, options.syms = len(functions), names
-    return _checked(library().bpf_link_create, program, 0, ATTACH_TYPE_TRACE_KPROBE_MULTI, ct.byref(options))
+    link = _FunctionsLink(prog_fd=program, attach_type=attach_type, cnt=len(functions), syms=ct.addressof(names))
+    link.kprobe_flags = _KPROBE_MULTI_RETURN if returns else 0
+    descriptor: int = ct.CDLL(None, use_errno=True).syscall(
+        _NR_BPF[machine()], _BPF_LINK_CREATE, ct.byref(link), ct.sizeof(link)
+    )
+    if descriptor < 0:
+        raise OSError(ct.get_errno(), os.strerror(ct.get_errno()))
+    return descriptor
 
 
 def map_info(descriptor: int) -> MapInfo:
@@ -187,7 +200,13 @@ def program_info(descriptor: int) -> ProgramInfo:
     """Run statistics of a program; ``recursion_misses`` is there since v5.12 (commit 9ed9e9ba2337), else 0."""
     info = _ProgInfo()
     _object_info(descriptor, info)
-    return ProgramInfo(info.run_time_ns, info.run_cnt, info.recursion_misses, info.jited_prog_len)
+    return ProgramInfo(
+        run_time_ns=info.run_time_ns,
+        run_count=info.run_cnt,
+        missed=info.recursion_misses,
+        jited_bytes=info.jited_prog_len,
+        instructions=info.xlated_prog_len // 8,
+    )
 
 
 def _object_info(descriptor: int, info: ct.Structure) -> None:
