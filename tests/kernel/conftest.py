@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.btf import VMLINUX
+from exporter.probe_table import PROBE_NAMES
 
 from .filesystems import command, file_system
 from .ground import Ground, loaded
@@ -22,6 +23,12 @@ def ground() -> Iterator[Ground]:
     if not VMLINUX.exists():
         pytest.skip(f"not in this kernel: {VMLINUX}")
     yield from loaded()
+
+
+@pytest.fixture(scope="session")
+def deep(ground: Ground) -> Iterator[Ground]:  # noqa: ARG001  # its premises are the same
+    """Every probe of the table, those that are off by default too."""
+    yield from loaded(probes=PROBE_NAMES)
 
 
 @pytest.fixture(scope="session")

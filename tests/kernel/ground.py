@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from platform import machine
 
+import pytest
+
 from exporter.handover import LOADER, Handover, LoaderOrder, load
 from exporter.model import Call, Endpoint, Identity, Kind, Row, Rows
 from exporter.probe_table import DEFAULT_PROBE_NAMES
@@ -35,8 +37,12 @@ def error(call: Call, number: int) -> Row:
 DISK_READS = dma(Call.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE)
 
 
+def kernel_copy(source: Endpoint, destination: Endpoint) -> Row:
+    return Row(Kind.KERNEL_COPY, Call.NONE, source, destination, 0, 0)
+
+
 def socket_copy(source: Endpoint) -> Row:
-    return Row(Kind.KERNEL_COPY, Call.NONE, source, Endpoint.USER, 0, 0)
+    return kernel_copy(source, Endpoint.USER)
 
 
 def syscalls(rows: Rows) -> Counts:
@@ -86,6 +92,12 @@ class Ground:
         self.reader = Reader(handover.maps, handover.programs)
         self._exits: dict[Identity, str] = {}
 
+    def needs(self, *probes: str) -> None:
+        """Skip the test when this kernel does not let one of these probes attach."""
+        for probe in self.handover.probes:
+            if probe.name in probes and not probe.attached:
+                pytest.skip(f"not in this kernel: {probe.name}: {probe.reason}")
+
     def run(self, *argv: str | Path | int, **options: object) -> Ran:
         """Run a program to its end, which has to be a good one."""
         with self.start(*argv, **options) as process:
@@ -120,9 +132,11 @@ class Ground:
         return self._exits
 
 
-def loaded(map_entries: int = 65536, command: Sequence[str] = LOADER) -> Iterator[Ground]:
+def loaded(
+    map_entries: int = 65536, command: Sequence[str] = LOADER, probes: Sequence[str] = DEFAULT_PROBE_NAMES
+) -> Iterator[Ground]:
     """For a fixture: probes of its own, detached afterwards."""
-    handover = load(LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=map_entries), timeout=240, command=command)
+    handover = load(LoaderOrder(probes=tuple(probes), map_entries=map_entries), timeout=240, command=command)
     try:
         yield Ground(handover)
     finally:

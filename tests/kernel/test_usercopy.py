@@ -1,0 +1,58 @@
+"""copy_to_user and copy_from_user: calls and bytes of copies whose lengths are known."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Call, Endpoint, Kind, Row
+from exporter.probe_table import PROBE_NAMES
+
+from .ground import Ground, loaded, since
+
+PROBES = ("copy_to_user", "copy_from_user")
+TIMES = 50
+HOOKS_LOADER = Path(__file__).with_name("hooks_loader.py")
+
+
+@pytest.fixture(scope="module", params=["fentry", "kprobe"])
+def by_mechanism(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """The probes on the function that nearly every copy passes, by one way to attach them."""
+    deep.needs(*PROBES)
+    for ground in loaded(command=(sys.executable, str(HOOKS_LOADER), request.param), probes=PROBE_NAMES):
+        ground.needs(*PROBES)
+        hooks = {(probe.hook, probe.mechanism) for probe in ground.handover.probes if probe.name in PROBES}
+        assert hooks == {("__check_object_size", request.param)}
+        yield ground
+
+
+def usercopy(kind: Kind) -> Row:
+    return Row(kind, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
+
+
+def added(ground: Ground, *argv: str | Path) -> dict[Kind, tuple[int, int]]:
+    """Calls and bytes of :data:`TIMES` times more: what starting a program copies is in both runs."""
+    few, many = ground.run(*argv, TIMES).rows, ground.run(*argv, 2 * TIMES).rows
+    counts = since(few, many)
+    return {kind: counts.get(usercopy(kind), (0, 0)) for kind in (Kind.TO_USER, Kind.FROM_USER)}
+
+
+@pytest.fixture(scope="module")
+def levels(workload: Callable[..., Path]) -> Path:
+    return workload("levels")
+
+
+def test_copies_of_computed_length(by_mechanism: Ground, levels: Path) -> None:
+    assert added(by_mechanism, levels, "computed") == {
+        Kind.TO_USER: (2 * TIMES, (5 + 21) * TIMES),
+        Kind.FROM_USER: (2 * TIMES, (9 + 21) * TIMES),
+    }
+
+
+def test_copies_of_constant_length_pass_no_check(by_mechanism: Ground, levels: Path) -> None:
+    assert added(by_mechanism, levels, "constant") == {Kind.TO_USER: (0, 0), Kind.FROM_USER: (0, 0)}
+
+
+def test_page_cache_and_pipes_are_copied_elsewhere(by_mechanism: Ground, levels: Path, disk: Path) -> None:
+    assert added(by_mechanism, levels, "pages", disk / "pages") == {Kind.TO_USER: (0, 0), Kind.FROM_USER: (0, 0)}
