@@ -17,16 +17,20 @@ WORKLOADS = Path(__file__).parent / "workloads"
 
 
 @pytest.fixture(scope="session")
-def ground() -> Iterator[Ground]:
+def premises() -> None:
     if os.geteuid() != 0:
         pytest.skip("loading eBPF programs needs root")
     if not VMLINUX.exists():
         pytest.skip(f"not in this kernel: {VMLINUX}")
+
+
+@pytest.fixture(scope="session")
+def ground(premises: None) -> Iterator[Ground]:  # noqa: ARG001
     yield from loaded()
 
 
 @pytest.fixture(scope="session")
-def deep(ground: Ground) -> Iterator[Ground]:  # noqa: ARG001  # its premises are the same
+def deep(premises: None) -> Iterator[Ground]:  # noqa: ARG001
     """Every probe of the table, those that are off by default too."""
     yield from loaded(probes=PROBE_NAMES)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Call, Endpoint, Kind, Row
-from exporter.probe_table import PROBE_NAMES
 
 from .ground import Ground, loaded, since
 
@@ -17,10 +16,10 @@ HOOKS_LOADER = Path(__file__).with_name("hooks_loader.py")
 
 
 @pytest.fixture(scope="module", params=["fentry", "kprobe"])
-def by_mechanism(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
+def by_mechanism(premises: None, request: pytest.FixtureRequest) -> Iterator[Ground]:  # noqa: ARG001
     """The probes on the function that nearly every copy passes, by one way to attach them."""
-    deep.needs(*PROBES)
-    for ground in loaded(command=(sys.executable, str(HOOKS_LOADER), request.param), probes=PROBE_NAMES):
+    command = (sys.executable, str(HOOKS_LOADER), request.param)
+    for ground in loaded(command=command, probes=("exits", *PROBES)):
         ground.needs(*PROBES)
         hooks = {(probe.hook, probe.mechanism) for probe in ground.handover.probes if probe.name in PROBES}
         assert hooks == {("__check_object_size", request.param)}
