@@ -10,9 +10,12 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
 TEST_PACKAGES := bpftrace btrfs-progs dmsetup e2fsprogs gcc libc6-dev mount prometheus strace util-linux xfsprogs
 
+BENCH_PACKAGES := prometheus-process-exporter
+MATRIX_PACKAGES := busybox-static kmod qemu-system-x86
+
 ARGS ?=
 
-.PHONY: help setup run demo doctor test lint format docs bench clean
+.PHONY: help setup run demo doctor test matrix lint format docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +34,9 @@ doctor: $(VENV)/.run ## what this kernel allows, probe by probe
 test: $(VENV)/.test lint ## lint, types, and every test (ARGS="-k sendfile")
 	@$(BIN)/python -m pytest $(ARGS)
 
+matrix: $(VENV)/.matrix ## the tests under other kernels, emulated; writes docs/kernels.md
+	@$(BIN)/python -m pytest -m "vm or matrix" tests/vm $(ARGS)
+
 lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -43,7 +49,7 @@ format: $(VENV)/.test ## let ruff rewrite
 docs: $(VENV)/.run ## write docs/metrics.md from the code
 	@$(BIN)/python -m exporter.contract > docs/metrics.md
 
-bench: $(VENV)/.test ## every figure of docs/performance.md, measured in one run
+bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)
 
 clean: ## remove what was built
@@ -58,4 +64,13 @@ $(VENV)/.run: pyproject.toml
 $(VENV)/.test: $(VENV)/.run
 	@./deploy/install-packages $(TEST_PACKAGES)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.test
+	@./deploy/install-packages $(BENCH_PACKAGES)
+	@touch $@
+
+$(VENV)/.matrix: $(VENV)/.test
+	@./deploy/install-packages $(MATRIX_PACKAGES)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,matrix]'
 	@touch $@
