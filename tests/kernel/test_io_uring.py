@@ -225,7 +225,8 @@ def test_what_never_completes_is_not_counted(counted: Run) -> None:
     assert counted("unfinished").calls == {}
 
 
-def test_io_uring_is_seen_below_the_requests(io_uring: Run, disk: Path) -> None:
+def test_io_uring_is_seen_below_the_requests(ground: Ground, io_uring: Run, disk: Path) -> None:
+    ground.needs("sockets", "block")
     file = disk / "uring"
     file.write_bytes(bytes(4 << 20))
     ran = io_uring("transfers", file)
