@@ -1,11 +1,6 @@
 import pytest
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "vm: boots another kernel")
-    config.addinivalue_line("markers", "matrix: boots a kernel that is not part of `make test`: only when -m names it")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if "matrix" in config.option.markexpr:
         return
