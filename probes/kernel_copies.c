@@ -11,7 +11,8 @@ static inline bool is_user_memory(void *iterator) {
     return type == VALUE_ITER_IOVEC || type == VALUE_ITER_UBUF;
 }
 
-static inline void count_copied(s64 bytes, u8 source, u8 destination) {
+/* No call moves 2 GiB (MAX_RW_COUNT), and some functions return an int, whose register has no sign above it. */
+static inline void count_copied(s32 bytes, u8 source, u8 destination) {
     if (bytes <= 0)
         return;
     void *task = CURRENT();
@@ -23,7 +24,7 @@ static inline void count_copied(s64 bytes, u8 source, u8 destination) {
     add(&row, bytes);
 }
 
-static inline int count_kernel_copy(void *iterator, s64 bytes, u8 source, u8 destination) {
+static inline int count_kernel_copy(void *iterator, s32 bytes, u8 source, u8 destination) {
     if (is_user_memory(iterator))
         count_copied(bytes, source, destination);
     return 0;
@@ -31,7 +32,7 @@ static inline int count_kernel_copy(void *iterator, s64 bytes, u8 source, u8 des
 
 /* filemap_read(iocb, iterator, already_read): what was read before is part of the result */
 int filemap_read(u64 *arguments) {
-    s64 bytes = arguments[3] - arguments[2];
+    s32 bytes = arguments[3] - arguments[2];
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_PAGE_CACHE, ENDPOINT_USER);
 }
 
@@ -42,13 +43,13 @@ int shmem_file_read_iter(u64 *arguments) {
 
 /* generic_perform_write(iocb, iterator), with a position before 800ba29547e1 (v5.18) */
 int generic_perform_write(u64 *arguments) {
-    s64 bytes = arguments[RETURN_generic_perform_write];
+    s32 bytes = arguments[RETURN_generic_perform_write];
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_USER, ENDPOINT_PAGE_CACHE);
 }
 
 /* iomap_file_buffered_write(iocb, iterator, ...) */
 int iomap_file_buffered_write(u64 *arguments) {
-    s64 bytes = arguments[RETURN_iomap_file_buffered_write];
+    s32 bytes = arguments[RETURN_iomap_file_buffered_write];
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_USER, ENDPOINT_PAGE_CACHE);
 }
 
