@@ -4,6 +4,11 @@ import errno
 
 _PRIVILEGES = "run as root with all capabilities; a container needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
 _ON_FUNCTIONS = ("fentry", "fexit", "kprobe", "kprobe.session", "kretprobe.multi")
+_ENOTSUPP = 524  # the kernel's own, include/linux/errno.h
+_NO_TRAMPOLINES = (
+    "this kernel cannot put fentry and fexit programs onto functions (arm64 before v6.4)",
+    "use a newer kernel",
+)
 _WORDS: dict[tuple[str, int], tuple[str, str]] = {
     ("tracepoint", errno.ENOENT): (
         "this kernel is built without that tracepoint",
@@ -16,6 +21,8 @@ _WORDS: dict[tuple[str, int], tuple[str, str]] = {
         "none, but CONFIG_KPROBE_EVENTS_ON_NOTRACE=y",
     ),
     ("fentry", errno.EBUSY): ("the function is not traceable: the kernel builds it without ftrace", "none"),
+    ("fentry", _ENOTSUPP): _NO_TRAMPOLINES,
+    ("fexit", _ENOTSUPP): _NO_TRAMPOLINES,
     ("fexit", errno.EBUSY): ("the function is not traceable: the kernel builds it without ftrace", "none"),
 }
 _FUNCTIONS_FORBIDDEN = (
