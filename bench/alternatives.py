@@ -71,9 +71,10 @@ def alternatives(workload: Workload, rounds: int, progress: Callable[[], object]
 
 
 def rows(choice: Choice, measured: Measured) -> Sequence[tuple[str, ...]]:
-    """One a way."""
+    """One a way; no ratio to a cost that cannot be told from none."""
     above = [measured.added(way, choice.work, FLOOR) for way in choice.ways]
+    ours = above[0].median
     return [
-        (choice.what, choice.work, way.name, f"+{figure}", f"{figure.median / above[0].median:.2f}")
+        (choice.what, choice.work, way.name, f"+{figure}", f"{figure.median / ours:.2f}" if ours >= 1 else "")
         for way, figure in zip(choice.ways, above, strict=True)
     ]
