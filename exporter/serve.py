@@ -1,5 +1,6 @@
 """Start-up of the service, in the order that privileges ask for: bind, load, give up root, listen."""
 
+import asyncio
 import gc
 import logging
 import os
@@ -7,7 +8,9 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from exporter import __version__, handover, privileges
 from exporter.attribution import Attribution
@@ -42,6 +45,7 @@ def serve(config: Config) -> None:
 
         from exporter.web import create_app  # noqa: PLC0415
 
+        rehearse()
         loaded = loading.result()
     check_probes(loaded, strict=config.strict)
     give_up_root(config, loaded, account)
@@ -63,6 +67,34 @@ def serve(config: Config) -> None:
         server.run(sockets=sockets)
     finally:
         stopped.set()
+
+
+def rehearse() -> None:
+    """Start, serve one request to nobody, end: what frameworks import only then, ``--user`` may be unable to read."""
+    import uvicorn  # noqa: PLC0415
+    from fastapi import FastAPI  # noqa: PLC0415
+
+    app = FastAPI()
+    app.get("/")(lambda: "")
+    stage = uvicorn.Config(app, log_config=None)
+    stage.load()
+    stage.get_loop_factory()
+    request = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    asyncio.run(_perform(app, {"type": "lifespan", "state": {}}, "lifespan.startup", "lifespan.shutdown"))
+    asyncio.run(_perform(app, request, "http.request"))
+
+
+async def _perform(app: Callable[..., Awaitable[None]], scope: dict[str, Any], *messages: str) -> None:
+    """Let an ASGI application receive ``messages``, and send to nobody."""
+    left = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(left)}
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        pass
+
+    await app(scope, receive, send)
 
 
 def bind(address: Address) -> socket.socket:

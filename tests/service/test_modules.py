@@ -1,0 +1,21 @@
+"""Once it has given up root the service loads no module of its environment: its user may be unable to read there.
+
+A checkout in root's home is like that, and so is what uvicorn and anyio import only when they start or serve.
+"""
+
+import re
+
+from .running import OPENMETRICS, Service
+
+FROM_THE_ENVIRONMENT = re.compile(r"^# (?:code object from|.* matches) .*site-packages.*$", re.MULTILINE)
+PATHS = ("/", "/metrics", "/docs", "/openapi.json", "/-/healthy", "/-/ready", "/nowhere")
+
+
+def test_no_module_is_loaded_after_the_start():
+    with Service(environment={"PYTHONVERBOSE": "1"}) as service:
+        for path in PATHS:
+            service.get(path)
+        service.client.get("/metrics", headers=OPENMETRICS)
+        before, after = service.log().split("listening on", 1)
+    assert FROM_THE_ENVIRONMENT.search(before), "the interpreter tells where modules come from"
+    assert FROM_THE_ENVIRONMENT.findall(after) == []
