@@ -10,6 +10,7 @@ import click
 
 from exporter import __version__, config, logs
 from exporter.attribution import Limits
+from exporter.build import REVISION
 from exporter.demo import DemoOptions, parse_size
 from exporter.demo import run as run_demo
 from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size
@@ -52,7 +53,7 @@ def _choice(*values: str) -> _Parsed:
 
 
 @click.group(context_settings=_HELP)
-@click.version_option(__version__, message="copy-exporter %(version)s")
+@click.version_option(__version__, message=f"copy-exporter %(version)s (revision {REVISION})")
 def cli() -> None:
     """What the CPU copies and what goes by zero copy, for every process, for Prometheus.
 

@@ -144,7 +144,10 @@ PROCESSES = Metric(
 SCRAPE_SUCCESS = Metric("copy_scrape_success", "gauge", (), "1 when the probes' maps could be read for this scrape.")
 SCRAPE_DURATION = Metric("copy_scrape_duration_seconds", "gauge", (), "Time that reading and attributing took.")
 BUILD_INFO = Metric(
-    "copy_exporter_build_info", "gauge", ("version", "pythonversion"), "1; the version of copy-exporter."
+    "copy_exporter_build_info",
+    "gauge",
+    ("version", "revision", "pythonversion"),
+    "1; the version of copy-exporter, and the git revision that it was built from.",
 )
 
 BY_PROCESS = (

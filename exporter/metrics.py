@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 
 from exporter import __version__, contract
 from exporter.attribution import Series
+from exporter.build import REVISION
 from exporter.contract import Metric
 from exporter.exposition import Family, Labels, Sample
 from exporter.model import DURATION_BUCKETS_NS, Call, Count, Kind, ProbeState, Row
@@ -224,7 +225,7 @@ def _probes_attached(probes: Iterable[ProbeState]) -> Family:
 
 def _build_info() -> Family:
     metric = contract.BUILD_INFO
-    return _family(metric, [(Labels(metric.labels, (__version__, platform.python_version())), 1)])
+    return _family(metric, [(Labels(metric.labels, (__version__, REVISION, platform.python_version())), 1)])
 
 
 def _by_label(metric: Metric, values: Mapping[str, float]) -> Family:

@@ -7,7 +7,7 @@ import exporter
 
 PACKAGE = Path(exporter.__file__).parent
 LAYERS = (
-    {"errors", "model"},
+    {"build", "errors", "model"},
     {"kernel"},
     {"ledger", "contract", "privileges", "procfs", "logs", "refusals"},
     {"probe_table"},
