@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter import __version__, config, logs
+from exporter import __version__, config, logs, privileges
 from exporter.attribution import Limits
 from exporter.build import REVISION
 from exporter.demo import DemoOptions, parse_size
@@ -231,6 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given or (given[0] not in cli.commands and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, _DEFAULT_COMMAND)
     try:
+        privileges.raise_permitted()
         status = cli.main(given, prog_name="copy-exporter", standalone_mode=False)
     except click.ClickException as error:
         _end(error.format_message(), 2)

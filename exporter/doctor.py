@@ -53,7 +53,7 @@ class Diagnosis:
 
 def examine(user: str = "nobody") -> Diagnosis:
     """Check, then load and attach every probe, and detach them again."""
-    checks = [_btf(), _root()]
+    checks = [_btf(), _privileges()]
     probes: tuple[ProbeState, ...] = ()
     try:
         loaded = handover.load(LoaderOrder(probes=PROBE_NAMES, map_entries=_MAP_ENTRIES), _TIMEOUT_SECONDS)
@@ -72,19 +72,23 @@ def _btf() -> Check:
     return Check("kernel types (BTF)", False, f"{VMLINUX} is missing", "use a kernel with CONFIG_DEBUG_INFO_BTF=y")
 
 
-def _root() -> Check:
-    if privileges.is_root():
-        return Check("privileges for start-up", True, "root")
-    return Check("privileges for start-up", False, f"user id {os.geteuid()}", "run as root (sudo copy-exporter doctor)")
+def _privileges() -> Check:
+    name, held = "privileges for start-up", ", ".join(sorted(privileges.held())) or "no capability"
+    if privileges.can_load():
+        return Check(name, True, "root" if privileges.is_root() else f"{_whoever('')} with {held}")
+    remedy = "run as root (sudo copy-exporter doctor), or with CAP_BPF and CAP_PERFMON"
+    return Check(name, False, f"{_whoever('root')} with {held}", remedy)
+
+
+def _whoever(root: str) -> str:
+    return root if privileges.is_root() else f"user id {os.geteuid()}"
 
 
 def _reading(loaded: Handover, user: str) -> Check:
     name = "reading maps without privileges"
-    if not privileges.is_root():
-        return Check(name, False, "not tried: not root", "run as root")
     account = privileges.find_user(user)
     if privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
-        return Check(name, True, f"works as {account.name}, with no capability")
+        return Check(name, True, f"works as {_whoever(account.name)}, with no capability")
     return Check(name, False, "refused by this kernel (before v5.19)", "none needed: the service keeps CAP_BPF")
 
 

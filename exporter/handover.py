@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO
@@ -97,7 +96,8 @@ def load(order: LoaderOrder, timeout: float, command: Sequence[str] = LOADER) ->
     Raises :class:`KernelError` with the reason when it dies, is not done in time, or reports nonsense.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, theirs, tempfile.TemporaryFile() as complaints:
+    # in memory: no directory needs to be there to write into
+    with ours, theirs, open(os.memfd_create("complaints"), "w+b") as complaints:
         process = subprocess.Popen(
             [*command, str(theirs.fileno()), order.model_dump_json()],
             pass_fds=(theirs.fileno(),),

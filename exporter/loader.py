@@ -17,6 +17,7 @@ from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.kernel.facts import Abilities, defines
 from exporter.preemption import lossy_mechanisms
+from exporter.privileges import raise_permitted
 from exporter.probe_table import Hook, Probe, named
 from exporter.refusals import explain
 
@@ -65,7 +66,7 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     compiled = compile_probes(btf, probes, _sizes(order))
     lossy = lossy_mechanisms(compiled)
     programs: dict[str, int] = {}
-    keepers = [libbpf.enable_run_statistics()] if order.statistics else []
+    keepers = [_run_statistics()] if order.statistics else []
     for probe in probes:
         reports[probe.name], descriptors = attach(compiled, probe, lossy)
         if descriptors:
@@ -98,6 +99,16 @@ def _reading(able: Abilities) -> str:
     return "typed pointers for the task, probe reads behind descriptors" if able.typed_task else "probe reads"
 
 
+def _run_statistics() -> int:
+    try:
+        return libbpf.enable_run_statistics()
+    except OSError as error:
+        raise KernelError(
+            f"--probe.stats: the kernel does not measure run times: {(error.strerror or str(error)).lower()}; "
+            "start with CAP_SYS_ADMIN, or leave the flag away"
+        ) from None
+
+
 def _require_privilege() -> None:
     """BCC's own complaint about a missing privilege is about the compiler; ask the kernel first."""
     try:
@@ -105,8 +116,8 @@ def _require_privilege() -> None:
     except OSError as error:
         if error.errno in (errno.EPERM, errno.EACCES):
             raise KernelError(
-                "loading eBPF programs is not permitted: run as root (sudo copy-exporter …); "
-                "a container needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
+                "loading eBPF programs is not permitted: run as root (sudo copy-exporter …), "
+                "or with CAP_BPF and CAP_PERFMON, in a container too"
             ) from None
         raise KernelError(f"this kernel loads no eBPF program: {error.strerror}") from None
 
@@ -118,6 +129,7 @@ def main() -> None:
     """``python -m exporter.loader SOCKET ORDER``."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     try:
+        raise_permitted()
         _require_privilege()
         report, descriptors = load(LoaderOrder.model_validate_json(sys.argv[2]))
     except CopyExporterError as error:

@@ -1,6 +1,7 @@
-"""Giving up root: user, groups, capabilities, the bounding set, and the way back (no_new_privs).
+"""What the process may do: using what it was given at its start, and giving it up for good.
 
-For the calling thread: to be called before any other is started. Numbers from include/uapi/linux/capability.h.
+User, groups, capabilities, the bounding set, and the way back (no_new_privs). For the calling thread: to be called
+before any other is started. Numbers from include/uapi/linux/capability.h; docs/privileges.md tells what each is for.
 """
 
 import ctypes as ct
@@ -25,6 +26,9 @@ CAPABILITIES = {
 }
 """Those that may be kept, by name."""
 
+LOADING = frozenset({"CAP_BPF", "CAP_PERFMON"})
+"""What loading the probes takes; CAP_SYS_ADMIN has both in it."""
+
 _SETPCAP = 8
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_DROP = 24
@@ -34,6 +38,7 @@ _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _UID = re.compile("[0-9]{1,10}")
 _LAST_CAP = Path("/proc/sys/kernel/cap_last_cap")
+_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,24 @@ def find_user(name: str) -> Account:
 def is_root() -> bool:
     """Whether this is a user who can become another."""
     return os.geteuid() == 0
+
+
+def held() -> frozenset[str]:
+    """Those of :data:`CAPABILITIES` that are in effect."""
+    mask = _mask("CapEff")
+    return frozenset(name for name, number in CAPABILITIES.items() if mask >> number & 1)
+
+
+def can_load() -> bool:
+    """Whether the probes can be loaded."""
+    return held() >= LOADING or "CAP_SYS_ADMIN" in held()
+
+
+def raise_permitted() -> None:
+    """Put all that is permitted into effect: capabilities of a program's file (setcap) are only permitted at first."""
+    permitted = _mask("CapPrm")
+    if permitted != _mask("CapEff") and not _capset(permitted, _mask("CapInh")):
+        raise _stuck("capset", ct.get_errno())
 
 
 def drop(account: Account, keep: Iterable[str] = ()) -> None:
@@ -101,16 +124,24 @@ def works_after_drop(account: Account, action: Callable[[], object]) -> bool:
 
 
 def _set_capabilities(names: Collection[str]) -> None:
-    mask = sum(1 << CAPABILITIES[name] for name in set(names))
-    low, high = mask & 0xFFFFFFFF, mask >> 32
-    header = struct.pack("=Ii", _VERSION_3, 0)
-    # effective, permitted, inheritable: first the low words, then the high ones
-    data = struct.pack("=6I", low, low, 0, high, high, 0)
-    if ct.CDLL(None, use_errno=True).capset(header, data) != 0:
+    if not _capset(sum(1 << CAPABILITIES[name] for name in set(names)), 0):
         raise KernelError(
             f"--capabilities.keep={','.join(names) or 'none'}: {os.strerror(ct.get_errno()).lower()}; "
             "only what copy-exporter was started with can be kept"
         )
+
+
+def _capset(permitted: int, inheritable: int) -> bool:
+    """Set what is permitted, all of it in effect; False with ``errno`` when that is refused."""
+    header = struct.pack("=Ii", _VERSION_3, 0)
+    words = [(mask & 0xFFFFFFFF, mask >> 32) for mask in (permitted, permitted, inheritable)]  # the first: effective
+    data = struct.pack("=6I", *(low for low, _ in words), *(high for _, high in words))
+    return bool(ct.CDLL(None, use_errno=True).capset(header, data) == 0)
+
+
+def _mask(name: str) -> int:
+    """A set of capabilities of this thread, by its name in /proc/PID/status."""
+    return int(_STATUS.read_text().split(f"{name}:")[1].split()[0], 16)
 
 
 def _prctl(option: int, value: int) -> None:

@@ -2,7 +2,7 @@
 
 import errno
 
-_PRIVILEGES = "run as root with all capabilities; a container needs CAP_BPF, CAP_PERFMON and CAP_SYS_ADMIN"
+_PRIVILEGES = "run as root, or with CAP_BPF and CAP_PERFMON, in a container too"
 _ON_FUNCTIONS = ("fentry", "fexit", "kprobe", "kprobe.session", "kretprobe.multi")
 _ENOTSUPP = 524  # the kernel's own, include/linux/errno.h
 _NO_TRAMPOLINES = (
@@ -13,6 +13,14 @@ _WORDS: dict[tuple[str, int], tuple[str, str]] = {
     ("tracepoint", errno.ENOENT): (
         "this kernel is built without that tracepoint",
         "use a kernel with CONFIG_FTRACE_SYSCALLS=y",
+    ),
+    ("tracepoint", errno.EACCES): (
+        "tracefs is for root alone to read",
+        "start with CAP_DAC_READ_SEARCH, which is given up after the start",
+    ),
+    ("tracepoint", errno.EPERM): (
+        "tracefs is not mounted and cannot be mounted from here, or the kernel is locked down",
+        "mount it at /sys/kernel/tracing (into a container: read-only), or start with CAP_SYS_ADMIN",
     ),
     ("kprobe", errno.EOPNOTSUPP): ("this kernel is built without kprobes", "use a kernel with CONFIG_KPROBE_EVENTS=y"),
     ("kprobe", errno.ENOENT): ("this kernel has no such function, or it was inlined", "none"),

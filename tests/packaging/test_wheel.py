@@ -7,31 +7,13 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-import pytest
-
 from exporter.build import REVISION
 from tests.service.running import Service
 from tests.service.scraped import Scrape
 
-ROOT = Path(__file__).parents[2]
+from .conftest import ROOT
+
 SOURCES = {str(path.relative_to(ROOT)) for path in (ROOT / "probes").rglob("*") if path.is_file()}
-
-
-@pytest.fixture(scope="module")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the sdist, and the wheel that was built from it."""
-    directory = tmp_path_factory.mktemp("dist")
-    subprocess.run([ROOT / ".venv/bin/python", "-m", "build", "--outdir", directory, ROOT], check=True)
-    return directory
-
-
-@pytest.fixture(scope="module")
-def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command, installed from the wheel: of Debian's packages it sees BCC."""
-    venv = tmp_path_factory.mktemp("installed") / "venv"
-    subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", venv], check=True)
-    subprocess.run([venv / "bin/pip", "install", "--quiet", *dist.glob("*.whl")], check=True)
-    return venv / "bin/copy-exporter"
 
 
 def run(command: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -63,6 +63,23 @@ def test_every_thread_gave_up_the_same(service: Service, needed: int) -> None:
         assert f"Uid:\t{NOBODY.pw_uid}\t" in status
 
 
+SHADOW = """
+from exporter.privileges import drop, find_user
+open("/etc/shadow").close()
+drop(find_user("nobody"))
+try:
+    open("/etc/shadow")
+except PermissionError:
+    print("refused")
+"""
+
+
+def test_the_files_of_root_are_out_of_reach() -> None:
+    """Of whoever gave up root as the service does (its status is looked at above)."""
+    python = COMMAND.with_name("python")
+    assert subprocess.run([python, "-c", SHADOW], capture_output=True, text=True, check=True).stdout == "refused\n"
+
+
 def test_the_loader_is_gone(service: Service) -> None:
     assert Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text() == ""
     held = [os.readlink(entry) for entry in Path(f"/proc/{service.pid}/fd").iterdir()]

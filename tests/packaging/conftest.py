@@ -1,0 +1,29 @@
+"""What is published, built and installed once."""
+
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory with the sdist, and the wheel that was built from it."""
+    directory = tmp_path_factory.mktemp("dist")
+    subprocess.run([ROOT / ".venv/bin/python", "-m", "build", "--outdir", directory, ROOT], check=True)
+    return directory
+
+
+@pytest.fixture(scope="session")
+def installed(dist: Path) -> Iterator[Path]:
+    """The command, installed from the wheel where every user can read it; of Debian's packages it sees BCC."""
+    with tempfile.TemporaryDirectory(prefix="copy-exporter-") as directory:
+        Path(directory).chmod(0o755)
+        venv = Path(directory, "venv")
+        subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", venv], check=True)
+        subprocess.run([venv / "bin/pip", "install", "--quiet", *dist.glob("*.whl")], check=True)
+        yield venv / "bin/copy-exporter"

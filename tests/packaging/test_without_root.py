@@ -1,0 +1,131 @@
+"""Which capabilities a start takes, and what each is good for: the table of docs/privileges.md, held row by row."""
+
+import os
+import pwd
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from exporter.probe_table import DEFAULT_PROBE_NAMES
+from tests.service.movers import HOST_BYTES, Tap
+from tests.service.running import Service
+from tests.service.scraped import Scrape
+
+NOBODY = pwd.getpwnam("nobody")
+TRACEFS = ("unshare", "--mount", "sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$@"', "sh")
+"""Before a command: tracefs is mounted, as every distribution's systemd does it."""
+NOT_MOUNTED = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-ec",
+    '! mountpoint -q "$0" || umount "$0"; exec "$@"',
+    "/sys/kernel/tracing",
+)
+ALL = "bpf,perfmon,dac_read_search"
+TO_BECOME_NOBODY = "setuid,setgid,setpcap"
+UNPRIVILEGED = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapAmb"), "0" * 16)
+
+
+def as_nobody(capabilities: str) -> tuple[str, ...]:
+    """Before a command: it runs as nobody, with these capabilities and no way to others."""
+    user = (f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups")
+    return (
+        "setpriv",
+        *user,
+        *(f"{part}={_plus(capabilities)}" for part in ("--inh-caps", "--ambient-caps")),
+        _bounded(capabilities),
+    )
+
+
+def as_root(capabilities: str) -> tuple[str, ...]:
+    """Before a command: it runs as root, as in a container that is given these capabilities alone."""
+    return ("setpriv", _bounded(capabilities))
+
+
+def _plus(capabilities: str) -> str:
+    return ",".join(f"+{name}" for name in capabilities.split(","))
+
+
+def _bounded(capabilities: str) -> str:
+    return f"--bounding-set=-all,{_plus(capabilities)}"
+
+
+@pytest.fixture
+def tap() -> Iterator[Tap]:
+    opened = Tap()
+    yield opened
+    opened.close()
+
+
+def attached(scrape: Scrape) -> set[str]:
+    rows = scrape.series("copy_probe_attached")
+    return {row["probe"] for row in rows if scrape.sum("copy_probe_attached", probe=row["probe"]) == 1}
+
+
+def missing(service: Service) -> set[str]:
+    return set(DEFAULT_PROBE_NAMES) - attached(Scrape(service.metrics()))
+
+
+def started(installed: Path, before: Sequence[str], tap: Tap, *flags: str) -> Service:
+    return Service(*tap.flags, *flags, command=("env", "--chdir=/", *before, installed, "serve"))
+
+
+@pytest.mark.parametrize(
+    ("before", "without"),
+    [
+        pytest.param((*TRACEFS, *as_nobody(ALL)), set(), id="all"),
+        pytest.param((*TRACEFS, *as_nobody("bpf,perfmon")), {"sendfile"}, id="no-dac_read_search"),
+        pytest.param((*NOT_MOUNTED, *as_nobody(ALL)), {"sendfile"}, id="no-tracefs"),
+        pytest.param((*NOT_MOUNTED, *as_nobody(f"{ALL},sys_admin")), set(), id="no-tracefs-but-sys_admin"),
+        pytest.param((*TRACEFS, *as_root(f"bpf,perfmon,{TO_BECOME_NOBODY}")), set(), id="root"),
+    ],
+)
+def test_a_start_that_works(installed: Path, tap: Tap, before: Sequence[str], without: set[str]) -> None:
+    """Counts are exact, nothing is complained of at a scrape, and all that it was started with is given up."""
+    with started(installed, before, tap) as service:
+        assert missing(service) == without
+        said = service.log()
+        for size in (1, 1000, 32768):
+            tap.server.recv(size, 2)  # MSG_PEEK
+        scrape = Scrape(service.metrics())
+        assert scrape.sum(HOST_BYTES, port=tap.label) == 33769
+        assert scrape.sum("copy_cpu_copied_bytes_total", port=tap.label, pid=str(os.getpid())) == 33769
+        assert scrape.sum("copy_scrape_success") == 1
+        status = service.status()
+        assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
+        assert {name: status[name] for name in UNPRIVILEGED} == UNPRIVILEGED
+        assert status["NoNewPrivs"] == "1"
+        assert service.log() == said
+
+
+def refused(installed: Path, before: Sequence[str], *flags: str) -> str:
+    """The one line with which a start ends."""
+    command = [*before, installed, "serve", "--web.listen-address", "127.0.0.1:0", *flags]
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
+    complaint = [line for line in done.stderr.splitlines() if not line.startswith("ts=")]
+    assert done.returncode == 1
+    assert len(complaint) == 1, done.stderr
+    return complaint[0]
+
+
+@pytest.mark.parametrize("one", ["perfmon", "bpf", "net_admin"])
+def test_both_bpf_and_perfmon_are_needed(installed: Path, one: str) -> None:
+    assert "with CAP_BPF and CAP_PERFMON" in refused(installed, as_nobody(one))
+
+
+def test_run_statistics_need_sys_admin(installed: Path, tap: Tap) -> None:
+    assert "start with CAP_SYS_ADMIN" in refused(installed, as_nobody(ALL), "--probe.stats")
+    with started(installed, as_nobody(f"{ALL},sys_admin"), tap, "--probe.stats") as service:
+        tap.server.recv(1, 2)
+        assert Scrape(service.metrics()).sum("copy_probe_runs_total", probe="syscalls") > 0
+
+
+def test_doctor_names_what_it_has(installed: Path) -> None:
+    done = subprocess.run(
+        [*as_nobody("bpf,perfmon"), installed, "doctor"], cwd="/", capture_output=True, text=True, check=True
+    )
+    assert "with CAP_BPF, CAP_PERFMON" in done.stdout
+    assert "with no capability" in done.stdout
