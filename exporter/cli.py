@@ -15,6 +15,7 @@ from exporter.demo import DemoOptions, parse_size
 from exporter.demo import run as run_demo
 from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size
 from exporter.errors import CopyExporterError, UsageError
+from exporter.model import DEFAULT_SAMPLING_RATE
 from exporter.probe_table import PROBES
 
 if TYPE_CHECKING:
@@ -138,6 +139,14 @@ def cli() -> None:
     show_default=True,
     type=_number(1, 16_777_216),
     help="Rows that the probes can hold: about 15 for a process.",
+)
+@click.option(
+    "--sampling.rate",
+    "sampling_rate",
+    default=str(DEFAULT_SAMPLING_RATE),
+    show_default=True,
+    type=_number(1, 10_000),
+    help="Samples a second and CPU for copy_cpu_seconds_total; --no-probe.copy_time for none.",
 )
 @click.option("--strict", is_flag=True, help="End when a probe cannot attach, instead of doing without it.")
 @click.option("--user", default="nobody", show_default=True, metavar="USER", help="Whom to become before listening.")

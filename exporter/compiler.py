@@ -12,6 +12,7 @@ from typing import Any
 from exporter.errors import KernelError
 from exporter.kernel.btf import Btf
 from exporter.kernel.facts import COMMON, Abilities, abilities, defines, machine_facts
+from exporter.model import DEFAULT_SAMPLING_RATE
 from exporter.probe_table import Probe
 from exporter.source import c_source, probes_directory
 
@@ -43,6 +44,8 @@ class Compiled:
 
     preempt_count: int
     """BTF number of the kernel's variable; 0 where it has none."""
+    sampling_rate: int
+    """Samples a second and CPU, for what is attached to a clock."""
 
     def code(self, program: str) -> bytes:
         """The instructions of a program, with the kernel's functions and variables put in: BCC cannot name them.
@@ -64,7 +67,9 @@ class Compiled:
         return bytes(code)
 
 
-def compile_probes(btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int]) -> Compiled:
+def compile_probes(
+    btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int], sampling_rate: int = DEFAULT_SAMPLING_RATE
+) -> Compiled:
     """Compile the C of these probes, with the ``sizes`` of its maps; :class:`KernelError` when BCC cannot."""
     able = abilities(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
@@ -78,7 +83,7 @@ def compile_probes(btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int]
         bpf = bcc.BPF(text=c_source(probes).encode(), cflags=[*_include_flags(), *flags])
     except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
         raise KernelError(f"BCC cannot compile the probes: {error}") from error
-    return Compiled(bpf, btf, able, values.get("VARIABLE___preempt_count", 0))
+    return Compiled(bpf, btf, able, int(values.get("VARIABLE___preempt_count", 0)), sampling_rate)
 
 
 def _bcc() -> Any:

@@ -40,6 +40,8 @@ class Config:
     user: str
     keep_capabilities: tuple[str, ...]
     probe_stats: bool
+    sampling_rate: int
+    """Samples a second and CPU."""
 
 
 def parse_address(flag: str, text: str) -> Address:

@@ -58,6 +58,12 @@ DMA_COPIED = Metric(
     (*PROCESS, *HOP),
     "Bytes that a device moved by DMA for the process.",
 )
+COPY_CPU = Metric(
+    "copy_cpu_seconds_total",
+    "counter",
+    PROCESS,
+    "CPU time inside the kernel's copy routines, by samples (docs/sampling.md).",
+)
 KERNEL_COPIED = Metric(
     "copy_kernel_copied_bytes_total",
     "counter",
@@ -156,6 +162,7 @@ BY_PROCESS = (
     CPU_COPIED,
     ZERO_COPIED,
     DMA_COPIED,
+    COPY_CPU,
     KERNEL_COPIED,
     TO_USER_BYTES,
     TO_USER_CALLS,
@@ -163,7 +170,7 @@ BY_PROCESS = (
     FROM_USER_CALLS,
 )
 """Families of rows, in the order of the exposition."""
-OF_HOST = tuple(metric.of_host() for metric in BY_PROCESS[:5])
+OF_HOST = tuple(metric.of_host() for metric in BY_PROCESS[:6])
 METRICS = (
     *OF_HOST,
     *BY_PROCESS,

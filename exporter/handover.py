@@ -16,7 +16,7 @@ from typing import IO
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exporter.errors import KernelError
-from exporter.model import ProbeState
+from exporter.model import DEFAULT_SAMPLING_RATE, ProbeState
 
 LOADER = (sys.executable, "-P", "-m", "exporter.loader")  # -P: nothing of the working directory runs as root
 
@@ -32,6 +32,8 @@ class LoaderOrder(BaseModel):
     probes: tuple[str, ...]
     map_entries: int
     statistics: bool = False
+    sampling_rate: int = DEFAULT_SAMPLING_RATE
+    """Samples a second and CPU; at least 1."""
 
 
 class ProbeReport(BaseModel):

@@ -9,12 +9,12 @@ import os
 import socket
 import sys
 
-from exporter.attachers import ATTACHERS
+from exporter.attachers import ATTACHERS, Descriptors
 from exporter.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.errors import CopyExporterError, KernelError
 from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
 from exporter.kernel import libbpf
-from exporter.kernel.btf import Btf, UnknownToBtfError
+from exporter.kernel.btf import Btf
 from exporter.kernel.facts import Abilities, defines
 from exporter.preemption import lossy_mechanisms
 from exporter.privileges import raise_permitted
@@ -34,12 +34,12 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
         try:
             defines(btf, probe.facts)
             known.append(probe)
-        except UnknownToBtfError as error:
+        except LookupError as error:
             refused[probe.name] = _refusal(probe, probe.hooks[0], error)
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeReport, tuple[int, int] | None]:
+def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeReport, Descriptors]:
     """Try the hooks in order, ``lossy`` ones last: a report of the one that attached, or of the first that there is."""
     refused: dict[Hook, Exception] = {}
     for hook in sorted(probe.hooks, key=lambda hook: hook.mechanism in lossy):
@@ -50,7 +50,7 @@ def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[Pro
             refused[hook] = error
     present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
     hook = (present or probe.hooks)[0]
-    return _refusal(probe, hook, refused[hook]), None
+    return _refusal(probe, hook, refused[hook]), ()
 
 
 def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:
@@ -63,7 +63,7 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:
 def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
-    compiled = compile_probes(btf, probes, _sizes(order))
+    compiled = compile_probes(btf, probes, _sizes(order), order.sampling_rate)
     lossy = lossy_mechanisms(compiled)
     programs: dict[str, int] = {}
     keepers = [_run_statistics()] if order.statistics else []
@@ -71,7 +71,7 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
         reports[probe.name], descriptors = attach(compiled, probe, lossy)
         if descriptors:
             programs[probe.name] = descriptors[0]
-            keepers.append(descriptors[1])
+            keepers += descriptors[1:]
     names = dict.fromkeys((*MAPS, *(name for probe in probes for name in probe.maps)))
     maps = {name: compiled.bpf[name.encode()].map_fd for name in names}
     report = LoaderReport(

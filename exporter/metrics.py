@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 
 _NS = 1e9
 _EVENTS, _AMOUNT = 0, 1  # positions in model.Count
-_SYSCALLS, _ERRORS, _CPU, _ZERO, _DMA, _KERNEL = range(6)  # positions in contract.BY_PROCESS and OF_HOST
-_TO_USER_BYTES, _TO_USER_CALLS, _FROM_USER_BYTES, _FROM_USER_CALLS = range(6, 10)
+_SYSCALLS, _ERRORS, _CPU, _ZERO, _DMA, _COPY_TIME = range(6)  # positions in contract.BY_PROCESS and OF_HOST
+_KERNEL, _TO_USER_BYTES, _TO_USER_CALLS, _FROM_USER_BYTES, _FROM_USER_CALLS = range(6, 11)
 _SHOWN_AS: dict[Kind, tuple[tuple[int, int], ...]] = {
     Kind.ERROR: ((_ERRORS, _EVENTS),),
     Kind.CPU_COPY: ((_SYSCALLS, _EVENTS), (_CPU, _AMOUNT)),
@@ -31,6 +31,7 @@ _SHOWN_AS: dict[Kind, tuple[tuple[int, int], ...]] = {
     Kind.DURATION: (),
     Kind.TO_USER: ((_TO_USER_BYTES, _AMOUNT), (_TO_USER_CALLS, _EVENTS)),
     Kind.FROM_USER: ((_FROM_USER_BYTES, _AMOUNT), (_FROM_USER_CALLS, _EVENTS)),
+    Kind.COPY_TIME: ((_COPY_TIME, _AMOUNT),),
 }
 """Which families a row appears in, and with which of its numbers."""
 
@@ -107,7 +108,8 @@ class _RowFamilies:
             created = None if self._booted is None else self._booted + one.since_ns / _NS
             for position, labels, value in _samples(one, shown, self._show):
                 samples = families[position].samples
-                samples.append(Sample(self._metrics[position].name, labels, value))
+                shown_as = value / _NS if position == _COPY_TIME else value
+                samples.append(Sample(self._metrics[position].name, labels, shown_as))
                 if created is not None:
                     samples.append(Sample(self._created[position], labels, created))
         self._kept = kept

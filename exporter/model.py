@@ -45,6 +45,8 @@ class Kind(IntEnum):
     """Calls of the kernel's own copy_to_user, and the bytes that they were asked for."""
     FROM_USER = 7
     """The same for copy_from_user."""
+    COPY_TIME = 8
+    """Samples of the CPU clock inside the kernel's copy routines; the amount is in nanoseconds."""
 
 
 class Call(IntEnum):
@@ -94,6 +96,9 @@ class Call(IntEnum):
 DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
 """Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
 
+DEFAULT_SAMPLING_RATE = 99
+"""Samples a second and CPU: not 100, so that they do not keep in step with what happens at each tick."""
+
 DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts", "multishots")
 """The maps whose full state loses updates, in the order of ``enum droppable`` in probes/types.h."""
 
@@ -125,7 +130,7 @@ class Count(NamedTuple):
 
     events: int
     amount: int
-    """Bytes; nanoseconds for :attr:`Kind.DURATION`."""
+    """Bytes; nanoseconds for :attr:`Kind.DURATION` and :attr:`Kind.COPY_TIME`."""
     since_ns: int
     """CLOCK_BOOTTIME of the first event."""
 

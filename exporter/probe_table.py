@@ -6,6 +6,7 @@ A new probe is a row here, a C file in ``probes/`` and a function in :mod:`expor
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from exporter.kernel.copy_routines import COPY_ROUTINES
 from exporter.kernel.facts import (
     Argument,
     ArgumentOr,
@@ -20,6 +21,7 @@ from exporter.kernel.facts import (
     Value,
     ValueOr,
 )
+from exporter.kernel.symbols import Ranges
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,18 @@ PROBES = (
         without="all but the last completion of multishot receives and reads, and of bundles",
         facts=_REQUEST_FACTS,
         maps=("multishots",),
+    ),
+    Probe(
+        name="copy_time",
+        source="copy_time.c",
+        hooks=(Hook("perf_event", "cpu-clock", "copy_time_sample"),),
+        shows="CPU time in the kernel's copy routines, by samples",
+        without="copy_cpu_seconds_total",
+        facts=(
+            Ranges("COPY_ROUTINES", COPY_ROUTINES),
+            Offset("bpf_perf_event_data", "sample_period"),
+            Offset("task_struct", "flags"),
+        ),
     ),
     _usercopy("to"),
     _usercopy("from"),

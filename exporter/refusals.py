@@ -2,6 +2,8 @@
 
 import errno
 
+from exporter.kernel.symbols import HiddenAddressesError
+
 _PRIVILEGES = "run as root, or with CAP_BPF and CAP_PERFMON, in a container too"
 _ON_FUNCTIONS = ("fentry", "fexit", "kprobe", "kprobe.session", "kretprobe.multi")
 _ENOTSUPP = 524  # the kernel's own, include/linux/errno.h
@@ -41,6 +43,8 @@ _FUNCTIONS_FORBIDDEN = (
 
 def explain(mechanism: str, error: Exception) -> tuple[str, str]:
     """Reason and remedy."""
+    if isinstance(error, HiddenAddressesError):
+        return str(error), "start as root or with CAP_SYSLOG, and with kernel.kptr_restrict at 0 or 1"
     if isinstance(error, LookupError):
         return str(error), "none: this kernel is built differently"
     number = error.errno if isinstance(error, OSError) else None

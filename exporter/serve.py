@@ -37,7 +37,12 @@ def serve(config: Config) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     account = privileges.find_user(config.user)
     sockets = [bind(address) for address in config.listen]
-    order = LoaderOrder(probes=config.probes, map_entries=config.map_entries, statistics=config.probe_stats)
+    order = LoaderOrder(
+        probes=config.probes,
+        map_entries=config.map_entries,
+        statistics=config.probe_stats,
+        sampling_rate=config.sampling_rate,
+    )
     with ThreadPoolExecutor(1) as executor:
         loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
         # Each takes a third of a second: FastAPI's modules come in while the loader compiles.

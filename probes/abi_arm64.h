@@ -54,6 +54,9 @@ static inline u64 function_argument(void *registers, int number) {
     return *(u64 *)(MEMBER(registers, pt_regs, regs) + 8 * number);
 }
 
+/* The instruction that a sample fell on. */
+static inline u64 sampled_instruction(void *context) { return LOAD(u64, context, pt_regs, pc); }
+
 static inline s64 function_result(void *registers) { return *(s64 *)MEMBER(registers, pt_regs, regs); }
 
 static inline u32 preempt_count(void) { return READ_TASK(u32, CURRENT(), task_struct, thread_info_preempt_count); }

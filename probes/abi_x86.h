@@ -86,6 +86,9 @@ static inline u64 function_argument(void *registers, int number) {
                          : LOAD(u64, registers, pt_regs, cx);
 }
 
+/* The instruction that a sample fell on. */
+static inline u64 sampled_instruction(void *context) { return LOAD(u64, context, pt_regs, ip); }
+
 static inline s64 function_result(void *registers) { return LOAD(s64, registers, pt_regs, ax); }
 
 /* Of this CPU: a variable of the kernel's, reached by bpf_this_cpu_ptr (v5.10). Kernels that keep it elsewhere (v6.2 to

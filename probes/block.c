@@ -4,8 +4,6 @@
 
 #define REQ_OP_MASK 0xff
 #define REQ_OP_READ 0
-#define PF_EXITING 0x00000004
-#define PF_KTHREAD 0x00200000
 
 /* User memory that O_DIRECT reads into was in use before: its pages are up to date. Pages being read into are not. */
 static inline bool fills_new_pages(void *bio) {

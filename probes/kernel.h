@@ -49,6 +49,8 @@
 #define CURRENT_REGISTERS(task) (((void *(*)(void *))175)(task))
 
 #define READ_START(task) READ_TASK(u64, READ_TASK(void *, task, task_struct, group_leader), task_struct, start_boottime)
+#define PF_EXITING 0x00000004
+#define PF_KTHREAD 0x00200000
 #define READ_TGID(task) READ_TASK(u32, task, task_struct, tgid)
 
 #endif

@@ -20,7 +20,7 @@ struct row {
 
 struct count {
     u64 events;
-    u64 amount;   /* bytes; nanoseconds in a row of durations */
+    u64 amount;   /* bytes; nanoseconds in a row of durations or of copy time */
     u64 since_ns; /* CLOCK_BOOTTIME of the row's first event */
 };
 

@@ -20,7 +20,7 @@ from exporter.exposition import encode, negotiate
 from exporter.metrics import CopyCollector
 from exporter.model import ProbeState
 from exporter.sampler import Sampler
-from tests.support.world import DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, World
+from tests.support.world import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, World
 
 GOLDEN = Path(__file__).parent / "golden"
 CHANGING = re.compile(
@@ -39,6 +39,7 @@ def small_host() -> World:
         world.count(java, row, amount)
     world.count(java, DIRECT, 4096)
     world.count(java, SLOW, 5_000_000, events=2)
+    world.count(java, COPYING, 3 * 10_101_010, events=3)
     world.count(world.start(101, 'a"b\\c\nd'), READ, 1)
     short = world.start(102, "cat")
     world.count(short, READ, 7)

@@ -9,10 +9,10 @@ from exporter.kernel.btf import Btf, UnknownToBtfError
 
 
 class Fact(Protocol):
-    """Something to be asked of BTF that becomes one ``-D`` flag."""
+    """Something to be asked of the kernel, mostly of its BTF, that becomes one ``-D`` flag."""
 
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """Name and value; raise :class:`UnknownToBtfError` when this kernel does not have it."""
+    def define(self, btf: Btf) -> tuple[str, int | str]:
+        """Name and value; raise :class:`LookupError` when this kernel does not have it."""
         ...
 
 
@@ -227,13 +227,13 @@ COMMON: tuple[Fact, ...] = (
 BY_MACHINE: dict[str, tuple[Fact, ...]] = {
     "x86_64": (
         Offset("task_struct", "thread_info_status", ("thread_info.status",)),
-        *(Offset("pt_regs", register) for register in ("orig_ax", "di", "si", "dx", "r10", "bx", "cx", "ax")),
+        *(Offset("pt_regs", register) for register in ("orig_ax", "di", "si", "dx", "r10", "bx", "cx", "ax", "ip")),
         Variable("__preempt_count"),
     ),
     "aarch64": (
         Offset("task_struct", "thread_info_flags", ("thread_info.flags",)),
         Offset("task_struct", "thread_info_preempt_count", ("thread_info.preempt_count",)),
-        *(Offset("pt_regs", register) for register in ("regs", "orig_x0", "syscallno")),
+        *(Offset("pt_regs", register) for register in ("regs", "orig_x0", "syscallno", "pc")),
     ),
 }
 
@@ -261,8 +261,8 @@ def machine_facts() -> tuple[Fact, ...]:
     return BY_MACHINE.get(platform.machine(), ())
 
 
-def defines(btf: Btf, facts: Iterable[Fact]) -> dict[str, int]:
-    """Names and values of ``-D`` flags; :class:`UnknownToBtfError` names the first fact that is missing."""
+def defines(btf: Btf, facts: Iterable[Fact]) -> dict[str, int | str]:
+    """Names and values of ``-D`` flags; a :class:`LookupError` names the first fact that is missing."""
     return dict(fact.define(btf) for fact in facts)
 
 

@@ -1,4 +1,4 @@
-"""Programs on perf events: tracepoints by their name in tracefs, and kprobes."""
+"""Programs on perf events: tracepoints by their name in tracefs, kprobes, and samples of the CPU clock."""
 
 import ctypes as ct
 import errno
@@ -10,7 +10,12 @@ from platform import machine
 _KPROBE_TYPE = Path("/sys/bus/event_source/devices/kprobe/type")
 _TRACEFS = Path("/sys/kernel/tracing")
 _NR_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
+_PERF_TYPE_SOFTWARE = 1
 _PERF_TYPE_TRACEPOINT = 2
+_PERF_COUNT_SW_CPU_CLOCK = 0
+_EXCLUDE_USER = 1 << 4
+_EXCLUDE_IDLE = 1 << 7
+_ONLINE = Path("/sys/devices/system/cpu/online")
 _PERF_FLAG_FD_CLOEXEC = 8
 _PERF_EVENT_IOC_SET_BPF = 0x40042408
 _PERF_EVENT_IOC_ENABLE = 0x2400
@@ -25,7 +30,10 @@ class _Attr(ct.Structure):
         ("type", ct.c_uint32),
         ("size", ct.c_uint32),
         ("config", ct.c_uint64),
-        ("_sampling", ct.c_uint8 * 40),
+        ("sample_period", ct.c_uint64),
+        ("_samples", ct.c_uint8 * 16),
+        ("flags", ct.c_uint64),
+        ("_wakeup", ct.c_uint8 * 8),
         ("config1", ct.c_uint64),
         ("config2", ct.c_uint64),
         ("_rest", ct.c_uint8 * 40),
@@ -53,12 +61,48 @@ def attach_kprobe(function: str, program: int) -> int:
     return _attach(_Attr(type=kind, config1=ct.addressof(name)), program)
 
 
-def _attach(attr: _Attr, program: int) -> int:
+def attach_clock(rate: int, program: int) -> list[int]:
+    """Run ``program`` so many times a second on every online CPU, when that is inside the kernel and not idle.
+
+    Returns the events' descriptors, one a CPU. Raises :class:`OSError` with the kernel's refusal.
+    """
+    attr = _Attr(
+        type=_PERF_TYPE_SOFTWARE,
+        config=_PERF_COUNT_SW_CPU_CLOCK,
+        sample_period=1_000_000_000 // rate,
+        flags=_EXCLUDE_USER | _EXCLUDE_IDLE,
+    )
+    events: list[int] = []
+    try:
+        for cpu in numbers(_ONLINE.read_text()):
+            events.append(_attach(attr, program, cpu))
+    except OSError:
+        for event in events:
+            os.close(event)
+        raise
+    return events
+
+
+def numbers(text: str) -> list[int]:
+    """A list of the kernel's.
+
+    >>> numbers("0-2,5")
+    [0, 1, 2, 5]
+    """
+    ends = [[int(end) for end in piece.split("-")] for piece in text.strip().split(",")]
+    return [number for first, *last in ends for number in range(first, (last or [first])[0] + 1)]
+
+
+def _attach(attr: _Attr, program: int, cpu: int = 0) -> int:
     attr.size = ct.sizeof(_Attr)
-    # One event is enough: a program belongs to the probed place, not to the CPU of the event.
-    event = _call("syscall", _NR_PERF_EVENT_OPEN[machine()], ct.byref(attr), -1, 0, -1, _PERF_FLAG_FD_CLOEXEC)
-    ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
-    ioctl(event, _PERF_EVENT_IOC_ENABLE, 0)
+    # Of a probed place one event is enough, on any CPU: there the program belongs to the place.
+    event = _call("syscall", _NR_PERF_EVENT_OPEN[machine()], ct.byref(attr), -1, cpu, -1, _PERF_FLAG_FD_CLOEXEC)
+    try:
+        ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
+        ioctl(event, _PERF_EVENT_IOC_ENABLE, 0)
+    except OSError:
+        os.close(event)
+        raise
     return event
 
 

@@ -10,7 +10,7 @@ from platform import machine
 import pytest
 
 from exporter.handover import LOADER, Handover, LoaderOrder, load
-from exporter.model import Call, Endpoint, Identity, Kind, Row, Rows
+from exporter.model import DEFAULT_SAMPLING_RATE, Call, Endpoint, Identity, Kind, Row, Rows
 from exporter.probe_table import DEFAULT_PROBE_NAMES
 from exporter.reader import Reader
 
@@ -133,10 +133,14 @@ class Ground:
 
 
 def loaded(
-    map_entries: int = 65536, command: Sequence[str] = LOADER, probes: Sequence[str] = DEFAULT_PROBE_NAMES
+    map_entries: int = 65536,
+    command: Sequence[str] = LOADER,
+    probes: Sequence[str] = DEFAULT_PROBE_NAMES,
+    sampling_rate: int = DEFAULT_SAMPLING_RATE,
 ) -> Iterator[Ground]:
     """For a fixture: probes of its own, detached afterwards."""
-    handover = load(LoaderOrder(probes=tuple(probes), map_entries=map_entries), timeout=240, command=command)
+    order = LoaderOrder(probes=tuple(probes), map_entries=map_entries, sampling_rate=sampling_rate)
+    handover = load(order, timeout=240, command=command)
     try:
         yield Ground(handover)
     finally:

@@ -16,6 +16,7 @@ EAGAIN = Row(Kind.ERROR, Call.RECVFROM, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 1
 DISK = Row(Kind.DMA, Call.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE, 0, 0)
 DIRECT = Row(Kind.DMA, Call.PREAD64, Endpoint.DISK, Endpoint.USER, 0, 0)
 RECEIVED = Row(Kind.KERNEL_COPY, Call.NONE, Endpoint.TCP, Endpoint.USER, 0, 0)
+COPYING = Row(Kind.COPY_TIME, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 SLOW = Row(Kind.DURATION, Call.SENDFILE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 3)
 
 
