@@ -215,7 +215,8 @@ PROBES = (
             Offset("bio_vec", "bv_page"),
             TypeId("page"),
             Offset("page", "flags"),
-            Offset("page", "compound_head"),
+            # called compound_head, and always an address, before v7.1
+            Offset("page", "compound_info", ("compound_info", "compound_head")),
             Offset("task_struct", "flags"),
             Offset("task_struct", "bio_list"),
             Value("pageflags", "PG_uptodate"),

@@ -5,15 +5,22 @@
 #define REQ_OP_MASK 0xff
 #define REQ_OP_READ 0
 
+/* The first page of the folio that a page is of. Bit 0 marks all but the first; the rest is the address of the first,
+ * or (in compound_info) a mask that turns theirs into it: ones above zeros, which the address of a page never is. */
+static inline u64 head_of(u64 page, u64 info) {
+    if (!(info & 1))
+        return page;
+    u64 zeros = ~(info - 1);
+    return zeros & (zeros + 1) ? info - 1 : page & info;
+}
+
 /* User memory that O_DIRECT reads into was in use before: its pages are up to date. Pages being read into are not. */
 static inline bool fills_new_pages(void *bio) {
     void *vector = LOAD(void *, bio, bio, bi_io_vec);
     u64 offset = (u64)LOAD(u32, bio, bio, bi_iter_bi_idx) * SIZE_bio_vec;
-    void *page = CAST(READ_POINTER((u64)vector + OFFSET_bio_vec_bv_page + offset), page);
-    u64 head = PROBE(u64, page, page, compound_head); /* a tagged pointer: not one to the verifier */
-    if (head & 1)
-        page = CAST(head - 1, page);
-    return !(READ(u64, page, page, flags) & (1ULL << VALUE_PG_uptodate));
+    u64 page = COPY(u64, (u64)vector + OFFSET_bio_vec_bv_page + offset); /* a number: the verifier masks no pointers */
+    void *head = CAST(head_of(page, PROBE(u64, page, page, compound_info)), page);
+    return !(READ(u64, head, page, flags) & (1ULL << VALUE_PG_uptodate));
 }
 
 static inline int count_read(void *bio) {
