@@ -20,6 +20,10 @@ from exporter.reader import Reader
 _TIMEOUT_SECONDS = 180.0
 _MAP_ENTRIES = 1024
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
+_INEXACT = (
+    "inexact on a busy CPU: this kernel preempts the program and then skips it for others; "
+    "copy_probe_missed_runs_total tells how often"
+)
 _ROWS = {probe.name: probe for probe in PROBES}
 
 
@@ -154,4 +158,7 @@ def _remark(probe: ProbeState) -> str:
 
 
 def _note(probe: ProbeState) -> str:
-    return note_of(probe.name, probe.mechanism, probe.hook) if probe.attached else ""
+    if not probe.attached:
+        return ""
+    note = note_of(probe.name, probe.mechanism, probe.hook)
+    return "; ".join(filter(None, (note, _INEXACT if probe.preemptible else "")))

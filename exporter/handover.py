@@ -47,6 +47,7 @@ class ProbeReport(BaseModel):
     attached: bool
     reason: str = ""
     remedy: str = ""
+    preemptible: bool = False
 
     def state(self) -> ProbeState:
         """The same as the model's own type."""

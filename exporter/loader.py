@@ -45,12 +45,18 @@ def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[Pro
     for hook in sorted(probe.hooks, key=lambda hook: hook.mechanism in lossy):
         try:
             descriptors = ATTACHERS[hook.mechanism](compiled, hook)
-            return ProbeReport(name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True), descriptors
+            return _success(probe, hook, preemptible=hook.mechanism in lossy), descriptors
         except (OSError, LookupError) as error:
             refused[hook] = error
     present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
     hook = (present or probe.hooks)[0]
     return _refusal(probe, hook, refused[hook]), ()
+
+
+def _success(probe: Probe, hook: Hook, *, preemptible: bool) -> ProbeReport:
+    return ProbeReport(
+        name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True, preemptible=preemptible
+    )
 
 
 def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:

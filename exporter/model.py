@@ -176,3 +176,5 @@ class ProbeState:
     reason: str = ""
     """Why it is not attached; empty when it is."""
     remedy: str = ""
+    preemptible: bool = False
+    """Attached, but this kernel may preempt its program, and then skips it for the other tasks of that CPU."""

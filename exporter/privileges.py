@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exporter.errors import KernelError, UsageError
+from exporter.kernel import realtime
 
 CAPABILITIES = {
     "CAP_DAC_READ_SEARCH": 2,
@@ -94,6 +95,7 @@ def drop(account: Account, keep: Iterable[str] = ()) -> None:
 
 
 def _leave_root(account: Account, kept: Collection[int]) -> None:
+    realtime.permit()
     for capability in range(int(_LAST_CAP.read_text()) + 1):
         if capability not in kept and capability != _SETPCAP:
             _prctl(_PR_CAPBSET_DROP, capability)

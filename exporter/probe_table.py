@@ -61,7 +61,7 @@ class Probe:
     """False: costs more than 100 ns a call on a hot path, so only with ``--probe.NAME``."""
 
 
-_PREEMPTED = "where the kernel preempts itself (preempt=full), copy_probe_missed_runs_total tells the calls not counted"
+_UNASKED = "calls that a seccomp filter answers itself are not seen"
 _CHECKED = (
     "the length asked for, of copies whose length is not constant; neither the page cache's nor the pipes' "
     "(docs/kernel-level.md)"
@@ -115,7 +115,7 @@ def _usercopy(direction: str) -> Probe:
         source="usercopy.c",
         hooks=(
             Hook("kprobe", f"_copy_{direction}_user", f"copy_{direction}_user_itself"),
-            Hook("fentry", "__check_object_size", f"check_{direction}_user", f"{_CHECKED}; {_PREEMPTED}"),
+            Hook("fentry", "__check_object_size", f"check_{direction}_user", _CHECKED),
             Hook("kprobe", "__check_object_size", f"check_{direction}_user_by_registers", _CHECKED),
         ),
         shows=f"calls of the kernel's own copy_{direction}_user",
@@ -130,7 +130,7 @@ def _kernel_copy(program: str, functions: tuple[str, ...], hop: str) -> Probe:
         name=program,
         source="kernel_copies.c",
         hooks=(
-            *(Hook("fexit", function, program, _PREEMPTED) for function in functions),
+            *(Hook("fexit", function, program) for function in functions),
             *(Hook("kprobe.session", function, f"{program}_session") for function in functions),
         ),
         shows=f"what {functions[0]} copied from {hop}",
@@ -146,7 +146,7 @@ PROBES = (
         source="syscalls.c",
         hooks=(
             Hook("raw_tracepoint", "sys_exit", "sys_exit"),
-            Hook("kretprobe.multi", "system calls", "syscall_return"),
+            Hook("kretprobe.multi", "system calls", "syscall_return", _UNASKED),
         ),
         shows="bytes, calls and errors of every system call that moves data",
         without="everything that is counted by system call",

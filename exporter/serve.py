@@ -178,6 +178,9 @@ def announce(config: Config, loaded: Handover, sockets: list[socket.socket]) -> 
     _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.reading)
     if missing:
         _log.warning("probes missing: %s; `copy-exporter doctor` tells why", ", ".join(missing))
+    inexact = [probe.name for probe in loaded.probes if probe.preemptible]
+    if inexact:
+        _log.warning("probes inexact on a busy CPU: %s; `copy-exporter doctor` tells why", ", ".join(inexact))
     for bound in sockets:
         host, port = bound.getsockname()[:2]
         host = "localhost" if host in ("::", "0.0.0.0") else f"[{host}]" if ":" in host else host

@@ -12,7 +12,7 @@ REFUSED = [
     ProbeState(name, "f", "fexit", attached=False, reason="there is no f", remedy="another kernel")
     for name in ("filemap_read", "pipe_read")
 ]
-ATTACHED = ProbeState("pipe_write", "pipe_write", "fexit", attached=True)
+ATTACHED = ProbeState("pipe_write", "pipe_write", "fexit", attached=True, preemptible=True)
 DIAGNOSIS = Diagnosis("1.2", "x86_64", (), (*REFUSED, ATTACHED))
 
 
@@ -29,7 +29,7 @@ def test_a_reason_that_probes_share_is_told_once():
 
 def test_what_a_hook_misses_is_told():
     assert "what pipe_write copied from user to pipe (2)" in shown().replace("anon_", "")
-    assert "(2) where the kernel preempts itself" in shown()
+    assert "(2) inexact on a busy CPU: this kernel preempts the program" in shown()
 
 
 def test_for_machines_every_probe_has_its_own():

@@ -13,6 +13,7 @@ from platform import machine
 from typing import Any
 
 from exporter.errors import KernelError
+from exporter.kernel.realtime import unpreempted
 
 PROG_TYPE_KPROBE = 2
 PROG_TYPE_TRACEPOINT = 5
@@ -234,9 +235,10 @@ def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
     position = None
     while True:
         count = ct.c_uint32(room)
-        result = library().bpf_map_lookup_batch(
-            descriptor, position, batch_out, key_buffer, value_buffer, ct.byref(count), None
-        )
+        with unpreempted():
+            result = library().bpf_map_lookup_batch(
+                descriptor, position, batch_out, key_buffer, value_buffer, ct.byref(count), None
+            )
         if result < 0 and -result != errno.ENOENT:
             raise OSError(-result, os.strerror(-result))
         keys.append(ct.string_at(key_buffer, count.value * info.key_size))
@@ -250,16 +252,19 @@ def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
 def delete_from_map(descriptor: int, keys: bytes, count: int) -> None:
     """Delete ``count`` keys that stand one behind the other; the first that is not there ends it with ENOENT."""
     if count:
-        _checked(library().bpf_map_delete_batch, descriptor, keys, ct.byref(ct.c_uint32(count)), None)
+        with unpreempted():
+            _checked(library().bpf_map_delete_batch, descriptor, keys, ct.byref(ct.c_uint32(count)), None)
 
 
 def read_element(descriptor: int, key: bytes, value_size: int) -> bytes:
     """One value."""
     value = ct.create_string_buffer(value_size)
-    _checked(library().bpf_map_lookup_elem, descriptor, key, value)
+    with unpreempted():
+        _checked(library().bpf_map_lookup_elem, descriptor, key, value)
     return value.raw
 
 
 def write_element(descriptor: int, key: bytes, value: bytes) -> None:
     """Set one value."""
-    _checked(library().bpf_map_update_elem, descriptor, key, value, 0)
+    with unpreempted():
+        _checked(library().bpf_map_update_elem, descriptor, key, value, 0)

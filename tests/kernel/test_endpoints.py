@@ -154,7 +154,7 @@ def test_direct_io_on_a_file_in_memory_is_copied(ground: Ground, endpoints: Path
     try:
         os.close(os.open(memory, os.O_RDWR | os.O_DIRECT))
     except OSError as problem:
-        pytest.skip(f"tmpfs of this kernel takes no O_DIRECT: {problem.strerror}")
+        pytest.skip(f"not in this kernel: O_DIRECT on tmpfs: {problem.strerror}")
     assert ground.run(endpoints, "direct", memory).calls == {
         cpu(Call.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096),
         cpu(Call.PREADV, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 8192),

@@ -107,7 +107,10 @@ def test_a_trapped_call_was_never_made(ground: Ground, failures: Path, file: Pat
 
 
 def test_a_denied_call_is_an_error(ground: Ground, failures: Path, file: Path) -> None:
-    assert ground.run(failures, "seccomp_errno", file).calls == {
-        error(Call.READ, errno.ENOSPC): (1, 0),
-        cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10),
-    }
+    """Unless the probe is on the functions of the calls: then the filter's answer comes before."""
+    on_functions = any(
+        probe.name == "syscalls" and probe.mechanism == "kretprobe.multi" for probe in ground.handover.probes
+    )
+    denied = {} if on_functions else {error(Call.READ, errno.ENOSPC): (1, 0)}
+    answered = {cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10)}
+    assert ground.run(failures, "seccomp_errno", file).calls == denied | answered

@@ -11,8 +11,7 @@ import pytest
 from exporter.model import Call, Endpoint, Identity
 
 from .filesystems import file_system
-from .ground import DISK_READS, Counts, Ground, amount, blocked_in, cpu, syscalls, wait_until
-from .scale import SCALE
+from .ground import DISK_READS, Ground, amount, blocked_in, cpu, syscalls, wait_until
 
 ZERO = cpu(Call.READ, Endpoint.DEVICE, Endpoint.USER)
 NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
@@ -115,18 +114,3 @@ def test_what_is_read_while_a_process_ends_is_not_counted(ground: Ground, tmp_pa
             assert process.stdout.read(6) == b"ready\n"
             before = amount(ground.rows(process.pid), DISK_READS)
         assert amount(ground.rows(process.pid), DISK_READS) == before
-
-
-def both(rounds: int, size: int) -> Counts:
-    return {ZERO: (rounds, rounds * size), NULL: (rounds, rounds * size)}
-
-
-def test_six_processes_on_two_cpus(ground: Ground, processes: Path) -> None:
-    cpus = sorted(os.sched_getaffinity(0))[:2]
-    rounds = int(100_000 * SCALE)
-    missed = [probe.missed for probe in ground.reader.runs()]
-    sizes = range(1, 7)
-    started = [ground.start(processes, "hammers", cpus[size % len(cpus)], rounds, size) for size in sizes]
-    assert [process.communicate(timeout=60) and process.returncode for process in started] == [0] * 6
-    assert [ground.result(process).calls for process in started] == [both(rounds, size) for size in sizes]
-    assert [probe.missed for probe in ground.reader.runs()] == missed

@@ -35,7 +35,7 @@ def require_splice_from(path: str) -> None:
         try:
             os.splice(file.fileno(), writer, 1)
         except OSError as problem:
-            pytest.skip(f"this kernel does not splice from {path}: {problem.strerror}")
+            pytest.skip(f"not in this kernel: splice from {path}: {problem.strerror}")
 
 
 @pytest.mark.parametrize(

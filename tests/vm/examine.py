@@ -18,13 +18,16 @@ DEADLINE_SECONDS = 2700.0
 TESTS = (
     "tests/kernel",
     "--ignore=tests/kernel/test_loader.py",
+    "--ignore=tests/kernel/test_slower_ways.py",
+    "--deselect=tests/kernel/test_churn.py::test_a_full_map",
+    "tests/test_realtime.py",
     "tests/service/test_privileges.py::test_nobody_without_a_capability",
     "tests/service/test_privileges.py::test_every_thread_gave_up_the_same",
     "tests/service/test_privileges.py::test_the_loader_is_gone",
-    "tests/service/test_exactness.py::test_live_process_has_its_own_series",
     "tests/service/test_exactness.py::test_end_between_and_after_scrapes",
 )
-"""What makes sense inside: what asks the kernel, not what asks the exporter's own code."""
+"""What asks the kernel, not what asks the exporter's own code: under emulation each new load of the probes takes 15 s.
+The slower ways of reading are what older kernels have anyway."""
 
 
 @dataclass(frozen=True)
