@@ -15,7 +15,7 @@ MATRIX_PACKAGES := busybox-static kmod qemu-system-x86
 
 ARGS ?=
 
-.PHONY: help setup run demo doctor test matrix lint format docs bench clean
+.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -48,6 +48,9 @@ format: $(VENV)/.test ## let ruff rewrite
 
 docs: $(VENV)/.run ## write docs/metrics.md from the code
 	@$(BIN)/python -m exporter.contract > docs/metrics.md
+
+dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
+	@$(BIN)/python -m dashboards.generate
 
 bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)

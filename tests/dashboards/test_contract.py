@@ -1,0 +1,107 @@
+"""What dashboards and rules ask for exists, and what the exporter has is shown."""
+
+import re
+
+import yaml
+
+from dashboards.fleet import ALERTS
+from dashboards.health import PROCESS_METRICS
+from exporter.contract import METRICS
+
+from .documents import DOCUMENTS, RULES, targets, variables
+from .promql import labels, selectors
+
+OF_TARGETS = {"instance", "job"}
+HISTOGRAM = ("_bucket", "_sum", "_count")
+OF_PROMETHEUS = {"up": OF_TARGETS, "ALERTS": {"alertname", "alertstate", "severity", "instance", "name", "port"}}
+NOT_SHOWN: dict[str, str] = {}
+"""Metrics that are deliberately on no panel, and why."""
+_PROCESS = {"pid", "comm"}
+AWAITED = {
+    **dict.fromkeys(("copy_cpu_seconds_total", "copy_host_cpu_seconds_total"), OF_TARGETS | _PROCESS),
+    **{
+        f"copy_network_{name}": OF_TARGETS | {"device"}
+        for name in ("transmit_bytes_total", "receive_bytes_total", "speed_bytes", "scatter_gather")
+    },
+    "copy_kafka_listener_info": OF_TARGETS | {"listener", "protocol", "port", "node_id"},
+    "copy_kafka_zero_copy_lost_info": OF_TARGETS | {"node_id", "port", "reason"},
+    **{
+        f"copy_kafka_topic_{name}_bytes_total": OF_TARGETS | {"node_id", "topic", "partition"}
+        for name in ("zero_copied", "cpu_copied_read", "cpu_copied_written", "dma_read")
+    },
+}
+PANEL_METRICS = {
+    **OF_PROMETHEUS,
+    **AWAITED,
+    **dict.fromkeys(PROCESS_METRICS, OF_TARGETS),
+    **{metric.name: OF_TARGETS | set(metric.labels) for metric in METRICS if metric.kind != "histogram"},
+    **{
+        f"{metric.name}{end}": OF_TARGETS | set(metric.labels) | {"le"}
+        for metric in METRICS
+        if metric.kind == "histogram"
+        for end in HISTOGRAM
+    },
+}
+"""Names that an expression may have, and the labels that it may choose by."""
+
+
+def rules() -> list[dict[str, str]]:
+    return [rule for path in RULES for group in yaml.safe_load(path.read_text())["groups"] for rule in group["rules"]]
+
+
+RECORDED = {rule["record"]: rule["expr"] for rule in rules() if "record" in rule}
+
+
+def base(name: str) -> str:
+    return next((name.removesuffix(end) for end in HISTOGRAM if name.endswith(end)), name)
+
+
+def shown(names: set[str]) -> set[str]:
+    """Metrics behind these names, those behind recorded ones too."""
+    recorded = names & set(RECORDED)
+    behind = {one.name for name in recorded for one in selectors(RECORDED[name])}
+    return names | (shown(behind) if behind else set())
+
+
+EXPRESSIONS = {**{str(target): target.expression for target in targets()}, **RECORDED}
+
+
+def test_metrics_exist_with_the_labels_that_they_are_chosen_by():
+    for name, expression in EXPRESSIONS.items():
+        for one in selectors(expression):
+            assert one.name in PANEL_METRICS or one.name in RECORDED, f"{name}: no metric {one.name}"
+            assert one.matched <= PANEL_METRICS.get(one.name, one.matched), f"{name}: {one}"
+
+
+def test_labels_that_expressions_group_by_exist():
+    known = {label for labels_of_one in PANEL_METRICS.values() for label in labels_of_one} | {"mechanism", "direction"}
+    assert not [(name, labels(text) - known) for name, text in EXPRESSIONS.items() if labels(text) - known]
+
+
+def test_every_metric_is_on_a_panel_or_left_out_on_purpose():
+    named = {one.name for target in targets() for one in selectors(target.expression)}
+    on_panels = {base(name) for name in shown(named)}
+    assert {metric.name for metric in METRICS} - on_panels == set(NOT_SHOWN)
+
+
+def test_variables_ask_for_what_exists():
+    for document in DOCUMENTS:
+        for variable in variables(document).values():
+            if variable["type"] == "query":
+                found = re.fullmatch(r"label_values\((?P<series>.+), (?P<label>\w+)\)", variable["query"]["query"])
+                assert found, variable
+                series, label = found["series"], found["label"]
+                names = _matching(series)
+                assert names, series
+                assert all(label in PANEL_METRICS[name] for name in names)
+
+
+def _matching(series: str) -> list[str]:
+    by_pattern = re.search(r'__name__=~"([^"]+)"', series)
+    if by_pattern:
+        return [name for name in PANEL_METRICS if re.fullmatch(by_pattern[1], name)]
+    return [series.split("{", maxsplit=1)[0]]
+
+
+def test_the_fleet_lists_every_alert():
+    assert set(ALERTS) >= {rule["alert"] for rule in rules() if "alert" in rule}
