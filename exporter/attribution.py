@@ -90,6 +90,8 @@ class Snapshot:
     """Series of processes that have ended."""
     other: int
     """Processes that count in a common series."""
+    by_comm: bool = False
+    """Whether series have no ``pid``."""
 
 
 class Attribution:
@@ -228,6 +230,7 @@ class Attribution:
             own=own,
             lingering=len(self._own) - own,
             other=sum(len(live.get(id(account), ())) for account in self._common.values()),
+            by_comm=self._limits.by_comm,
         )
 
 

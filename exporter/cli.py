@@ -148,6 +148,12 @@ def cli() -> None:
     type=_number(1, 10_000),
     help="Samples a second and CPU for copy_cpu_seconds_total; --no-probe.copy_time for none.",
 )
+@click.option(
+    "--kafka/--no-kafka",
+    default=True,
+    show_default=True,
+    help="Look for Kafka brokers, and watch their ports; a small process with CAP_SYS_PTRACE reads what they are.",
+)
 @click.option("--strict", is_flag=True, help="End when a probe cannot attach, instead of doing without it.")
 @click.option("--user", default="nobody", show_default=True, metavar="USER", help="Whom to become before listening.")
 @click.option(

@@ -42,6 +42,7 @@ class Config:
     probe_stats: bool
     sampling_rate: int
     """Samples a second and CPU."""
+    kafka: bool
 
 
 def parse_address(flag: str, text: str) -> Address:

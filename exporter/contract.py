@@ -112,6 +112,12 @@ PROCESS_CPU = Metric(
     (*PROCESS, "mode"),
     "CPU time of the process since its start, in user and in system mode.",
 )
+KAFKA_LISTENER = Metric(
+    "copy_kafka_listener_info",
+    "gauge",
+    (*PROCESS, "node_id", "listener", "protocol", "port"),
+    "1; a listener of a Kafka broker or controller that runs: join with port.",
+)
 PROBE_ATTACHED = Metric(
     "copy_probe_attached",
     "gauge",
@@ -177,6 +183,7 @@ METRICS = (
     SENDFILE_DURATION,
     PROCESS_INFO,
     PROCESS_CPU,
+    KAFKA_LISTENER,
     PROBE_ATTACHED,
     PROBE_MISSED,
     PROBE_RUNS,
@@ -204,7 +211,8 @@ from zero, and its old series stay for `--process.linger`; so every byte is in o
 `copy_host_*`, which never decrease. With `--process.labels=comm` there is no label `pid`.
 
 Labels of a hop: `source` and `destination` are among `disk page_cache user tcp udp unix socket pipe device pseudo anon
-unknown`. `port` is the local TCP port when it is watched (`--port`), else empty. `syscall` is the system call by its
+unknown`. `port` is the local TCP port when it is watched (`--port`, or a Kafka
+broker's), else empty. `syscall` is the system call by its
 kernel name, or `io_uring_` with the name of a request that was made by io_uring: no system call of its own.
 
 What exactly counts as copied, by system call, is in [accounting.md](accounting.md). In OpenMetrics, counters of

@@ -30,6 +30,7 @@ CAPABILITIES = {
 LOADING = frozenset({"CAP_BPF", "CAP_PERFMON"})
 """What loading the probes takes; CAP_SYS_ADMIN has both in it."""
 
+_CLONE_NEWNET = 0x40000000
 _SETPCAP = 8
 _VERSION_3 = 0x20080522
 _PR_CAPBSET_DROP = 24
@@ -107,6 +108,11 @@ def _leave_root(account: Account, kept: Collection[int]) -> None:
         os.setresuid(account.uid, account.uid, account.uid)
     except OSError as error:
         raise _stuck(f"--user={account.name}", error.errno) from None
+
+
+def leave_network() -> None:
+    """Move into a network namespace in which there is nothing; who may not (no CAP_SYS_ADMIN) stays where they are."""
+    ct.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET)
 
 
 def works_after_drop(account: Account, action: Callable[[], object]) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -10,7 +11,22 @@ _TICKS_A_SECOND = 100
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 _INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|php|bash|dash|sh)[0-9.]*")
-_JAVA_OPTIONS_WITH_VALUE = {"-cp", "-classpath", "--class-path", "-p", "--module-path", "--add-modules"}
+_JAVA_OPTIONS_WITH_VALUE = {
+    "-cp",
+    "-classpath",
+    "--class-path",
+    "-p",
+    "--module-path",
+    "--upgrade-module-path",
+    "--add-modules",
+    "--add-exports",
+    "--add-opens",
+    "--add-reads",
+    "--limit-modules",
+    "--patch-module",
+    "--enable-native-access",
+}
+_ARGUMENTS_BYTES = 1 << 21  # a class path of hundreds of jars is long; the kernel's own limit for all is 6 MB
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,19 @@ class Procfs:
         containers = _CONTAINER.findall(cgroup)
         units = _UNIT.findall(cgroup)
         return ProcessInfo(
-            name=person_name(self._read(pid, "cmdline").split("\0")[:-1]) or comm,
+            name=person_name(self.arguments(pid)) or comm,
             cgroup=cgroup,
             container_id=containers[-1] if containers else "",
             unit=units[-1] if units else "",
         )
+
+    def pids(self) -> list[int]:
+        """All processes that may be seen. Raises :class:`OSError` when /proc cannot be read."""
+        return [int(name) for name in os.listdir(self._root) if name.isdigit()]
+
+    def arguments(self, pid: int) -> list[str]:
+        """The command line of a process; empty when it has none, or is gone."""
+        return self._read(pid, "cmdline", _ARGUMENTS_BYTES).split("\0")[:-1]
 
     def exists(self, pid: int) -> bool:
         """Whether a process has this id, even one that /proc hides."""
@@ -75,14 +99,14 @@ class Procfs:
             return True
         return True
 
-    def _read(self, pid: int, name: str) -> str:
+    def _read(self, pid: int, name: str, most: int = 65536) -> str:
         # A thousand of these a scrape: the bare calls cost half of what open() does.
         try:
             descriptor = os.open(f"{self._root}/{pid}/{name}", os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return ""
         try:
-            return os.read(descriptor, 65536).decode(errors="replace")
+            return os.read(descriptor, most).decode(errors="replace")
         except OSError:  # the process ended meanwhile
             return ""
         finally:
@@ -128,16 +152,22 @@ def person_name(arguments: list[str]) -> str:
     return ""
 
 
-def _java_main(arguments: list[str]) -> str:
+def java_command(arguments: Sequence[str]) -> tuple[str, list[str]]:
+    """What ``java`` with these arguments runs (main class, module or path of a jar), and what follows it."""
     rest = iter(arguments)
     for argument in rest:
         if argument in ("-jar", "-m", "--module"):
-            return PurePath(next(rest, "")).name
+            return next(rest, ""), list(rest)
         if argument in _JAVA_OPTIONS_WITH_VALUE:
             next(rest, "")
         elif not argument.startswith(("-", "@")):
-            return argument
-    return ""
+            return argument, list(rest)
+    return "", []
+
+
+def _java_main(arguments: list[str]) -> str:
+    main, _ = java_command(arguments)
+    return PurePath(main).name if "/" in main else main
 
 
 def _script(arguments: list[str]) -> str:

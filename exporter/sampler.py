@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.attribution import Attribution, Snapshot
+from exporter.kafka.broker import Broker
 from exporter.model import Exit, Identity, MapUse, ProbeRuns
 from exporter.procfs import Procfs, Stat
 from exporter.reader import Sample, Source
@@ -30,18 +31,25 @@ class Reading:
     dropped: Mapping[str, int]
     maps: list[MapUse]
     runs: list[ProbeRuns]
+    brokers: tuple[Broker, ...] = ()
 
 
 class Sampler:
     """Reads for one at a time, whoever asks."""
 
     def __init__(
-        self, source: Source, procfs: Procfs, attribution: Attribution, clock: Callable[[], int] = boottime_ns
+        self,
+        source: Source,
+        procfs: Procfs,
+        attribution: Attribution,
+        clock: Callable[[], int] = boottime_ns,
+        brokers: Callable[[], tuple[Broker, ...]] = tuple,
     ) -> None:
         self._source = source
         self._procfs = procfs
         self._attribution = attribution
         self._clock = clock
+        self._brokers = brokers
         self._lock = threading.Lock()
         self._vanished: set[Identity] = set()
         self.trouble = "nothing was read yet"
@@ -84,7 +92,9 @@ class Sampler:
         sample = self._source.sample()
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
-        return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs())
+        return Reading(
+            snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), self._brokers()
+        )
 
     def _settle(self, exits: list[Exit], sample: Sample) -> None:
         known = {gone.identity for gone in exits}

@@ -17,6 +17,9 @@ from exporter.attribution import Attribution
 from exporter.config import Address, Config
 from exporter.errors import KernelError, UsageError
 from exporter.handover import Handover, LoaderOrder
+from exporter.kafka.broker import Broker
+from exporter.kafka.finder import Finder
+from exporter.kafka.watcher import Watcher
 from exporter.probe_table import PROBES
 from exporter.procfs import Procfs
 from exporter.reader import Reader
@@ -53,10 +56,11 @@ def serve(config: Config) -> None:
         rehearse()
         loaded = loading.result()
     check_probes(loaded, strict=config.strict)
+    finder = Finder(config.procfs, config.user) if config.kafka else None
     give_up_root(config, loaded, account)
     check_procfs(config)
-    sampler = make_sampler(config, loaded)
     stopped = threading.Event()
+    sampler = make_sampler(config, loaded, finder, stopped)
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
     app = create_app(sampler, loaded.probes, telemetry_path=config.telemetry_path, run_statistics=config.probe_stats)
     announce(config, loaded, sockets)
@@ -156,12 +160,18 @@ def check_procfs(config: Config) -> None:
         )
 
 
-def make_sampler(config: Config, loaded: Handover) -> Sampler:
-    """The sampler over the handed-over maps, with the ports watched."""
+def make_sampler(config: Config, loaded: Handover, finder: Finder | None, stopped: threading.Event) -> Sampler:
+    """The sampler over the handed-over maps, with the ports watched, and brokers looked for until ``stopped``."""
+    procfs = Procfs(config.procfs)
+    brokers: Callable[[], tuple[Broker, ...]] = tuple
     try:
         reader = Reader(loaded.maps, loaded.programs)
         reader.watch_ports(config.ports)
-        sampler = Sampler(reader, Procfs(config.procfs), Attribution(config.limits))
+        if finder:
+            watcher = Watcher(procfs, finder.ask, lambda ports, _: reader.watch_ports(ports), config.ports)
+            threading.Thread(target=watcher.look_until, args=(stopped,), name="brokers", daemon=True).start()
+            brokers = watcher.current
+        sampler = Sampler(reader, procfs, Attribution(config.limits), brokers=brokers)
         sampler.drain()
     except OSError as error:
         raise KernelError(

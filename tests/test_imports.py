@@ -17,6 +17,7 @@ LAYERS = (
     {"preemption"},
     {"loader"},
     {"attribution"},
+    {"kafka"},
     {"config", "sampler"},
     {"exposition"},
     {"metrics"},

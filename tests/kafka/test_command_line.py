@@ -1,0 +1,59 @@
+"""Command lines of brokers, and of what is none."""
+
+import pytest
+
+from exporter.kafka.command_line import BrokerCommand, broker_command
+
+SHIPPED = [
+    "java",
+    "-Xmx1G",
+    "-Xms1G",
+    "-server",
+    "-XX:+UseG1GC",
+    "-Djava.awt.headless=true",
+    "-Xlog:gc*:file=/opt/kafka/bin/../logs/kafkaServer-gc.log:time,tags:filecount=10,filesize=100M",
+    "-Dlog4j2.configurationFile=/opt/kafka/bin/../config/log4j2.yaml",
+    "-cp",
+    "/opt/kafka/libs/a.jar:/opt/kafka/libs/b.jar",
+    "kafka.Kafka",
+    "/opt/kafka/config/server.properties",
+]
+"""As kafka-run-class.sh ends."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (SHIPPED, BrokerCommand("/opt/kafka/config/server.properties")),
+        (["/usr/lib/jvm/17/bin/java", "kafka.Kafka", "a.properties"], BrokerCommand("a.properties")),
+        (
+            ["java", "--add-opens", "java.base/java.nio=ALL-UNNAMED", "@flags", "kafka.Kafka", "a b.properties"],
+            BrokerCommand("a b.properties"),
+        ),
+        (
+            ["java", "kafka.Kafka", "a", "--override", "node.id=3", "--override=log.dirs=/x=y"],
+            BrokerCommand("a", {"node.id": "3", "log.dirs": "/x=y"}),
+        ),
+        (["java", "kafka.Kafka"], BrokerCommand("")),
+        (["java", "kafka.Kafka", "--override", "node.id=3"], BrokerCommand("", {"node.id": "3"})),
+    ],
+)
+def test_brokers(arguments: list[str], command: BrokerCommand) -> None:
+    assert broker_command(arguments) == command
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["java"],
+        ["java", "-cp", "kafka.Kafka"],
+        ["java", "-Dmain=kafka.Kafka", "org.example.Main"],
+        ["java", "org.apache.kafka.connect.cli.ConnectDistributed", "kafka.Kafka"],
+        ["java", "kafka.tools.StorageTool", "format"],
+        ["java", "-jar", "app.jar", "kafka.Kafka"],
+        ["/bin/bash", "/opt/kafka/bin/kafka-server-start.sh", "server.properties"],
+    ],
+)
+def test_what_is_no_broker(arguments: list[str]) -> None:
+    assert broker_command(arguments) is None
