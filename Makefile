@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 
 # Everything that `make run` needs of the system, and what the tests need on top.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
-TEST_PACKAGES := bpftrace btrfs-progs dmsetup e2fsprogs gcc libc6-dev mount prometheus prometheus-alertmanager strace util-linux xfsprogs
+TEST_PACKAGES := bpftrace btrfs-progs curl dmsetup e2fsprogs gcc libc6-dev mount prometheus prometheus-alertmanager strace util-linux xfsprogs
 
 BENCH_PACKAGES := prometheus-process-exporter
 MATRIX_PACKAGES := busybox-static kmod qemu-system-x86

@@ -80,6 +80,24 @@ def cli() -> None:
     type=_Parsed("path", config.parse_path),
     help="Where the metrics are.",
 )
+@click.option(
+    "--web.systemd-socket", "systemd_socket", is_flag=True, help="Serve where systemd's socket unit listens instead."
+)
+@click.option(
+    "--web.config.file",
+    "web_config_file",
+    default="",
+    metavar="FILE",
+    help="TLS, users and headers, in the format of Prometheus's exporters (docs/web.md).",
+)
+@click.option(
+    "--web.max-requests",
+    "max_requests",
+    default="200",
+    show_default=True,
+    type=_number(1, 500),
+    help="Scrapes at a time; more are answered with 503.",
+)
 @click.option("--path.procfs", "procfs", default="/proc", show_default=True, metavar="DIR", help="The host's procfs.")
 @click.option(
     "--port",

@@ -30,7 +30,10 @@ class Config:
     """Everything that flags decide."""
 
     listen: tuple[Address, ...]
+    systemd_socket: bool
     telemetry_path: str
+    web_config_file: str
+    max_requests: int
     procfs: str
     ports: tuple[int, ...]
     limits: Limits

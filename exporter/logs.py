@@ -37,5 +37,5 @@ def set_up(level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(as_json=style == "json"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # uvicorn tells of its own start and end; we say the same with the address in one line
-    logging.getLogger("uvicorn").setLevel(max(logging.getLogger().level, logging.WARNING))
+    # uvicorn tells of its own start and end, and of each request that is malformed: anybody could fill the log
+    logging.getLogger("uvicorn").setLevel(logging.ERROR)

@@ -1,6 +1,5 @@
 """Start-up of the service, in the order that privileges ask for: bind, load, give up root, listen."""
 
-import asyncio
 import gc
 import logging
 import os
@@ -8,13 +7,13 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING
 
 from exporter import __version__, handover, privileges
 from exporter.attribution import Attribution
-from exporter.config import Address, Config
+from exporter.config import Config
 from exporter.errors import KernelError, UsageError
 from exporter.handover import Handover, LoaderOrder
 from exporter.kafka.broker import Broker
@@ -24,13 +23,15 @@ from exporter.probe_table import PROBES
 from exporter.procfs import Procfs
 from exporter.reader import Reader
 from exporter.sampler import Sampler
+from exporter.web.sockets import bind, from_systemd, url
+
+if TYPE_CHECKING:
+    from exporter.web.settings import Settings
 
 _log = logging.getLogger(__name__)
 
 _OBJECTS_A_SCRAPE = 200_000
 LOADER_TIMEOUT_SECONDS = 180.0
-FAREWELL_SECONDS = 2
-"""How long a scrape that is under way at the end may take; a client that does not take its answer is left."""
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 
@@ -39,7 +40,9 @@ def serve(config: Config) -> None:
     # An end that was asked for is a good one. uvicorn puts its own handler in this one's place and then calls this one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     account = privileges.find_user(config.user)
-    sockets = [bind(address) for address in config.listen]
+    sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
+    if config.web_config_file:
+        read_settings(config)
     order = LoaderOrder(
         probes=config.probes,
         map_entries=config.map_entries,
@@ -49,82 +52,40 @@ def serve(config: Config) -> None:
     with ThreadPoolExecutor(1) as executor:
         loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
         # Each takes a third of a second: FastAPI's modules come in while the loader compiles.
-        import uvicorn  # noqa: PLC0415
+        from exporter.web import server  # noqa: PLC0415
+        from exporter.web.app import create_app  # noqa: PLC0415
 
-        from exporter.web import create_app  # noqa: PLC0415
-
-        rehearse()
+        server.rehearse()
         loaded = loading.result()
     check_probes(loaded, strict=config.strict)
     finder = Finder(config.procfs, config.user) if config.kafka else None
     give_up_root(config, loaded, account)
     check_procfs(config)
+    settings = read_settings(config)  # once more: as the user who is to read it from now on
     stopped = threading.Event()
     sampler = make_sampler(config, loaded, finder, stopped)
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
-    app = create_app(sampler, loaded.probes, telemetry_path=config.telemetry_path, run_statistics=config.probe_stats)
-    announce(config, loaded, sockets)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=FAREWELL_SECONDS
-        )
+    app = create_app(
+        sampler,
+        loaded.probes,
+        telemetry_path=config.telemetry_path,
+        run_statistics=config.probe_stats,
     )
+    announce(config, loaded, sockets, "https" if settings().context else "http")
     # A scrape makes tens of thousands of objects, none in a cycle: looking through them took a third of its time.
     gc.freeze()
     gc.set_threshold(_OBJECTS_A_SCRAPE)
     try:
-        server.run(sockets=sockets)
+        server.run(app, sockets, config, settings)
     finally:
         stopped.set()
 
 
-def rehearse() -> None:
-    """Start, serve one request to nobody, end: what frameworks import only then, ``--user`` may be unable to read."""
-    import uvicorn  # noqa: PLC0415
-    from fastapi import FastAPI  # noqa: PLC0415
+def read_settings(config: Config) -> "Callable[[], Settings]":
+    """Where to ask for the present state of ``--web.config.file``; :class:`UsageError` when it cannot be used."""
+    from exporter.web.settings import FileSettings, no_settings  # noqa: PLC0415  # only now: it takes a while
 
-    app = FastAPI()
-    app.get("/")(lambda: "")
-    stage = uvicorn.Config(app, log_config=None)
-    stage.load()
-    stage.get_loop_factory()
-    request = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
-    asyncio.run(_perform(app, {"type": "lifespan", "state": {}}, "lifespan.startup", "lifespan.shutdown"))
-    asyncio.run(_perform(app, request, "http.request"))
-
-
-async def _perform(app: Callable[..., Awaitable[None]], scope: dict[str, Any], *messages: str) -> None:
-    """Let an ASGI application receive ``messages``, and send to nobody."""
-    left = iter(messages)
-
-    async def receive() -> dict[str, Any]:
-        return {"type": next(left)}
-
-    async def send(_: MutableMapping[str, Any]) -> None:
-        pass
-
-    await app(scope, receive, send)
-
-
-def bind(address: Address) -> socket.socket:
-    """A socket on the address that does not listen yet; :class:`UsageError` when it is not to be had."""
-    flag = f"--web.listen-address={address}"
-    try:
-        family, _, _, _, where = socket.getaddrinfo(
-            address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        if not address.host and socket.has_dualstack_ipv6():
-            family, where = socket.AF_INET6, ("::", address.port, 0, 0)
-        bound = socket.socket(family, socket.SOCK_STREAM)
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
-        bound.bind(where)
-        bound.listen(0)  # two that only bind would both succeed
-    except (OSError, UnicodeError) as error:  # the latter: a name that DNS cannot hold
-        problem = (getattr(error, "strerror", None) or str(error)).lower()
-        raise UsageError(f"{flag}: {problem}; stop what listens there, or give another address") from None
-    return bound
+    return FileSettings(config.web_config_file).current if config.web_config_file else no_settings
 
 
 def check_probes(loaded: Handover, *, strict: bool) -> None:
@@ -180,7 +141,7 @@ def make_sampler(config: Config, loaded: Handover, finder: Finder | None, stoppe
     return sampler
 
 
-def announce(config: Config, loaded: Handover, sockets: list[socket.socket]) -> None:
+def announce(config: Config, loaded: Handover, sockets: list[socket.socket], scheme: str) -> None:
     """Say where to look and what is counted."""
     attached = [probe.name for probe in loaded.probes if probe.attached]
     missing = [probe.name for probe in loaded.probes if not probe.attached]
@@ -192,6 +153,4 @@ def announce(config: Config, loaded: Handover, sockets: list[socket.socket]) -> 
     if inexact:
         _log.warning("probes inexact on a busy CPU: %s; `copy-exporter doctor` tells why", ", ".join(inexact))
     for bound in sockets:
-        host, port = bound.getsockname()[:2]
-        host = "localhost" if host in ("::", "0.0.0.0") else f"[{host}]" if ":" in host else host
-        _log.info("listening on http://%s:%d%s", host, port, config.telemetry_path)
+        _log.info("listening on %s", url(bound, scheme, config.telemetry_path))

@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -20,7 +21,7 @@ WITHOUT_TRACEPOINTS = ("unshare", "--mount", "sh", "-ec", _HIDE, "sh")
 HIDEPID = ("unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "sh")
 """Before a command: it sees no processes of other users."""
 OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
-_LISTENING = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
+_LISTENING = re.compile(r"listening on (https?://127\.0\.0\.1:(\d+))")
 START_SECONDS = 200.0
 STOP_SECONDS = 20.0
 
@@ -37,8 +38,13 @@ class Service:
     """One ``copy-exporter serve``; a context manager that ends it."""
 
     def __init__(
-        self, *flags: str, command: Sequence[str | Path] = SERVE, environment: Mapping[str, str] | None = None
+        self,
+        *flags: str,
+        command: Sequence[str | Path] = SERVE,
+        environment: Mapping[str, str] | None = None,
+        client: Mapping[str, Any] | None = None,
     ) -> None:
+        """``client``: how to ask it, as options of :class:`httpx.Client`."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the service runs
         self.process = subprocess.Popen(
             [*command, "--web.listen-address", "127.0.0.1:0", *flags],
@@ -47,12 +53,12 @@ class Service:
             stderr=self._log,
             env={**os.environ, **(environment or {})},
         )
-        self.client = httpx.Client(timeout=60)
+        self.client = httpx.Client(timeout=60, **(client or {}))
         try:
             wait_until(lambda: self._announced() or self.process.poll() is not None, "an address", START_SECONDS)
             assert self.process.poll() is None, f"ended with status {self.process.returncode}: {self.log()}"
-            self.port = int(self._announced()[0])
-            self.client.base_url = httpx.URL(f"http://127.0.0.1:{self.port}")
+            self.url, self.port = self._announced()[0][0], int(self._announced()[0][1])
+            self.client.base_url = httpx.URL(self.url)
             wait_until(lambda: self.get("/-/ready").status_code == 200, "readiness")
         except BaseException:
             self.process.kill()
@@ -73,7 +79,7 @@ class Service:
         self.client.close()
         self._log.close()
 
-    def _announced(self) -> list[str]:
+    def _announced(self) -> list[tuple[str, str]]:
         return _LISTENING.findall(self.log())
 
     @property

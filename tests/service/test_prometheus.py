@@ -23,9 +23,11 @@ _COMPLAINT = re.compile(r"level=(warn|error)|duplicate|out[- ]of[- ]order", re.I
 class Server:
     """Prometheus with one target, asked for numbers."""
 
-    def __init__(self, target: int, directory: Path) -> None:
-        config = {"scrape_configs": [{"job_name": "copy", "static_configs": [{"targets": [f"127.0.0.1:{target}"]}]}]}
-        config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s"}  # type: ignore[assignment]
+    def __init__(self, target: int, directory: Path, **options: object) -> None:
+        """``options``: more of the scrape configuration."""
+        job = {"job_name": "copy", "static_configs": [{"targets": [f"127.0.0.1:{target}"]}], **options}
+        config: dict[str, object] = {"scrape_configs": [job]}
+        config["global"] = {"scrape_interval": "1s", "scrape_timeout": "1s"}
         (directory / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
         self._log = (directory / "log").open("w+")
         with socket.create_server(("127.0.0.1", 0)) as free:

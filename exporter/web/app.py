@@ -1,4 +1,4 @@
-"""The HTTP service."""
+"""What is answered: metrics, health, documentation."""
 
 import html
 from collections.abc import Iterable
@@ -7,15 +7,14 @@ from typing import Annotated
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, ProcessCollector
-from starlette.middleware.gzip import GZipMiddleware
+from prometheus_client.exposition import gzip_accepted
 
 from exporter import __version__
-from exporter.exposition import encode, negotiate
+from exporter.exposition import negotiate
 from exporter.metrics import CopyCollector
 from exporter.model import ProbeState
 from exporter.sampler import Sampler
-
-_GZIP_LEVEL = 1  # labels repeat: the fastest level makes a tenth of them, the best a twelfth for five times the CPU
+from exporter.web.scrapes import SharedScrape, SlicedResponse
 
 
 def create_app(
@@ -29,25 +28,41 @@ def create_app(
         summary="Which bytes the CPU copies and which go by zero copy, for every process, for Prometheus.",
         redoc_url=None,
     )
-    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=_GZIP_LEVEL)
-    registries = {
-        openmetrics: _registry(sampler, states, run_statistics=run_statistics, created=openmetrics)
+    scrapes = {
+        (openmetrics, packed): SharedScrape(registry, openmetrics=openmetrics, packed=packed)
         for openmetrics in (False, True)
+        for registry in [_registry(sampler, states, run_statistics=run_statistics, created=openmetrics)]
+        for packed in (False, True)
     }
 
-    # Plain functions run in the thread pool: reading maps does not hold up the event loop.
-    @app.get(telemetry_path, response_class=PlainTextResponse, summary="All metrics")
+    # The exposition is made in a thread: reading maps does not hold up the event loop.
+    @app.get(
+        telemetry_path,
+        response_class=PlainTextResponse,
+        summary="All metrics",
+        responses={503: {"description": "Too many scrapes at a time", "content": {"text/plain": {}}}},
+    )
     @app.head(telemetry_path, include_in_schema=False)
-    def metrics(accept: Annotated[str, Header()] = "") -> Response:
+    async def metrics(
+        accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
+    ) -> Response:
         openmetrics, content_type = negotiate(accept)
-        body = encode(registries[openmetrics], openmetrics=openmetrics)
-        return Response(body, headers={"content-type": content_type})
+        packed = gzip_accepted(accept_encoding)
+        headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
+        if packed:
+            headers["content-encoding"] = "gzip"
+        return SlicedResponse(await scrapes[openmetrics, packed].body(), headers=headers)
 
     @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is up")
     def healthy() -> str:
         return "copy-exporter is healthy\n"
 
-    @app.get("/-/ready", response_class=PlainTextResponse, summary="Probes count and can be read")
+    @app.get(
+        "/-/ready",
+        response_class=PlainTextResponse,
+        summary="Probes count and can be read",
+        responses={503: {"description": "They cannot", "content": {"text/plain": {}}}},
+    )
     def ready() -> Response:
         if sampler.trouble:
             return PlainTextResponse(f"not ready: {sampler.trouble}\n", status_code=503)

@@ -1,0 +1,1 @@
+"""The HTTP service: who may come in and for how long, who may ask, and what is answered."""

@@ -1,0 +1,98 @@
+"""uvicorn, behind the door, with the TLS of the moment."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from ssl import SSLContext
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from exporter.config import Config
+from exporter.web import tls
+from exporter.web.access import Access
+from exporter.web.door import IDLE_SECONDS, Door, guard
+from exporter.web.limits import BodyLimit, ScrapeLimit
+from exporter.web.protocol import HEADER_BYTES, protocol_for
+from exporter.web.settings import Settings
+
+FAREWELL_SECONDS = 2
+"""How long a scrape that is under way at the end may take; a client that does not take its answer is left."""
+CONNECTIONS_BESIDE_SCRAPES = 64
+"""Connections that are idle or have not asked yet, beside one for each scrape."""
+_PATIENCE_SECONDS = 1.0
+
+
+def run(app: ASGIApp, sockets: Iterable[socket.socket], config: Config, settings: Callable[[], Settings]) -> None:
+    """Serve ``app`` until SIGTERM or SIGINT, to whom ``settings`` let in at each moment, within the limits."""
+    limited = ScrapeLimit(app, config.telemetry_path, config.max_requests)
+    door = Door(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
+    asyncio.run(_run(BodyLimit(Access(limited, settings)), sockets, settings, door))
+
+
+async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], door: Door) -> None:
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=protocol_for(door),
+            ws="none",
+            ssl_context_factory=_context_factory(settings),
+            h11_max_incomplete_event_size=HEADER_BYTES,
+            timeout_keep_alive=int(IDLE_SECONDS),
+            timeout_graceful_shutdown=FAREWELL_SECONDS,
+            proxy_headers=False,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+        )
+    )
+    watching = asyncio.create_task(_watch(door))
+    try:
+        await server.serve([guard(bound, door) for bound in sockets])
+    finally:
+        watching.cancel()
+
+
+async def _watch(door: Door) -> None:
+    while True:
+        await asyncio.sleep(_PATIENCE_SECONDS)
+        door.dismiss_late()
+
+
+def _context_factory(settings: Callable[[], Settings]) -> Callable[..., SSLContext] | None:
+    if settings().context is None:
+        return None
+
+    def current() -> SSLContext:
+        context = settings().context
+        assert context  # settings never go from TLS to none
+        return context
+
+    return lambda *_: tls.rotating(current)
+
+
+def rehearse() -> None:
+    """Start, serve one request to nobody, end: what frameworks import only then, ``--user`` may be unable to read."""
+    app = FastAPI()
+    app.get("/")(lambda: "")
+    stage = uvicorn.Config(app, log_config=None)
+    stage.load()
+    stage.get_loop_factory()
+    request = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    asyncio.run(_perform(app, {"type": "lifespan", "state": {}}, "lifespan.startup", "lifespan.shutdown"))
+    asyncio.run(_perform(app, request, "http.request"))
+
+
+async def _perform(app: Callable[..., Awaitable[None]], scope: dict[str, Any], *messages: str) -> None:
+    """Let an ASGI application receive ``messages``, and send to nobody."""
+    left = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(left)}
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        pass
+
+    await app(scope, receive, send)
