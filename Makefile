@@ -8,14 +8,18 @@ BIN := $(VENV)/bin
 
 # Everything that `make run` needs of the system, and what the tests need on top.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
-TEST_PACKAGES := bpftrace btrfs-progs curl dmsetup e2fsprogs gcc libc6-dev mount prometheus prometheus-alertmanager strace util-linux xfsprogs
+TEST_PACKAGES := bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs gcc libc6-dev mount prometheus \
+	prometheus-alertmanager strace util-linux xfsprogs
 
+IMAGE_PACKAGES := buildah debootstrap
 BENCH_PACKAGES := prometheus-process-exporter
 MATRIX_PACKAGES := busybox-static kmod qemu-system-x86
 
 ARGS ?=
 
-.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench clean
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench image lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -54,6 +58,14 @@ dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
 
 bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)
+
+image: $(VENV)/.run ## build the container image copy-exporter with buildah (BASE=image to build on)
+	@./deploy/install-packages $(IMAGE_PACKAGES)
+	@./deploy/image/build copy-exporter
+
+lock: $(VENV)/.test ## pin what the image installs: deploy/image/*requirements.txt
+	@$(LOCK) pyproject.toml --output-file deploy/image/requirements.txt
+	@echo 'hatchling>=1.25' | $(LOCK) - --output-file deploy/image/build-requirements.txt
 
 clean: ## remove what was built
 	@rm -rf $(VENV) .cache dist build

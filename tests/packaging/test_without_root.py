@@ -24,6 +24,11 @@ NOT_MOUNTED = (
     '! mountpoint -q "$0" || umount "$0"; exec "$@"',
     "/sys/kernel/tracing",
 )
+_READ_ONLY = (
+    'for dir in / /tmp /var/tmp /dev/shm; do mount -B $dir $dir; mount -o remount,ro,bind $dir; done; exec "$@"'
+)
+READ_ONLY = ("unshare", "--mount", "sh", "-ec", _READ_ONLY, "sh")
+"""Before a command: it can make no file where it might try to."""
 ALL = "bpf,perfmon,dac_read_search,syslog"
 TO_BECOME_NOBODY = "setuid,setgid,setpcap"
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
@@ -82,6 +87,7 @@ def started(installed: Path, before: Sequence[str], tap: Tap, *flags: str) -> Se
         pytest.param((*TRACEFS, *as_nobody(ALL)), set(), id="all"),
         pytest.param((*TRACEFS, *as_nobody("bpf,perfmon,syslog")), {"sendfile"}, id="no-dac_read_search"),
         pytest.param((*TRACEFS, *as_nobody("bpf,perfmon,dac_read_search")), WITHOUT_ADDRESSES, id="no-syslog"),
+        pytest.param((*TRACEFS, *READ_ONLY, *as_nobody(ALL)), set(), id="nowhere-to-write"),
         pytest.param((*NOT_MOUNTED, *as_nobody(ALL)), {"sendfile"}, id="no-tracefs"),
         pytest.param((*NOT_MOUNTED, *as_nobody(f"{ALL},sys_admin")), set(), id="no-tracefs-but-sys_admin"),
         pytest.param((*TRACEFS, *as_root(f"bpf,perfmon,{TO_BECOME_NOBODY}")), WITHOUT_ADDRESSES, id="root"),

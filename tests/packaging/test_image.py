@@ -1,0 +1,114 @@
+"""The image of this checkout: built on a base made here, then run with the rights that deploy/README.md asks for."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter import __version__
+from exporter.build import REVISION
+from tests.service.movers import HOST_BYTES, Tap
+from tests.service.running import Service, wait_until
+from tests.service.scraped import Scrape
+
+from .conftest import ROOT
+
+TAG = "localhost/copy-exporter:test"
+CACHE = Path(os.environ.get("COPY_EXPORTER_CACHE", ROOT / ".cache")).absolute()
+BUILDAH = ("buildah", "--root", CACHE / "containers", "--runroot", CACHE / "containers.run")
+RIGHTS = ("--isolation", "chroot", "--cap-add", "CAP_BPF,CAP_PERFMON,CAP_DAC_READ_SEARCH,CAP_SYSLOG")
+TRACEFS = "/sys/kernel/tracing"
+WITH_TRACEFS = ("unshare", "--mount", "sh", "-ec", f'mount -t tracefs none {TRACEFS}; exec "$@"', "sh")
+pytestmark = pytest.mark.timeout(600)
+
+
+def buildah(*arguments: str | Path) -> str:
+    return subprocess.run([*BUILDAH, *arguments], check=True, capture_output=True, text=True).stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def image() -> str:
+    subprocess.run([ROOT / "deploy/image/build", TAG], check=True)
+    return TAG
+
+
+@pytest.fixture(scope="module")
+def container(image: str) -> Iterator[str]:
+    """A container of the image. Debian 12's seccomp profile is older than CAP_BPF and knows no bpf() without root."""
+    made = buildah("from", "--pull-never", "--security-opt", "seccomp=unconfined", image)
+    yield made
+    buildah("rm", made)
+
+
+def config(image: str) -> dict[str, object]:
+    return dict(json.loads(buildah("inspect", "--type", "image", image))["Docker"]["config"])
+
+
+def test_what_the_image_says_of_itself(image: str) -> None:
+    said = config(image)
+    labels = said["Labels"]
+    assert isinstance(labels, dict)
+    assert labels["org.opencontainers.image.version"] == __version__
+    assert labels["org.opencontainers.image.revision"] == REVISION
+    assert said["User"] == "65534:65534"
+    assert "/-/healthy" in str(said["Healthcheck"])
+
+
+def test_nothing_of_the_host_is_in_it(container: str) -> None:
+    """How this host reaches its packages stays outside, and the Dockerfile names no architecture."""
+    root = Path(buildah("mount", container))
+    assert not (root / "etc/pip.conf").exists()
+    assert not (root / "etc/apt/apt.conf.d/99-host").exists()
+    assert not list((root / "run/secrets").glob("*"))
+    assert not re.search("amd64|x86|arm64|aarch64", (ROOT / "Dockerfile").read_text())
+
+
+def test_doctor(container: str) -> None:
+    answer = json.loads(buildah("run", *RIGHTS, container, "copy-exporter", "doctor", "--json"))
+    assert answer["ok"] is True
+    found = {check["name"]: check["why"] for check in answer["checks"]}
+    assert found["privileges for start-up"].startswith("user id 65534 with CAP_BPF")
+
+
+def test_without_a_capability_it_says_so(container: str) -> None:
+    command = [*BUILDAH, "run", "--isolation", "chroot", container, "copy-exporter", "serve"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode
+    assert "with CAP_BPF and CAP_PERFMON, in a container too" in done.stderr
+
+
+def process(port: int) -> Path:
+    """/proc/PID of the service that listens there."""
+    for directory in Path("/proc").glob("[0-9]*"):
+        arguments = (directory / "cmdline").read_bytes().split(b"\0") if (directory / "cmdline").exists() else []
+        if arguments[0].startswith(b"/opt/copy-exporter/") and f"127.0.0.1:{port}".encode() in arguments:
+            return directory
+    raise AssertionError("no such process")
+
+
+def test_scrape(container: str) -> None:
+    """Counts of processes outside of the container are exact, every probe is attached, all rights are given up."""
+    tap = Tap()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    run = ("run", *RIGHTS, "--volume", f"{TRACEFS}:{TRACEFS}:ro", container, "copy-exporter", "serve")
+    with Service(*tap.flags, "--web.listen-address", address, command=(*WITH_TRACEFS, *BUILDAH, *run)) as service:
+        for size in (1, 1000, 32768):
+            tap.server.recv(size, socket.MSG_PEEK)
+        scrape = Scrape(service.metrics())
+        assert scrape.sum(HOST_BYTES, port=tap.label) == 33769
+        assert scrape.sum("copy_cpu_copied_bytes_total", port=tap.label, pid=str(os.getpid())) == 33769
+        assert scrape.sum("copy_exporter_build_info", revision=REVISION) == 1
+        assert scrape.sum("copy_probe_attached", probe="sendfile") == 1
+        found = process(int(address.rpartition(":")[2]))
+        status = dict(line.split(":\t", 1) for line in (found / "status").read_text().splitlines())
+        assert status["Uid"].split() == ["65534"] * 4
+        assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+        assert status["NoNewPrivs"] == "1"
+    wait_until(lambda: not found.exists(), "the end of the service in the container")
+    tap.close()
