@@ -118,6 +118,25 @@ KAFKA_LISTENER = Metric(
     (*PROCESS, "node_id", "listener", "protocol", "port"),
     "1; a listener of a Kafka broker or controller that runs: join with port.",
 )
+NETWORK_TRANSMIT = Metric(
+    "copy_network_transmit_bytes_total", "counter", ("device",), "Bytes that a network device sent."
+)
+NETWORK_RECEIVE = Metric(
+    "copy_network_receive_bytes_total", "counter", ("device",), "Bytes that a network device received."
+)
+NETWORK_SPEED = Metric(
+    "copy_network_speed_bytes",
+    "gauge",
+    ("device",),
+    "Bytes a second that the link of a network device can carry in each direction; absent where nobody knows, and of "
+    "devices without a wire (loopback, veth, tun, bridge).",
+)
+NETWORK_SCATTER_GATHER = Metric(
+    "copy_network_scatter_gather",
+    "gauge",
+    ("device",),
+    "1 when a network device takes packets in pieces, 0 when it cannot: then zero copy is copied after all.",
+)
 PROBE_ATTACHED = Metric(
     "copy_probe_attached",
     "gauge",
@@ -177,6 +196,8 @@ BY_PROCESS = (
 )
 """Families of rows, in the order of the exposition."""
 OF_HOST = tuple(metric.of_host() for metric in BY_PROCESS[:6])
+CPUS = Metric("copy_cpus", "gauge", (), "CPUs of the host that are online: what CPU seconds a second are set against.")
+OF_NETWORK = (NETWORK_TRANSMIT, NETWORK_RECEIVE, NETWORK_SPEED, NETWORK_SCATTER_GATHER)
 METRICS = (
     *OF_HOST,
     *BY_PROCESS,
@@ -195,6 +216,8 @@ METRICS = (
     SCRAPE_SUCCESS,
     SCRAPE_DURATION,
     BUILD_INFO,
+    CPUS,
+    *OF_NETWORK,
 )
 """All, in the order of the exposition."""
 

@@ -5,13 +5,15 @@ their rendered text (:class:`Labels`), made once and kept by the collector. A te
 prometheus-client writes for the same registry.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import Metric as Family
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
+
+from exporter.contract import Metric
 
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
@@ -26,6 +28,13 @@ class Labels(dict[str, str]):
         """Names and values, in the order in which they are to be written."""
         super().__init__(zip(names, values, strict=True))
         self.text = _written(self)
+
+
+def family_of(metric: Metric, rows: Iterable[tuple[Labels, float]] = ()) -> Family:
+    """A family of the contract with one sample for each of ``rows``."""
+    family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
+    family.samples = [Sample(metric.name, labels, value) for labels, value in rows]
+    return family
 
 
 def negotiate(accept: str) -> tuple[bool, str]:
@@ -67,4 +76,4 @@ def _written(labels: dict[str, str]) -> str:
     return "{" + ",".join([f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items()]) + "}"
 
 
-__all__ = ["Family", "Labels", "Sample", "encode", "negotiate"]
+__all__ = ["Family", "Labels", "Sample", "encode", "family_of", "negotiate"]

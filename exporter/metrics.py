@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from exporter import __version__, contract
 from exporter.attribution import Series
 from exporter.build import REVISION
 from exporter.contract import Metric
-from exporter.exposition import Family, Labels, Sample
+from exporter.exposition import Family, Labels, Sample, family_of
 from exporter.kafka.broker import Broker
 from exporter.model import DURATION_BUCKETS_NS, Call, Count, Kind, ProbeState, Row
 from exporter.sampler import Reading
@@ -80,6 +81,7 @@ class CopyCollector(Collector):
         yield _gauge(contract.SCRAPE_SUCCESS, float(reading is not None))
         yield _gauge(contract.SCRAPE_DURATION, time.perf_counter() - start)
         yield _build_info()
+        yield _gauge(contract.CPUS, os.cpu_count() or 1)
 
     def _counted(self, reading: Reading) -> Iterator[Family]:
         series = reading.snapshot.series
@@ -103,7 +105,7 @@ class _RowFamilies:
 
     def families(self, series: Iterable[Series]) -> list[Family]:
         """One family a metric, also when it is empty."""
-        families = [_family(metric) for metric in self._metrics]
+        families = [family_of(metric) for metric in self._metrics]
         kept: dict[tuple[str, str], dict[Row, _Shown]] = {}
         for one in series:
             shown = kept[one.pid, one.comm] = self._kept.get((one.pid, one.comm), {})
@@ -165,7 +167,7 @@ def _without_empty_pid(metric: Metric, values: tuple[str, ...]) -> Labels:
 
 def _sendfile_durations(series: Iterable[Series], booted: float | None) -> Family:
     metric = contract.SENDFILE_DURATION
-    family = _family(metric)
+    family = family_of(metric)
     for one in series:
         counts = {row.detail: count for row, count in one.rows.items() if row.kind is Kind.DURATION}
         if counts:
@@ -194,7 +196,7 @@ def _process_info(series: Iterable[Series]) -> Family:
         for one in series
         if (info := one.info)
     ]
-    return _family(metric, rows)
+    return family_of(metric, rows)
 
 
 def _process_cpu(series: Iterable[Series]) -> Family:
@@ -205,7 +207,7 @@ def _process_cpu(series: Iterable[Series]) -> Family:
         if (stat := one.stat)
         for mode, seconds in (("user", stat.user_seconds), ("system", stat.system_seconds))
     ]
-    return _family(metric, rows)
+    return family_of(metric, rows)
 
 
 def _kafka_listeners(brokers: Iterable[Broker], *, by_comm: bool) -> Family:
@@ -217,7 +219,7 @@ def _kafka_listeners(brokers: Iterable[Broker], *, by_comm: bool) -> Family:
             values = (pid, broker.comm, node_id, one.name, one.protocol, str(one.port))
             labels = _without_empty_pid(metric, values)
             rows[labels.text] = (labels, 1.0)
-    return _family(metric, rows.values())
+    return family_of(metric, rows.values())
 
 
 def _health(reading: Reading, run_statistics: bool) -> Iterator[Family]:
@@ -236,23 +238,17 @@ def _health(reading: Reading, run_statistics: bool) -> Iterator[Family]:
 def _probes_attached(probes: Iterable[ProbeState]) -> Family:
     metric = contract.PROBE_ATTACHED
     rows = [(Labels(metric.labels, (one.name, one.hook, one.mechanism)), int(one.attached)) for one in probes]
-    return _family(metric, rows)
+    return family_of(metric, rows)
 
 
 def _build_info() -> Family:
     metric = contract.BUILD_INFO
-    return _family(metric, [(Labels(metric.labels, (__version__, REVISION, platform.python_version())), 1)])
+    return family_of(metric, [(Labels(metric.labels, (__version__, REVISION, platform.python_version())), 1)])
 
 
 def _by_label(metric: Metric, values: Mapping[str, float]) -> Family:
-    return _family(metric, [(Labels(metric.labels, (label,)), value) for label, value in values.items()])
+    return family_of(metric, [(Labels(metric.labels, (label,)), value) for label, value in values.items()])
 
 
 def _gauge(metric: Metric, value: float) -> Family:
-    return _family(metric, [(Labels((), ()), value)])
-
-
-def _family(metric: Metric, rows: Iterable[tuple[Labels, float]] = ()) -> Family:
-    family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
-    family.samples = [Sample(metric.name, labels, value) for labels, value in rows]
-    return family
+    return family_of(metric, [(Labels((), ()), value)])

@@ -19,6 +19,7 @@ from exporter.handover import Handover, LoaderOrder
 from exporter.kafka.broker import Broker
 from exporter.kafka.finder import Finder
 from exporter.kafka.watcher import Watcher
+from exporter.network import Network
 from exporter.probe_table import PROBES
 from exporter.procfs import Procfs
 from exporter.reader import Reader
@@ -52,6 +53,7 @@ def serve(config: Config) -> None:
     with ThreadPoolExecutor(1) as executor:
         loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
         # Each takes a third of a second: FastAPI's modules come in while the loader compiles.
+        from exporter.network_metrics import NetworkCollector  # noqa: PLC0415
         from exporter.web import server  # noqa: PLC0415
         from exporter.web.app import create_app  # noqa: PLC0415
 
@@ -59,15 +61,18 @@ def serve(config: Config) -> None:
         loaded = loading.result()
     check_probes(loaded, strict=config.strict)
     finder = Finder(config.procfs, config.user) if config.kafka else None
+    network = Network(config.procfs)
     give_up_root(config, loaded, account)
     check_procfs(config)
     settings = read_settings(config)  # once more: as the user who is to read it from now on
     stopped = threading.Event()
     sampler = make_sampler(config, loaded, finder, stopped)
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
+    threading.Thread(target=network.refresh_until, args=(stopped,), name="network", daemon=True).start()
     app = create_app(
         sampler,
         loaded.probes,
+        (NetworkCollector(network),),
         telemetry_path=config.telemetry_path,
         run_statistics=config.probe_stats,
     )

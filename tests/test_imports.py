@@ -9,7 +9,7 @@ PACKAGE = Path(exporter.__file__).parent
 LAYERS = (
     {"build", "errors", "model"},
     {"kernel"},
-    {"ledger", "contract", "privileges", "procfs", "logs", "refusals"},
+    {"ledger", "contract", "privileges", "procfs", "network", "logs", "refusals"},
     {"probe_table"},
     {"source", "handover"},
     {"compiler", "reader"},
@@ -20,7 +20,7 @@ LAYERS = (
     {"kafka"},
     {"config", "sampler"},
     {"exposition"},
-    {"metrics"},
+    {"metrics", "network_metrics"},
     {"web"},
     {"serve", "doctor", "demo"},
     {"cli"},

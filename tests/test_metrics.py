@@ -19,12 +19,14 @@ from exporter.attribution import Attribution, Limits
 from exporter.exposition import encode, negotiate
 from exporter.metrics import CopyCollector
 from exporter.model import ProbeState
+from exporter.network_metrics import NetworkCollector
 from exporter.sampler import Sampler
+from tests.support.wires import Wires
 from tests.support.world import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, World
 
 GOLDEN = Path(__file__).parent / "golden"
 CHANGING = re.compile(
-    r"^(copy_scrape_duration_seconds |copy_exporter_build_info\{|\w+_created\{[^}]*\} )(.*)$", re.MULTILINE
+    r"^(copy_scrape_duration_seconds |copy_cpus |copy_exporter_build_info\{|\w+_created\{[^}]*\} )(.*)$", re.MULTILINE
 )
 PROBES = (
     ProbeState("syscalls", "sys_exit", "raw_tracepoint", True),
@@ -52,6 +54,7 @@ def registry(world: World, *, created: bool = False, by_comm: bool = False) -> C
     sampler = Sampler(world, world, attribution, lambda: world.now_ns)  # type: ignore[arg-type]
     made = CollectorRegistry()
     made.register(CopyCollector(sampler.read, PROBES, run_statistics=True, created=created))
+    made.register(NetworkCollector(Wires()))
     return made
 
 

@@ -8,6 +8,7 @@ from fastapi import FastAPI, Header, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import gzip_accepted
+from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.exposition import negotiate
@@ -18,10 +19,15 @@ from exporter.web.scrapes import SharedScrape, SlicedResponse
 
 
 def create_app(
-    sampler: Sampler, probes: Iterable[ProbeState], *, telemetry_path: str = "/metrics", run_statistics: bool = False
+    sampler: Sampler,
+    probes: Iterable[ProbeState],
+    collectors: Iterable[Collector] = (),
+    *,
+    telemetry_path: str = "/metrics",
+    run_statistics: bool = False,
 ) -> FastAPI:
-    """The service over a sampler that is drained by somebody else."""
-    states = tuple(probes)
+    """The service over a sampler that is drained by somebody else; ``collectors`` bring what no probe counts."""
+    states, others = tuple(probes), tuple(collectors)
     app = FastAPI(
         title="copy-exporter",
         version=__version__,
@@ -31,7 +37,7 @@ def create_app(
     scrapes = {
         (openmetrics, packed): SharedScrape(registry, openmetrics=openmetrics, packed=packed)
         for openmetrics in (False, True)
-        for registry in [_registry(sampler, states, run_statistics=run_statistics, created=openmetrics)]
+        for registry in [_registry(sampler, states, others, run_statistics=run_statistics, created=openmetrics)]
         for packed in (False, True)
     }
 
@@ -76,10 +82,17 @@ def create_app(
 
 
 def _registry(
-    sampler: Sampler, probes: tuple[ProbeState, ...], *, run_statistics: bool, created: bool
+    sampler: Sampler,
+    probes: tuple[ProbeState, ...],
+    others: tuple[Collector, ...],
+    *,
+    run_statistics: bool,
+    created: bool,
 ) -> CollectorRegistry:
     registry = CollectorRegistry()
     registry.register(CopyCollector(sampler.read, probes, run_statistics=run_statistics, created=created))
+    for collector in others:
+        registry.register(collector)
     ProcessCollector(registry=registry)
     return registry
 

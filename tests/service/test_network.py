@@ -1,0 +1,60 @@
+"""Network devices in the exposition: asked for without any privilege, of the host that --path.procfs shows."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from .running import Service, wait_until
+from .scraped import Scrape
+
+LOOPBACK = "lo"
+
+
+def numbers(device: str) -> dict[str, int]:
+    """As sysfs has them."""
+    directory = Path("/sys/class/net", device, "statistics")
+    return {name: int((directory / f"{name}_bytes").read_text()) for name in ("rx", "tx")}
+
+
+def ready(service: Service) -> Scrape:
+    """Once the drivers have been asked."""
+    wait_until(lambda: Scrape(service.metrics()).series("copy_network_scatter_gather"), "the first refresh")
+    return Scrape(service.metrics())
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with Service() as started:
+        yield started
+
+
+def test_bytes_are_the_kernels(service: Service) -> None:
+    before = numbers(LOOPBACK)
+    scrape = ready(service)
+    after = numbers(LOOPBACK)
+    assert before["rx"] <= scrape.sum("copy_network_receive_bytes_total", device=LOOPBACK) <= after["rx"]
+    assert before["tx"] <= scrape.sum("copy_network_transmit_bytes_total", device=LOOPBACK) <= after["tx"]
+    devices = {row["device"] for row in scrape.series("copy_network_transmit_bytes_total")}
+    assert devices == set(os.listdir("/sys/class/net"))
+
+
+def test_speeds_are_those_of_sysfs_or_absent(service: Service) -> None:
+    scrape = ready(service)
+    wired = [path.parent.name for path in Path("/sys/class/net").glob("*/device")]
+    assert wired
+    for device in wired:
+        try:
+            mbits = int(Path("/sys/class/net", device, "speed").read_text())
+        except OSError:
+            mbits = -1
+        series = scrape.series("copy_network_speed_bytes", device=device)
+        assert len(series) == (mbits > 0)
+        assert scrape.sum("copy_network_speed_bytes", device=device) == (mbits * 125_000 if series else 0)
+
+
+def test_loopback_gathers_and_has_no_speed(service: Service) -> None:
+    scrape = ready(service)
+    assert scrape.sum("copy_network_scatter_gather", device=LOOPBACK) == 1
+    assert scrape.series("copy_network_speed_bytes", device=LOOPBACK) == []
