@@ -1,0 +1,104 @@
+"""One scene for all queries: a real exporter under a known load, a real Prometheus, and a host where all goes on."""
+
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from tests.service.running import Service, wait_until
+from tests.support.prometheus import Prometheus
+
+from . import steady
+from .documents import RULES
+from .load import BEFORE, FILE_BYTES, SECONDS, TIMES, WAYS, Sender, cold_file
+
+JOB = "copy-exporter"
+
+
+@dataclass(frozen=True)
+class Times:
+    """Moments, in seconds since the epoch."""
+
+    parked: float
+    """Every process of the load had counts that were scraped, and did nothing for some scrapes."""
+    began: float
+    ended: float
+    """Of the time in which the load went on."""
+    done: float
+    """The last counts had been scraped, and some time had gone by."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to ask, and what is known of it."""
+
+    prometheus: Prometheus
+    live: str
+    steady: str
+    down: str
+    senders: dict[str, Sender]
+    times: "Times"
+    exposition: str
+    """What the real exporter said in the end."""
+
+
+@pytest.fixture(scope="session")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    if os.geteuid() != 0:
+        pytest.skip("loading eBPF programs needs root")
+    directory = tmp_path_factory.mktemp("scene")
+    with ExitStack() as stack:
+        senders = {way.comm: stack.enter_context(Sender(way, cold_file(directory, way.comm))) for way in WAYS}
+        watched = [flag for sender in senders.values() for flag in ("--port", sender.port)]
+        service = stack.enter_context(Service("--probe.stats", "--no-kafka", *watched))
+        replay = stack.enter_context(steady.serve())
+        stack.callback(replay.shutdown)
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            ports = (service.port, replay.server_port, nobody.getsockname()[1])
+        live, host, down = (f"127.0.0.1:{port}" for port in ports)
+        prometheus = stack.enter_context(Prometheus(directory, configuration(live, host, down)))
+        wait_until(prometheus.ready, "Prometheus")
+        times = run(prometheus, senders)
+        yield Scene(prometheus, live, host, down, senders, times, service.metrics(openmetrics=False))
+
+
+def configuration(*addresses: str) -> dict[str, object]:
+    return {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(path) for path in RULES],
+        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": list(addresses)}]}],
+    }
+
+
+def run(prometheus: Prometheus, senders: dict[str, Sender]) -> Times:
+    """Let them send; the counts of each are scraped before it goes on, and when it is done."""
+    for sender in senders.values():
+        sender.begin()
+    wait_for_bytes(prometheus, senders, FILE_BYTES * BEFORE)
+    parked = time.time()
+    wait_for_scrapes(prometheus, 3)
+    for sender in senders.values():
+        sender.go_on()
+    began = time.time()
+    wait_for_bytes(prometheus, senders, FILE_BYTES * (BEFORE + TIMES))
+    ended = began + TIMES * SECONDS
+    wait_for_scrapes(prometheus, 3)
+    return Times(parked, began, ended, time.time())
+
+
+def wait_for_bytes(prometheus: Prometheus, senders: dict[str, Sender], count: int) -> None:
+    for sender in senders.values():
+        pattern = f'{{__name__=~"copy_host_(cpu|zero)_copied_bytes_total", {sender.matchers}}}'
+        query = f"sum({pattern})"
+        wait_until(lambda query=query: prometheus.number(query) == count, f"{count} bytes of {sender.way.comm}", 60)
+
+
+def wait_for_scrapes(prometheus: Prometheus, count: int) -> None:
+    """Of every target."""
+    query = f'min(count_over_time(up{{job="{JOB}"}}[10m]))'
+    before = prometheus.number(query)
+    wait_until(lambda: prometheus.number(query) >= before + count, f"{count} scrapes")

@@ -1,0 +1,293 @@
+"""Every query of every panel and every recording rule, asked of a real Prometheus that scrapes a real exporter."""
+
+import re
+
+import pytest
+
+from . import steady
+from .conftest import JOB, Scene, Times
+from .documents import DOCUMENTS, Target, Viewer, targets, variables
+from .load import APPENDS, BY_HAND, BY_REFERENCE, CHUNK, FILE_BYTES, RATE, SECONDS, TIMES, Way
+from .promql import selectors
+from .test_contract import OF_PROMETHEUS, PANEL_METRICS, RECORDED, base, shown
+
+NEEDS = {
+    "copy_kafka_": "a Kafka broker",
+    "copy_kernel_copied_": "a kernel that lets probes onto its copy functions",
+    "copy_to_user_": "the same",
+    "copy_from_user_": "the same",
+    "copy_network_": "a network device that says its speed and features",
+    "copy_cpu_seconds_": "a kernel with the symbols of its copy routines, and time to sample",
+    "copy_host_cpu_seconds_": "the same",
+    "copy_dma_": "a file on a disk",
+    "copy_host_dma_": "the same",
+}
+"""Beginnings of metrics that a real exporter may not have everywhere, and what for."""
+WHEN_SOMETHING_IS_WRONG = {"Alerts", "Probes not attached", "Brokers without zero copy, and why"}
+"""Panels that are empty on a host that is well."""
+MIB = 2.0**20
+
+
+def ask(scene: Scene, target: Target, viewer: Viewer) -> bool:
+    """Whether the query has data, as Grafana would ask it; an error is one of the test."""
+    expression = viewer.query(target.expression, target.document)
+    end = scene.times.ended
+    if target.instant:
+        found = scene.prometheus.instant(expression, time=end)
+    else:
+        found = scene.prometheus.course(expression, end - viewer.range_seconds, end, viewer.step_seconds)
+    return any(one.has_data for one in found)
+
+
+def names(target: Target) -> set[str]:
+    return {one.name for one in selectors(target.expression)}
+
+
+def absent_from(exposition: str) -> set[str]:
+    lines = {line.split("{")[0].split(" ")[0] for line in exposition.splitlines() if not line.startswith("#")}
+    return {base(name) for name in PANEL_METRICS} - set(OF_PROMETHEUS) - {base(name) for name in lines}
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_every_query_has_data_where_everything_happens(scene: Scene, document: str):
+    viewer = Viewer({"instance": (scene.steady, scene.down)})
+    assert [str(target) for target in targets(document) if not ask(scene, target, viewer)] == []
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_every_query_has_data_of_the_real_exporter(scene: Scene, document: str):
+    """All but those on metrics that it does not have here; nothing is an error, with or without a broker."""
+    absent = absent_from(scene.exposition)
+    assert not [name for name in absent if not name.startswith(tuple(NEEDS))]
+    viewer = Viewer({"instance": (scene.live, scene.down), "process": tuple(scene.senders)})
+    empty = [target for target in targets(document) if not ask(scene, target, viewer)]
+    asked = {target: {base(name) for name in shown(names(target))} for target in empty}
+    unexplained = [one for one in empty if not asked[one] & absent and one.panel not in WHEN_SOMETHING_IS_WRONG]
+    assert [str(one) for one in unexplained] == []
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_no_query_is_an_error_with_all_hosts_at_once(scene: Scene, document: str):
+    everywhere = Viewer({})
+    assert [str(target) for target in targets(document) if not ask(scene, target, everywhere)] == []
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_nothing_is_an_error_where_no_exporter_is(scene: Scene, document: str):
+    nobody = {"process": ("nobody",), "pid": ("1",), "port": ("1",), "topic": ("none",)}
+    nowhere = Viewer({"instance": ("nowhere:1",), **nobody})
+    assert not [str(target) for target in targets(document) if ask(scene, target, nowhere)]
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_every_recording_rule_records(scene: Scene, name: str):
+    found = scene.prometheus.course(f'{name}{{instance="{scene.steady}"}}', scene.times.began, scene.times.done, 1)
+    assert any(one.has_data for one in found)
+    behind = {base(one) for one in shown({name})}
+    if not behind & absent_from(scene.exposition):
+        found = scene.prometheus.course(f'{name}{{instance="{scene.live}"}}', scene.times.began, scene.times.done, 1)
+        assert any(one.has_data for one in found)
+
+
+def test_no_rule_has_failed(scene: Scene):
+    groups = scene.prometheus.get("rules")["groups"]
+    assert [rule for group in groups for rule in group["rules"] if rule["health"] != "ok"] == []
+
+
+class Asked:
+    """What a panel shows at the end of the load, of one host or of all, as numbers by labels."""
+
+    def __init__(self, scene: Scene, instance: str = "", **chosen: str) -> None:
+        self._scene = scene
+        self._time, seconds = self._when(scene.times)
+        values = {name: (value,) for name, value in {"instance": instance, **chosen}.items() if value}
+        self._viewer = Viewer(values, step_seconds=seconds - 1)
+
+    def _when(self, times: Times) -> tuple[float, int]:
+        """The time that is looked at, and the seconds that rates look back."""
+        return times.ended, 4
+
+    def panel(self, document: str, title: str, *by: str, letter: str = "A") -> dict[tuple[str, ...], float]:
+        """Values by these labels at the end of the load."""
+        target = next(one for one in targets(document) if one.panel == title and one.letter == letter)
+        query = self._viewer.query(target.expression, document)
+        found = self._scene.prometheus.instant(query, time=self._time)
+        return {tuple(one.labels.get(label, "") for label in by): one.values[0] for one in found}
+
+    def number(self, document: str, title: str) -> float:
+        """The only one."""
+        (value,) = self.panel(document, title).values()
+        return value
+
+
+def near(expected: float) -> object:
+    """A rate over a few seconds, while each chunk may fall on either side of a scrape."""
+    return pytest.approx(expected, rel=0.15)
+
+
+def exactly(expected: float) -> object:
+    """The same but for the rounding of floating-point numbers."""
+    return pytest.approx(expected, rel=1e-6)
+
+
+class AskedOfAll(Asked):
+    """Rates over the whole load, from a scrape before it to one after it: of whole transfers."""
+
+    def _when(self, times: Times) -> tuple[float, int]:
+        seconds = int(times.done - times.parked)
+        return times.parked + seconds, seconds
+
+
+def whole(scene: Scene, way: Way) -> Asked:
+    return AskedOfAll(scene, scene.live, process=way.comm, port=scene.senders[way.comm].port)
+
+
+@pytest.mark.parametrize(
+    ("way", "share", "copies"), [(BY_REFERENCE, 1.0, 0.0), (BY_HAND, 0.0, 2.0)], ids=["by reference", "by hand"]
+)
+def test_ratios_of_the_real_exporter_are_exact(scene: Scene, way: Way, share: float, copies: float):
+    asked = whole(scene, way)
+    assert asked.number("process", "Sent by zero copy") == share
+    assert asked.number("kafka", "Sent by zero copy") == share
+    port = scene.senders[way.comm].port
+    assert asked.panel("kafka", "Sent by zero copy, by listener", "port") == {(port,): share}
+    recorded = f'host_port:copy_zero_copied_sent:ratio_rate5m{{instance="{scene.live}", port="{port}"}}'
+    assert scene.prometheus.number(recorded) == share
+    if copies:
+        assert asked.number("process", "CPU copies of each byte sent") == exactly(copies)
+        assert asked.panel("process", "Part of its CPU copies", "comm") == {(way.comm,): exactly(1)}
+    calls = {BY_REFERENCE: {"sendfile"}, BY_HAND: {"read", "write"}}[way]
+    sizes = asked.panel("process", "Mean size of a call", "syscall")
+    assert {call: sizes[call,] for call in calls} == dict.fromkeys(calls, exactly(CHUNK))
+
+
+def test_mode_switches_of_the_real_exporter_are_exact(scene: Scene):
+    """One call for each chunk by sendfile, two by hand; two switches each."""
+    chunks = MIB / CHUNK
+    title = "Mode switches for each MiB sent"
+    for way, calls in ((BY_REFERENCE, 1), (BY_HAND, 2)):
+        assert whole(scene, way).number("process", title) == exactly(2 * calls * chunks)
+        per_mib = whole(scene, way).panel("kafka", "System calls for each MiB sent", "port")
+        assert per_mib == {(scene.senders[way.comm].port,): exactly(chunks)}
+
+
+def test_rates_of_the_real_exporter_are_those_of_the_load(scene: Scene):
+    by_hand = Asked(scene, scene.live, process=BY_HAND.comm, port=scene.senders[BY_HAND.comm].port)
+    assert by_hand.panel("host", "Copied by the CPU, by process", "comm") == {(BY_HAND.comm,): near(2 * RATE)}
+    hops = by_hand.panel("process", "CPU: hops", "source", "destination")
+    assert hops["page_cache", "user"] == near(RATE)
+    assert hops["user", "tcp"] == near(RATE)
+    assert by_hand.panel("process", "CPU copies that sendfile would save", "comm") == {(BY_HAND.comm,): near(2 * RATE)}
+    assert by_hand.number("kafka", "Sent") == near(RATE)
+    by_reference = Asked(scene, scene.live, process=BY_REFERENCE.comm, port=scene.senders[BY_REFERENCE.comm].port)
+    assert by_reference.panel("host", "Passed by reference, by process", "comm") == {(BY_REFERENCE.comm,): near(RATE)}
+    assert by_reference.number("kafka", "Sent") == near(RATE)
+    assert by_reference.panel("process", "CPU copies that sendfile would save") == {}
+    appends = Asked(scene, scene.live, process=APPENDS.comm, port=scene.senders[APPENDS.comm].port)
+    assert appends.number("kafka", "Received") == near(RATE)
+    appended = appends.panel("kafka", "user → page_cache: appended, by broker", "comm")
+    assert appended == {(APPENDS.comm,): near(RATE)}
+
+
+def test_recorded_bytes_are_those_of_the_load(scene: Scene):
+    """A rate over five minutes of which the load filled a part: the bytes after the first scrape, by the window."""
+    for way, metric in ((BY_HAND, "cpu"), (BY_REFERENCE, "zero")):
+        port = scene.senders[way.comm].port
+        expression = f'host_port:copy_sent_bytes:rate5m{{instance="{scene.live}", port="{port}", mechanism="{metric}"}}'
+        assert scene.prometheus.number(expression) * 300 == near(TIMES * FILE_BYTES)
+
+
+def test_errors_of_the_real_exporter_are_those_of_the_load(scene: Scene):
+    failed = Asked(scene, scene.live, process=APPENDS.comm).panel("process", "Failed calls", "syscall", "errno")
+    assert failed == {("write", "EBADF"): near(1 / SECONDS)}
+
+
+def test_names_of_processes_are_joined(scene: Scene):
+    pid = scene.senders[BY_HAND.comm].pid
+    rows = whole(scene, BY_HAND).panel("process", "What it is", "pid", "name")
+    assert (pid, "tests.dashboards.sender") in rows
+
+
+def test_kafka_panels_say_what_a_broker_does(scene: Scene):
+    asked = Asked(scene, scene.steady)
+    plain, secure = ("PLAINTEXT", "9092"), ("SSL", "9093")
+    share = steady.SENT_BY_REFERENCE / (steady.SENT_BY_REFERENCE + steady.SENT_BESIDE)
+    shares = {plain: exactly(share), secure: 0}
+    assert asked.panel("kafka", "Sent by zero copy, by listener", "listener", "port") == shares
+    assert asked.panel("kafka", "Listeners", "protocol", "port", letter="B") == shares
+    sent_plainly = steady.SENT_BY_REFERENCE + steady.SENT_BESIDE
+    sent = {plain: near(sent_plainly), secure: near(steady.SENT_SECURELY)}
+    assert asked.panel("kafka", "Listeners", "protocol", "port", letter="A") == sent
+    of_broker = steady.SENT_BY_REFERENCE / (sent_plainly + steady.SENT_SECURELY)
+    assert asked.panel("kafka", "Sent by zero copy, by broker", "node_id") == {("1",): exactly(of_broker)}
+    assert asked.panel("kafka", "Why zero copy is lost", "port", "reason") == {("9093", "tls"): 1}
+    assert asked.number("kafka", "Listeners without zero copy") == 1
+    calls = (steady.SENDFILE_CALLS + steady.OTHER_SENDS) / (sent_plainly / MIB)
+    assert asked.panel("kafka", "System calls for each MiB sent", "port")["9092",] == exactly(calls)
+
+
+def test_topic_panels_say_what_each_topic_does(scene: Scene):
+    asked = Asked(scene, scene.steady)
+    for topic, (zero, read, written, dma) in steady.TOPICS.items():
+        for title, rate in (
+            ("Passed by reference, by topic", zero),
+            ("Read with a copy, by topic", read),
+            ("Written, by topic", written),
+            ("Disk reads, by topic", dma),
+        ):
+            assert asked.panel("kafka", title, "topic")[topic,] == near(rate)
+        assert asked.panel("kafka", "Read by zero copy, by topic", "topic")[topic,] == exactly(zero / (zero + read))
+        misses = asked.panel("kafka", "Disk reads, as a part of what is read", "topic")
+        assert misses[topic,] == exactly(dma / (zero + read))
+    (chosen,) = Asked(scene, scene.steady, topic="orders").panel("kafka", "Written, by topic", "topic")
+    assert chosen == ("orders",)
+
+
+def test_saturation_panels_set_cpu_against_the_network(scene: Scene):
+    asked = Asked(scene, scene.steady)
+    use = steady.NETWORK_SENT / steady.NETWORK_SPEED
+    assert asked.panel("kafka", "CPU of brokers, and of it copying", "comm") == {("java",): near(steady.BROKER_CPU)}
+    coverage = (steady.SENT_BY_REFERENCE + steady.SENT_BESIDE + steady.SENT_SECURELY) / steady.NETWORK_SENT
+    assert asked.number("kafka", "Coverage") == exactly(coverage)
+    window = scene.prometheus.number(f'count_over_time(up{{instance="{scene.steady}"}}[5m])') / 300
+    assert asked.number("kafka", "Network in use") == pytest.approx(use * min(1.0, window), rel=0.3)
+
+
+def test_the_fleet_says_who_is_down(scene: Scene):
+    everywhere = Asked(scene)
+    assert everywhere.panel("fleet", "Which exporters are down", "instance", "job") == {(scene.down, JOB): 0}
+    assert everywhere.number("fleet", "Exporters") == 2
+    assert everywhere.number("fleet", "Exporters down") == 1
+
+
+def test_a_host_that_is_well_is_told_from_one_that_is_not(scene: Scene):
+    well, ill = (Asked(scene, instance) for instance in (scene.live, scene.steady))
+    assert well.number("host", "Events lost in the last hour") == 0
+    assert well.number("host", "Maps read") == 1
+    assert ill.number("host", "Events lost in the last hour") > 0
+    assert ill.number("host", "Probes not attached") == 1
+    assert ill.number("host", "Fullest map") == exactly(60000 / 65536)
+
+
+def test_a_variable_offers_what_there_is(scene: Scene):
+    """As Grafana asks for the values of a variable: by the label's values of matching series."""
+    for document in DOCUMENTS:
+        for name, values in offered(scene, document).items():
+            assert values, f"{document}: {name}"
+    offers = offered(scene, "kafka")
+    assert {"9092", "9093"} | {sender.port for sender in scene.senders.values()} == set(offers["port"])
+    assert set(offers["topic"]) == set(steady.TOPICS)
+
+
+def offered(scene: Scene, document: str) -> dict[str, list[str]]:
+    everywhere = Viewer({})
+    asked = {
+        name: re.fullmatch(r"label_values\((.+), (\w+)\)", everywhere.query(variable["query"]["query"], document))
+        for name, variable in variables(document).items()
+        if variable["type"] == "query"
+    }
+    return {
+        name: scene.prometheus.get(f"label/{found[2]}/values", **{"match[]": found[1]})
+        for name, found in asked.items()
+        if found
+    }
