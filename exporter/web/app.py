@@ -15,6 +15,7 @@ from exporter.exposition import negotiate
 from exporter.metrics import CopyCollector
 from exporter.model import ProbeState
 from exporter.sampler import Sampler
+from exporter.web.head import HeadAsGet
 from exporter.web.scrapes import SharedScrape, SlicedResponse
 
 
@@ -34,6 +35,7 @@ def create_app(
         summary="Which bytes the CPU copies and which go by zero copy, for every process, for Prometheus.",
         redoc_url=None,
     )
+    app.add_middleware(HeadAsGet)
     scrapes = {
         (openmetrics, packed): SharedScrape(registry, openmetrics=openmetrics, packed=packed)
         for openmetrics in (False, True)
@@ -48,7 +50,6 @@ def create_app(
         summary="All metrics",
         responses={503: {"description": "Too many scrapes at a time", "content": {"text/plain": {}}}},
     )
-    @app.head(telemetry_path, include_in_schema=False)
     async def metrics(
         accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:

@@ -49,6 +49,8 @@ class Door:
         self._served: dict[Guest, None] = {}
         self._leaving: set[Guest] = set()
         self._by_number: dict[int, Guest] = {}
+        self.closed = 0
+        """Connections that have been here."""
 
     def __len__(self) -> int:
         return len(self._waited_for) + len(self._served)
@@ -111,6 +113,7 @@ class Door:
 
     def _forget(self, guest: Guest, number: int) -> None:
         del self._by_number[number]
+        self.closed += 1
         self._waited_for.pop(guest, None)
         self._served.pop(guest, None)
         self._leaving.discard(guest)

@@ -4,19 +4,23 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 BODY_BYTES = 65536
-"""Of a request: nothing here takes one."""
+"""Of a request's body, whose length must be told: nothing here takes one."""
 
 
-class BodyLimit:
-    """413, and an end of the connection, for a body of unknown or more than :data:`BODY_BYTES` length."""
+HEADER_BYTES = 16384
+"""Of all headers of a request."""
+
+
+class RequestLimit:
+    """An end of the connection for headers of more than :data:`HEADER_BYTES` (431), or a long body (413)."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
-        app = _TOO_LARGE if scope["type"] == "http" and _is_too_large(scope) else self._app
-        await app(scope, receive, send)
+        refusal = _refusal(scope) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
 
 
 class ScrapeLimit:
@@ -42,15 +46,19 @@ class ScrapeLimit:
                 self._left += 1
 
 
-def _is_too_large(scope: Scope) -> bool:
-    headers = dict(scope["headers"])
-    if b"transfer-encoding" in headers:
-        return True
-    length = headers.get(b"content-length", b"0")
-    return len(length) > 9 or int(length) > BODY_BYTES  # h11 has seen to it that these are digits
+def _refusal(scope: Scope) -> ASGIApp | None:
+    headers = scope["headers"]
+    if sum(len(name) + len(value) for name, value in headers) > HEADER_BYTES:
+        return _LONG_HEADERS
+    named = dict(headers)
+    length = named.get(b"content-length", b"0")  # h11 has seen to it that these are digits
+    too_long = len(length) > 9 or int(length) > BODY_BYTES
+    return _LONG_BODY if too_long or b"transfer-encoding" in named else None
 
 
-_TOO_LARGE = PlainTextResponse("Nothing here takes a body\n", status_code=413, headers={"connection": "close"})
+_CLOSE = {"connection": "close"}
+_LONG_HEADERS = PlainTextResponse("The headers are too long\n", status_code=431, headers=_CLOSE)
+_LONG_BODY = PlainTextResponse("Nothing here takes a body\n", status_code=413, headers=_CLOSE)
 _TOO_MANY = PlainTextResponse(
     "Too many scrapes at a time (--web.max-requests)\n", status_code=503, headers={"retry-after": "1"}
 )

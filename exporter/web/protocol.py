@@ -6,8 +6,6 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.door import IDLE_SECONDS, REQUEST_SECONDS, Door, Guest
 
-HEADER_BYTES = 16384
-"""Of the request line with all headers; beyond that the answer is 400."""
 _GRACE_SECONDS = 10.0  # uvicorn closes idle connections itself, and in good order
 
 

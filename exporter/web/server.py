@@ -1,7 +1,9 @@
 """uvicorn, behind the door, with the TLS of the moment."""
 
 import asyncio
+import gc
 import socket
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from ssl import SSLContext
 from typing import Any
@@ -14,8 +16,8 @@ from exporter.config import Config
 from exporter.web import tls
 from exporter.web.access import Access
 from exporter.web.door import IDLE_SECONDS, Door, guard
-from exporter.web.limits import BodyLimit, ScrapeLimit
-from exporter.web.protocol import HEADER_BYTES, protocol_for
+from exporter.web.limits import HEADER_BYTES, RequestLimit, ScrapeLimit
+from exporter.web.protocol import protocol_for
 from exporter.web.settings import Settings
 
 FAREWELL_SECONDS = 2
@@ -23,13 +25,16 @@ FAREWELL_SECONDS = 2
 CONNECTIONS_BESIDE_SCRAPES = 64
 """Connections that are idle or have not asked yet, beside one for each scrape."""
 _PATIENCE_SECONDS = 1.0
+_CONNECTIONS_A_COLLECTION = 64
+_TLS_READ_BYTES = 32768
+"""What asyncio sets aside for each TLS connection, 256 KiB if it is let: the longest request has to fit."""
 
 
 def run(app: ASGIApp, sockets: Iterable[socket.socket], config: Config, settings: Callable[[], Settings]) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, to whom ``settings`` let in at each moment, within the limits."""
     limited = ScrapeLimit(app, config.telemetry_path, config.max_requests)
     door = Door(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
-    asyncio.run(_run(BodyLimit(Access(limited, settings)), sockets, settings, door))
+    asyncio.run(_run(RequestLimit(Access(limited, settings)), sockets, settings, door))
 
 
 async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], door: Door) -> None:
@@ -39,7 +44,7 @@ async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callabl
             http=protocol_for(door),
             ws="none",
             ssl_context_factory=_context_factory(settings),
-            h11_max_incomplete_event_size=HEADER_BYTES,
+            h11_max_incomplete_event_size=HEADER_BYTES,  # while they come
             timeout_keep_alive=int(IDLE_SECONDS),
             timeout_graceful_shutdown=FAREWELL_SECONDS,
             proxy_headers=False,
@@ -48,6 +53,7 @@ async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callabl
             server_header=False,
         )
     )
+    SSLProtocol.max_size = _TLS_READ_BYTES
     watching = asyncio.create_task(_watch(door))
     try:
         await server.serve([guard(bound, door) for bound in sockets])
@@ -56,9 +62,13 @@ async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callabl
 
 
 async def _watch(door: Door) -> None:
+    collected = 0
     while True:
         await asyncio.sleep(_PATIENCE_SECONDS)
         door.dismiss_late()
+        if door.closed >= collected + _CONNECTIONS_A_COLLECTION:
+            gc.collect()  # a TLS connection is a cycle of objects; by itself the collector comes but once a scrape
+            collected = door.closed
 
 
 def _context_factory(settings: Callable[[], Settings]) -> Callable[..., SSLContext] | None:

@@ -43,17 +43,21 @@ class Service:
         command: Sequence[str | Path] = SERVE,
         environment: Mapping[str, str] | None = None,
         client: Mapping[str, Any] | None = None,
+        listen: bool = True,
+        pass_fds: Sequence[int] = (),
     ) -> None:
         """``client``: how to ask it, as options of :class:`httpx.Client`."""
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the service runs
         self.process = subprocess.Popen(
-            [*command, "--web.listen-address", "127.0.0.1:0", *flags],
+            [*command, *(("--web.listen-address", "127.0.0.1:0") if listen else ()), *flags],
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=self._log,
             env={**os.environ, **(environment or {})},
+            pass_fds=pass_fds,
         )
-        self.client = httpx.Client(timeout=60, **(client or {}))
+        self.options = dict(client or {})
+        self.client = httpx.Client(timeout=60, **self.options)
         try:
             wait_until(lambda: self._announced() or self.process.poll() is not None, "an address", START_SECONDS)
             assert self.process.poll() is None, f"ended with status {self.process.returncode}: {self.log()}"
