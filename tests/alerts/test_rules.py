@@ -29,15 +29,11 @@ LEVELS = {"host", "host_hop", "host_port", "process", "process_port", "topic", "
 ABSENT_FROM_SOME_KERNELS = {"io_uring", "io_uring_multishot"}
 """Probes that are on by default and that a supported kernel may not be able to attach."""
 AWAITED = {
-    "copy_kafka_listener_info",
     "copy_kafka_topic_cpu_copied_read_bytes_total",
     "copy_kafka_topic_cpu_copied_written_bytes_total",
     "copy_kafka_topic_dma_read_bytes_total",
     "copy_kafka_topic_zero_copied_bytes_total",
     "copy_kafka_zero_copy_lost_info",
-    "copy_network_receive_bytes_total",
-    "copy_network_speed_bytes",
-    "copy_network_transmit_bytes_total",
 }
 """Of the design's contract, and not made yet."""
 SECTIONS = ["## What it means", "## How to check", "## What to do"]

@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.prometheus import Prometheus, every_second
+
 from .running import Service, refused, wait_until
 from .scraped import Scrape
 from .secrets import HOST, PASSWORD, USER, Secrets, serial
-from .test_prometheus import Server
 
 ROTATIONS = 12
 SAN = "prometheus.example"
@@ -81,20 +82,17 @@ def test_headers_are_on_every_answer(service: Service) -> None:
 
 
 def test_prometheus_with_tls_and_a_password(service: Service, secrets: Secrets, tmp_path: Path) -> None:
-    server = Server(
+    config = every_second(
         service.port,
-        tmp_path,
         scheme="https",
         tls_config={"ca_file": str(secrets / "ca.pem")},
         basic_auth={"username": USER, "password": PASSWORD},
     )
-    try:
+    with Prometheus(tmp_path, config) as server:
         wait_until(server.ready, "Prometheus")
-        wait_until(lambda: server.query("count_over_time(up[1m])") >= 3, "three scrapes")
-        assert server.query("min_over_time(up[1m])") == 1
-        assert server.query("copy_scrape_success") == 1
-    finally:
-        server.end()
+        wait_until(lambda: server.number("count_over_time(up[1m])") >= 3, "three scrapes")
+        assert server.number("min_over_time(up[1m])") == 1
+        assert server.number("copy_scrape_success") == 1
 
 
 class Scraping:

@@ -26,6 +26,12 @@ class Series:
         return any(not math.isnan(value) for value in self.values)
 
 
+def every_second(port: int, **options: object) -> dict[str, object]:
+    """A configuration with one target on loopback; ``options``: more of the scrape configuration."""
+    job = {"job_name": "copy", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}], **options}
+    return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+
+
 class RefusedQueryError(AssertionError):
     """Prometheus could not make sense of an expression, or not evaluate it."""
 

@@ -1,0 +1,203 @@
+"""From bytes that are copied to an alert in Alertmanager: exporter, Prometheus and Alertmanager as they are shipped.
+
+The rules are the shipped files, in which a minute has become a second.
+"""
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from exporter.demo.methods import READ_WRITE, SENDFILE
+from tests.service.running import Service, wait_until
+from tests.support.alertmanager import Alert, Alertmanager
+from tests.support.prometheus import Prometheus
+
+from .load import MIB, Sender
+from .rulefiles import ALERTS, RECORDING, recorded_names
+
+JOB = "copy-exporter"
+COPIED = 400 * MIB
+"""Bytes a second that one process copies twice, which is heavily, and the one that receives them once, which is not."""
+BY_REFERENCE = 40 * MIB
+PATIENCE = 90
+WINDOW = 8
+OF_OTHER_HOSTS = ("topic:", "device:")
+"""Recorded series that need a Kafka broker or a network device."""
+_DURATION = re.compile(r"(?<=\[)\d+[mhd](?=\])|(?<=for: )\d+[mhd]|(?<=offset )\d+[mhd]")
+_SECONDS = {"m": 1, "h": 60, "d": 1440}
+
+
+def shortened(rules: str) -> str:
+    """The same rules in which a minute is a second."""
+    return _DURATION.sub(lambda found: f"{int(found[0][:-1]) * _SECONDS[found[0][-1]]}s", rules)
+
+
+@dataclass
+class Truth:
+    """What a sender had sent, and when."""
+
+    sender: Sender
+    seen: list[tuple[float, int]]
+
+    def look(self) -> None:
+        self.seen.append((time.time(), self.sender.sent()))
+
+    def rate(self, start: float, end: float) -> float:
+        """Bytes a second between the sights nearest to these times."""
+        first, last = (min(self.seen, key=lambda one: abs(one[0] - moment)) for moment in (start, end))
+        return (last[1] - first[1]) / (last[0] - first[0])
+
+
+@dataclass
+class Scene:
+    prometheus: Prometheus
+    alertmanager: Alertmanager
+    service: Service
+    copying: Truth
+    by_reference: Truth
+
+    @property
+    def instance(self) -> str:
+        return f"127.0.0.1:{self.service.port}"
+
+    def look(self) -> None:
+        self.copying.look()
+        self.by_reference.look()
+
+    def firing(self, name: str, **labels: str) -> Alert:
+        """The one alert of this name and labels, as soon as Alertmanager has it."""
+        found: list[Alert] = []
+
+        def fires() -> bool:
+            self.look()
+            found[:] = self.alertmanager.alerts(alertname=name, instance=self.instance, **labels)
+            return bool(found)
+
+        wait_until(fires, f"{name} in Alertmanager", PATIENCE)
+        (alert,) = found
+        return alert
+
+
+def configuration(target: str, alertmanager: str, directory: Path) -> dict[str, object]:
+    for path in (RECORDING, ALERTS):
+        (directory / path.name).write_text(shortened(path.read_text()))
+    return {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(directory / path.name) for path in (RECORDING, ALERTS)],
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
+        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": [target]}]}],
+    }
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
+    if os.geteuid() != 0:
+        pytest.skip("loading eBPF programs needs root")
+    directory = tmp_path_factory.mktemp("alerts")
+    with ExitStack() as stack:
+        copying = stack.enter_context(Sender(READ_WRITE, COPIED, directory))
+        by_reference = stack.enter_context(Sender(SENDFILE, BY_REFERENCE, directory))
+        watched = [flag for sender in (copying, by_reference) for flag in sender.flags]
+        service = stack.enter_context(Service(*watched))
+        alertmanager = stack.enter_context(Alertmanager(directory))
+        config = configuration(f"127.0.0.1:{service.port}", alertmanager.address, directory)
+        prometheus = stack.enter_context(Prometheus(directory, config))
+        wait_until(lambda: alertmanager.ready() and prometheus.ready(), "Prometheus and Alertmanager")
+        copying.begin()
+        by_reference.begin()
+        yield Scene(prometheus, alertmanager, service, Truth(copying, []), Truth(by_reference, []))
+
+
+def test_a_minute_becomes_a_second_and_nothing_else_changes():
+    assert shortened("for: 10m offset 1d rate(x[5m]) a:b:rate5m [1h] 10m > 10 * 5") == (
+        "for: 10s offset 1440s rate(x[5s]) a:b:rate5m [60s] 10m > 10 * 5"
+    )
+    for path in (RECORDING, ALERTS):
+        windows = set(_DURATION.findall(path.read_text()))
+        assert windows <= {"5m", "10m", "1h", "1d"}
+        assert not _DURATION.findall(shortened(path.read_text()))
+
+
+def test_a_process_that_copies_heavily_is_named_in_alertmanager(scene: Scene):
+    pid = scene.copying.sender.pid
+    alert = scene.firing("CopyHeavyProcess", pid=pid)
+    assert alert.labels["severity"] == "warning"
+    assert alert.labels["name"] == "tests.alerts.sender"
+    who = f"tests.alerts.sender (pid {pid}) on {scene.instance}: the CPU copies "
+    assert re.fullmatch(re.escape(who) + r"[\d.]+[MG]iB/s", alert.annotations["summary"])
+    hop = rf"(read, page_cache to user|write, user to tcp of port {scene.copying.sender.port})"
+    assert re.match(rf"Most of it by {hop} \([\d.]+MiB/s\)\. Next: ", alert.annotations["description"])
+    assert alert.annotations["runbook_url"] == "docs/runbooks/CopyHeavyProcess.md"
+
+
+def test_a_plaintext_port_that_copies_is_named_in_alertmanager(scene: Scene):
+    sender = scene.copying.sender
+    alert = scene.firing("ZeroCopyLost", port=sender.port)
+    assert alert.labels.keys() == {"alertname", "severity", "job", "instance", "port"}
+    assert alert.annotations["summary"] == (
+        f"tests.alerts.sender (pid {sender.pid}) on {scene.instance}, port {sender.port}: "
+        "0% of the bytes sent go by zero copy"
+    )
+    assert re.match(r"[\d.]+MiB/s are sent from this port, ", alert.annotations["description"])
+
+
+def test_recorded_rates_are_those_of_the_load(scene: Scene):
+    end = time.time() + WINDOW
+    while time.time() < end:
+        scene.look()
+        time.sleep(0.1)
+    for truth, mechanism in ((scene.copying, "cpu"), (scene.by_reference, "zero")):
+        # A rate is over the five seconds up to its evaluation, of scrapes up to a second old.
+        rate = pytest.approx(truth.rate(end - WINDOW, end - 1), rel=0.15)
+        sent = f'host_port:copy_sent_bytes:rate5m{{port="{truth.sender.port}", mechanism="{mechanism}"}}'
+        received = f'host_port:copy_received_bytes:rate5m{{port="{truth.sender.far_port}", mechanism="cpu"}}'
+        assert scene.prometheus.number(f"avg_over_time({sent}[3s])") == rate
+        assert scene.prometheus.number(f"avg_over_time({received}[3s])") == rate
+
+
+def test_recorded_ratios_are_those_of_the_methods(scene: Scene):
+    ratio = 'host_port:copy_zero_copied_sent:ratio_rate5m{port="%s"}'
+    switches = 'process:copy_mode_switches_per_mib:ratio_rate5m{pid="%s"}'
+    for truth, zero_copied in ((scene.copying, 0), (scene.by_reference, 1)):
+        assert scene.prometheus.number(ratio % truth.sender.port) == zero_copied
+        # By calls of 64 KiB: 16 calls a MiB that is moved, two mode switches each.
+        assert scene.prometheus.number(switches % truth.sender.pid) == pytest.approx(32, rel=0.05)
+
+
+def test_no_rule_fails_and_all_that_can_have_data_here_have_it(scene: Scene):
+    groups = scene.prometheus.get("rules")["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert {rule["name"]: rule["lastError"] for rule in rules if rule["health"] != "ok"} == {}
+    empty = {name for name in recorded_names() if not scene.prometheus.instant(name)}
+    assert {name for name in empty if not name.startswith(OF_OTHER_HOSTS)} == set()
+
+
+def test_who_sends_by_reference_and_who_receives_raise_no_alert(scene: Scene):
+    """Looked at when the others have fired: these had the same time for it."""
+    sender = scene.by_reference.sender
+    wait_until(lambda: alive_for(scene, 25), "enough time", PATIENCE)
+    assert scene.alertmanager.alerts(port=sender.port) == []
+    assert scene.alertmanager.alerts(pid=sender.pid) == []
+    assert scene.alertmanager.alerts(pid=sender.sink_pid) == []
+    assert scene.alertmanager.alerts(pid=scene.copying.sender.sink_pid) == []
+    for reason in ("probe_not_attached", "scrape_failing"):
+        assert scene.alertmanager.alerts(alertname="ExporterBlind", reason=reason) == []
+    assert scene.alertmanager.alerts(alertname="ExporterDown") == []
+
+
+def alive_for(scene: Scene, seconds: int) -> bool:
+    return scene.prometheus.number(f'count_over_time(up{{job="{JOB}"}}[5m])') >= seconds
+
+
+def test_an_exporter_that_ends_is_down_and_its_other_alerts_are_over(scene: Scene):
+    scene.service.kill()
+    alert = scene.firing("ExporterDown")
+    assert alert.annotations["summary"] == f"copy-exporter on {scene.instance} cannot be scraped"
+    pending = 'ALERTS{alertname=~"CopyHeavyProcess|ZeroCopyLost"}'
+    wait_until(lambda: not scene.prometheus.instant(pending), "the others to end", PATIENCE)
