@@ -39,9 +39,11 @@ class RefusedQueryError(AssertionError):
 class Prometheus:
     """A server with this configuration; a context manager that ends it. Asking it before it is ready is an error."""
 
-    def __init__(self, directory: Path, config: Mapping[str, Any]) -> None:
-        """``directory`` takes configuration, data and log."""
-        (directory / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
+    def __init__(self, directory: Path, config: Mapping[str, Any] | Path) -> None:
+        """``directory`` takes data, log, and the configuration unless that is a file."""
+        file = config if isinstance(config, Path) else directory / "prometheus.yml"
+        if not isinstance(config, Path):
+            file.write_text(json.dumps(config))  # JSON is YAML
         with socket.create_server(("127.0.0.1", 0)) as free:
             self.port: int = free.getsockname()[1]
         self._log = (directory / "log").open("w+")
@@ -49,7 +51,7 @@ class Prometheus:
         self._process = subprocess.Popen(
             [
                 "prometheus",
-                f"--config.file={directory}/prometheus.yml",
+                f"--config.file={file}",
                 f"--storage.tsdb.path={directory}/data",
                 f"--web.listen-address=127.0.0.1:{self.port}",
             ],
