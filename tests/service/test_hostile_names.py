@@ -1,0 +1,176 @@
+"""Processes and cgroups named like something else: each stays itself, and the exposition whole."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from .movers import BYTES, CALLS, HOST_BYTES, Tap
+from .running import Service, wait_until
+from .scraped import Prometheus, Scrape
+
+# Its argument is the descriptor; on its input come lines: a name in hexadecimal, and how many bytes to move.
+HOSTILE = """\
+import ctypes, os, socket, sys
+libc, end = ctypes.CDLL(None), int(sys.argv[-1])
+for line in sys.stdin.buffer:
+    name, count = line.split(b" ")
+    libc.prctl(15, bytes.fromhex(name.decode()), 0, 0, 0)
+    libc.recv(end, ctypes.create_string_buffer(32768), int(count), socket.MSG_PEEK)
+    os.write(1, b".")
+"""
+NAMES = (
+    b"",
+    b" ",
+    b'"',
+    b"\\",
+    b"\\n",
+    b"\n",
+    b"a\n# EOF\nb 1",
+    b'",pid="1',
+    b'x"} 1e9\n',
+    b"\xff\xfe\xc0\xaf",
+    b"\xed\xa0\x80",  # half of a surrogate pair
+    b"\x1b[31m\x7f\x01",
+    b"\xe2\x80\xa8\xe2\x80\xae",  # a line separator, and from right to left
+    b"\xf0\x9f\x90\x98 elephant!"[:15],
+    b") R 1 1 1 1 (",
+    b"other",
+    b"unknown",
+    b"{{.}}$(id)%s",
+)
+
+
+class Impostor:
+    """A process that is called what it likes, with a command line like a JVM's whose main class is a program."""
+
+    def __init__(self, tap: Tap) -> None:
+        end = tap.server.fileno()
+        self.process = subprocess.Popen(
+            ["java", "-c", HOSTILE, str(end)],
+            executable=sys.executable,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            bufsize=0,
+            pass_fds=[end],
+        )
+
+    def move(self, name: bytes, count: int) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(b"%s %d\n" % (name.hex().encode(), count))
+        assert self.process.stdout.read(1) == b"."
+
+    def end(self) -> None:
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.close()
+        self.process.stdout.close()
+        assert self.process.wait(30) == 0
+
+
+@pytest.fixture
+def impostors(tap: Tap) -> Iterator[list[Impostor]]:
+    began = [Impostor(tap) for _ in NAMES]
+    yield began
+    for one in began:
+        if one.process.poll() is None:
+            one.end()
+
+
+def shown(name: bytes) -> str:
+    """How a name is shown: what is no UTF-8 as U+FFFD."""
+    return name[:15].split(b"\0")[0].decode(errors="replace")
+
+
+def check_whole(service: Service) -> None:
+    """Parsers and promtool take it, and both formats have the same."""
+    text, openmetrics = service.metrics(openmetrics=False), service.metrics()
+    families = {family.name for family in parse_text(text)}
+    assert families == {family.name for family in parse_openmetrics(openmetrics)}
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_names_of_processes(start: Callable[..., Service], tap: Tap, impostors: list[Impostor]) -> None:
+    service, prometheus = start(), Prometheus()
+    for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
+        one.move(name, size)
+    scrape = prometheus.feed(service.metrics())
+    for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
+        (series,) = scrape.series(BYTES, pid=str(one.process.pid), port=tap.label)
+        assert series["comm"] == shown(name)
+        assert scrape.sum(BYTES, pid=str(one.process.pid), port=tap.label) == size
+        (info,) = scrape.series("copy_process_info", pid=str(one.process.pid), comm=shown(name))
+        assert info["name"] == HOSTILE, "what stands where a JVM has its main class"
+    pids = {series["pid"] for series in scrape.series(BYTES, port=tap.label)}
+    assert pids == {str(one.process.pid) for one in impostors}, "nobody counts as another"
+    check_whole(service)
+    for one in impostors:
+        one.end()
+    total = sum(range(100, 100 + len(NAMES)))
+    scrape = prometheus.feed(service.metrics())
+    assert scrape.sum(HOST_BYTES, port=tap.label) == total
+    assert prometheus.total(BYTES, port=tap.label) == total
+    check_whole(service)
+
+
+@pytest.mark.parametrize("flags", [("--process.max", "0"), ("--process.labels", "comm")])
+def test_names_that_processes_share(
+    start: Callable[..., Service], tap: Tap, impostors: list[Impostor], flags: tuple[str, ...]
+) -> None:
+    """Seen by no scrape while they live: the name is what the kernel told at their end."""
+    service = start(*flags)
+    for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
+        one.move(name, size)
+        one.end()
+    wait_until(lambda: Scrape(service.metrics()).sum(CALLS, port=tap.label) == len(NAMES), "all ends are booked")
+    scrape = Scrape(service.metrics())
+    for size, name in enumerate(NAMES, 100):
+        assert scrape.sum(BYTES, comm=shown(name), port=tap.label) == size
+    pids = {series.get("pid", "") for series in scrape.series(BYTES, port=tap.label)}
+    assert pids == {"other" if "--process.max" in flags else ""}
+    check_whole(service)
+
+
+CGROUPS = (b'a"b', b"a\\b", b'x",container_id="0', b"1:name=systemd:forged", b"\xff\xfe", b"evil.service")
+
+
+@pytest.fixture
+def cgroup_root() -> Path:
+    mounts = [line.split(" ") for line in Path("/proc/mounts").read_text().splitlines()]
+    for _, where, kind, options, *_ in mounts:
+        if kind == "cgroup2" and "rw" in options.split(","):
+            return Path(where)
+    pytest.skip("not in this kernel: a unified cgroup hierarchy that can be written to")
+
+
+def test_names_of_cgroups(start: Callable[..., Service], tap: Tap, cgroup_root: Path) -> None:
+    service = start()
+    made = []
+    try:
+        for name in CGROUPS:
+            directory = os.fsencode(cgroup_root) + b"/" + name
+            os.mkdir(directory)
+            one = Impostor(tap)
+            made.append((directory, one))
+            with open(directory + b"/cgroup.procs", "w") as file:
+                file.write(str(one.process.pid))
+            one.move(b"mover", 10)
+        scrape = Scrape(service.metrics())
+        for directory, one in made:
+            (info,) = scrape.series("copy_process_info", pid=str(one.process.pid), comm="mover")
+            assert info["cgroup"].endswith("/" + os.path.basename(directory).decode(errors="replace"))
+            assert info["container_id"] == ""
+        check_whole(service)
+    finally:
+        for directory, one in made:
+            one.end()
+            os.rmdir(directory)
