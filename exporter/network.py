@@ -12,6 +12,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 from exporter.kernel import ethtool
 
@@ -39,6 +40,19 @@ class Link:
     speed_bytes: float | None
     """Bytes a second, in each direction."""
     scatter_gather: bool | None
+
+
+class Devices(Protocol):
+    """What is asked of :class:`Network`."""
+
+    @property
+    def links(self) -> Mapping[str, Link]:
+        """By device."""
+        ...
+
+    def traffic(self) -> Mapping[str, Traffic]:
+        """By device."""
+        ...
 
 
 class Network:

@@ -2,29 +2,15 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Protocol
 
 from prometheus_client.registry import Collector
 
 from exporter import contract
 from exporter.contract import Metric
 from exporter.exposition import Family, Labels, family_of
-from exporter.network import Link, Traffic
+from exporter.network import Devices
 
 _log = logging.getLogger(__name__)
-
-
-class Devices(Protocol):
-    """What is asked of :class:`exporter.network.Network`."""
-
-    @property
-    def links(self) -> Mapping[str, Link]:
-        """By device."""
-        ...
-
-    def traffic(self) -> Mapping[str, Traffic]:
-        """By device."""
-        ...
 
 
 class NetworkCollector(Collector):
