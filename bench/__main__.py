@@ -17,6 +17,7 @@ from bench.alternatives import alternatives
 from bench.figures import Section, markdown
 from bench.footprint import footprint, unattended
 from bench.overhead import overhead
+from bench.sampling import sampling
 from bench.variants import compiled
 from bench.workload import Workload
 
@@ -65,8 +66,10 @@ def run(rounds: int) -> Iterator[Section]:
         with Workload(directory) as workload:
             yield _with_progress("overhead", rounds, lambda step: overhead(workload, rounds, step))
         with Workload(directory) as workload:
-            few = max(1, rounds // 2)
-            yield _with_progress("alternatives", few, lambda step: alternatives(workload, few, step))
+            half = max(1, rounds // 2)
+            yield _with_progress("alternatives", half, lambda step: alternatives(workload, half, step))
+        third = max(1, rounds // 3)
+        yield _with_progress("sampling", third, lambda step: sampling(directory, third, step))
         yield _with_progress("footprint", STARTS + 3, lambda step: footprint(directory, SCRAPES, STARTS, step))
         yield _with_progress("unattended", 1, lambda step: unattended(directory, UNATTENDED_SECONDS, BIRTHS, step))
 

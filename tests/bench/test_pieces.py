@@ -7,6 +7,7 @@ from bench.alternatives import CHOICES
 from bench.crowd import births, crowd
 from bench.footprint import ours
 from bench.overhead import VARIANTS, WORKS
+from bench.sampling import sampling
 from bench.served import samples, total
 from bench.workload import Workload
 
@@ -47,6 +48,14 @@ def test_every_alternative_attaches(workload):
     ways = tuple(dict.fromkeys(way for choice in CHOICES for way in choice.ways))
     measured = rounds.interleave(workload, ways, ("getppid",), rounds=1)
     assert {len(values) for values in measured.values.values()} == {1}
+
+
+def test_samples_cost_something(tmp_path):
+    section = sampling(tmp_path, rounds=1)
+    interrupted, program, per_cent = section.figures.values()
+    assert 100 < interrupted < 1e6
+    assert 10 < program < 1e5
+    assert per_cent == pytest.approx(99 * (interrupted + program) / 1e7)
 
 
 def test_a_crowd_is_there_for_as_long_as_it_is_wanted(tmp_path):

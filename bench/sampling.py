@@ -1,0 +1,71 @@
+"""What samples of the CPU clock cost: each one's time, from which follows the part of a CPU at any rate."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from bench.figures import Section, figure, number
+from bench.workload import build
+from exporter.handover import Handover, LoaderOrder, load
+from exporter.kernel.libbpf import program_info
+from exporter.model import DEFAULT_SAMPLING_RATE
+
+RATE = 10_000
+MILLISECONDS = 300
+_COPIED, _TIMES = 1 << 20, 2000
+_ORDER = LoaderOrder(probes=("syscalls", "exits", "copy_time"), map_entries=1024, statistics=True, sampling_rate=RATE)
+
+
+def sampling(directory: Path, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
+    """The section of the report."""
+    gaps = build("gaps", directory)
+    without, samples, program = [], [], []
+    for _ in range(rounds):
+        without.append(_gaps(gaps)[1])
+        loaded = load(_ORDER, 60)
+        try:
+            samples.append(_gaps(gaps))
+            _copy_for_a_while()
+            program.append(_program_ns(loaded))
+        finally:
+            loaded.close()
+        progress()
+    interrupted = figure([gap for gap, _ in samples])
+    run = figure(program)
+    per_cent = 100 * DEFAULT_SAMPLING_RATE * (interrupted.median + run.median) / 1e9
+    values = {
+        "a sample interrupts for, ns": interrupted.median,
+        "of a sample in the kernel, the program, ns": run.median,
+        f"all CPUs, at {DEFAULT_SAMPLING_RATE} samples a second, per cent": per_cent,
+    }
+    return Section(
+        title="Samples of the CPU clock",
+        columns=("what", "measured"),
+        rows=tuple((name, number(value)) for name, value in values.items()),
+        notes=(
+            f"At {RATE:,} a second: {figure([count for _, count in samples]).median:,.0f} interruptions in "
+            f"{MILLISECONDS} ms, {figure(without).median:,.0f} without samples; median of {rounds} rounds.",
+        ),
+        figures=values,
+    )
+
+
+def _gaps(program: Path) -> tuple[int, int]:
+    """Median in ns and number of the interruptions of a program that keeps a CPU busy."""
+    answer = subprocess.run([program, str(MILLISECONDS)], check=True, capture_output=True, text=True)
+    median, count = answer.stdout.split()
+    return int(median), int(count)
+
+
+def _copy_for_a_while() -> None:
+    with open(os.memfd_create("copied"), "r+b", buffering=0) as file:
+        file.truncate(_COPIED)
+        for _ in range(_TIMES):
+            os.pread(file.fileno(), _COPIED, 0)
+
+
+def _program_ns(loaded: Handover) -> float:
+    """Of one run that counts, by the kernel's own measurement."""
+    info = program_info(loaded.programs["copy_time"])
+    return info.run_time_ns / max(1, info.run_count)
