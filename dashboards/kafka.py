@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import frame, health
 from dashboards import queries as q
@@ -12,11 +13,13 @@ from dashboards.panels import (
     CALL_RATE,
     CORES,
     COUNT,
+    GREEN,
     HIGH_IS_BAD,
     LOW_IS_BAD,
     NO_KAFKA,
     NO_NETWORK,
     NOTHING_WRONG,
+    RED,
     SECONDS,
     SHARE,
     Column,
@@ -47,6 +50,11 @@ _LISTENERS = (
     f"(copy_kafka_listener_info{{{q.PORTS}}}))"
 )
 """One for each port, even while a broker restarts, or where two containers have the same one."""
+
+_VERDICTS: list[models.ValueMapping] = [
+    models.RangeMap(models.DashboardRangeMapOptions(low, high, models.ValueMappingResult(text=text, color=color)))
+    for low, high, text, color in ((None, 1, "the network", GREEN), (1, None, "the CPU", RED))
+]
 
 
 def build() -> dashboard.Dashboard:
@@ -339,18 +347,40 @@ def _calls() -> Iterator[Panel]:
 
 def _saturation() -> Iterator[Panel]:
     use = f"max by (instance) (device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}})"
-    busy = f"{q.total('copy_process_cpu_seconds_total', q.OF_PROCESS, q.HOST)} and {_BROKERS}"
-    copying = f"{q.total('copy_cpu_seconds_total', q.OF_PROCESS, q.HOST)} and {_BROKERS}"
+    recorded = f"process:copy_process_cpu_seconds:rate5m{{{q.HOST}}}"
+    at_full_speed = f"sum by (instance) ({recorded} and on ({q.OF_PROCESS}) {_BROKERS}) / ({use} > 0)"
+    cpus = f"max by (instance) (copy_cpus{{{q.HOST}}})"
+    verdict = number(
+        "Saturates first",
+        "The CPUs that brokers would need to fill the network, by those that the host has. Below 1 the "
+        "network saturates first: zero copy saves CPU, not throughput. Above, each copy saved is throughput "
+        "gained. Look while they are busy: at little load other work is most of it.",
+        COUNT,
+        Query(f"{at_full_speed} / {cpus}", "{{instance}}"),
+    )
+    yield verdict.mappings(_VERDICTS).span(6).height(8).no_value(NO_NETWORK)
+    yield (
+        timeline(
+            "CPUs that brokers would need to fill the network",
+            "CPU now, by the part of the network in use now, beside what the host has. Zero copy lowers the "
+            "first line.",
+            CORES,
+            Query(at_full_speed, "needed, {{instance}}"),
+            Query(cpus, "there, {{instance}}"),
+        )
+        .span(6)
+        .no_value(NO_NETWORK)
+    )
     yield (
         timeline(
             "CPU of brokers, and of it copying",
             "CPUs that each broker keeps busy, and what of that the kernel's copy routines take: the most "
             "that zero copy could free.",
             CORES,
-            Query(busy, f"all: {_WHO}"),
-            Query(copying, f"copying: {_WHO}"),
+            Query(f"{q.total('copy_process_cpu_seconds_total', q.OF_PROCESS, q.HOST)} and {_BROKERS}", f"all: {_WHO}"),
+            Query(f"{q.total('copy_cpu_seconds_total', q.OF_PROCESS, q.HOST)} and {_BROKERS}", f"copying: {_WHO}"),
         )
-        .span(8)
+        .span(6)
         .no_value(NO_COPY_CPU)
     )
     network = timeline(
@@ -359,20 +389,7 @@ def _saturation() -> Iterator[Panel]:
         SHARE,
         Query(use, "{{instance}}"),
     ).max(1)
-    yield lines_at(network, HIGH_IS_BAD).span(8).no_value(NO_NETWORK)
-    at_full_speed = f"sum by (instance) ({busy}) / ({use} > 0)"
-    yield (
-        timeline(
-            "CPUs that brokers would need to fill the network",
-            "CPU now, by the part of the network in use now. Less than the host has: the network saturates "
-            "first, and zero copy saves CPU, not throughput. More: the CPU is the limit, and each copy saved "
-            "is throughput gained.",
-            CORES,
-            Query(at_full_speed, "needed, {{instance}}"),
-        )
-        .span(8)
-        .no_value(NO_NETWORK)
-    )
+    yield lines_at(network, HIGH_IS_BAD).span(6).no_value(NO_NETWORK)
 
 
 def _coverage() -> Iterator[Panel]:

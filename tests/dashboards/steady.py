@@ -46,6 +46,7 @@ OTHER_SENDS = 400.0
 BROKER_CPU, BROKER_COPYING = 1.5, 0.25
 NETWORK_SPEED = 1250e6
 NETWORK_SENT = 500e6
+CPUS = 8
 
 
 def _moved() -> Iterator[Row]:
@@ -119,6 +120,7 @@ def _of_exporter() -> Iterator[Row]:
     yield Row("copy_network_receive_bytes_total", device, RECEIVED)
     yield Row("copy_network_speed_bytes", device, NETWORK_SPEED)
     yield Row("copy_network_scatter_gather", device, 1)
+    yield Row("copy_cpus", {}, CPUS)
     for probe, attached in (("syscalls", 1), ("block", 0)):
         yield Row("copy_probe_attached", {"probe": probe, "hook": "sys_exit", "mechanism": "raw_tracepoint"}, attached)
         yield Row("copy_probe_missed_runs_total", {"probe": probe}, 5.0)

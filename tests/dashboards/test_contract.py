@@ -14,7 +14,7 @@ from .promql import labels, selectors
 OF_TARGETS = {"instance", "job"}
 HISTOGRAM = ("_bucket", "_sum", "_count")
 OF_PROMETHEUS = {"up": OF_TARGETS, "ALERTS": {"alertname", "alertstate", "severity", "instance", "name", "port"}}
-NOT_SHOWN = {"copy_cpus": "to divide by: docs/sampling.md"}
+NOT_SHOWN: dict[str, str] = {}
 """Metrics that are deliberately on no panel, and why."""
 AWAITED = {
     "copy_kafka_zero_copy_lost_info": OF_TARGETS | {"node_id", "port", "reason"},

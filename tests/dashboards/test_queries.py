@@ -247,6 +247,10 @@ def test_saturation_panels_set_cpu_against_the_network(scene: Scene):
     asked = Asked(scene, scene.steady)
     use = steady.NETWORK_SENT / steady.NETWORK_SPEED
     assert asked.panel("kafka", "CPU of brokers, and of it copying", "comm") == {("java",): near(steady.BROKER_CPU)}
+    needed = steady.BROKER_CPU / use
+    title = "CPUs that brokers would need to fill the network"
+    assert asked.panel("kafka", title, "instance") == {(scene.steady,): near(needed)}
+    assert asked.number("kafka", "Saturates first") == near(needed / steady.CPUS)
     coverage = (steady.SENT_BY_REFERENCE + steady.SENT_BESIDE + steady.SENT_SECURELY) / steady.NETWORK_SENT
     assert asked.number("kafka", "Coverage") == exactly(coverage)
     window = scene.prometheus.number(f'count_over_time(up{{instance="{scene.steady}"}}[5m])') / 300
