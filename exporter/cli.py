@@ -172,6 +172,15 @@ def cli() -> None:
     show_default=True,
     help="Look for Kafka brokers, and watch their ports; a small process with CAP_SYS_PTRACE reads what they are.",
 )
+@click.option(
+    "--kafka.topics.max",
+    "kafka_topics_max",
+    default="500",
+    show_default=True,
+    type=_number(0, 100_000),
+    help="Topics (or partitions) with series of their own; the rest counts in topic=other.",
+)
+@click.option("--kafka.partitions", "kafka_partitions", is_flag=True, help="Count the partitions of a topic apart.")
 @click.option("--strict", is_flag=True, help="End when a probe cannot attach, instead of doing without it.")
 @click.option("--user", default="nobody", show_default=True, metavar="USER", help="Whom to become before listening.")
 @click.option(

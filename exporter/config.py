@@ -46,6 +46,8 @@ class Config:
     sampling_rate: int
     """Samples a second and CPU."""
     kafka: bool
+    kafka_topics_max: int
+    kafka_partitions: bool
 
 
 def parse_address(flag: str, text: str) -> Address:

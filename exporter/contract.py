@@ -137,6 +137,31 @@ NETWORK_SCATTER_GATHER = Metric(
     ("device",),
     "1 when a network device takes packets in pieces, 0 when it cannot: then zero copy is copied after all.",
 )
+_TOPIC = ("node_id", "topic", "partition")
+KAFKA_ZERO_COPIED = Metric(
+    "copy_kafka_topic_zero_copied_bytes_total",
+    "counter",
+    _TOPIC,
+    "Bytes of the topic's files that a Kafka broker passed on by reference; partition only with --kafka.partitions.",
+)
+KAFKA_READ = Metric(
+    "copy_kafka_topic_cpu_copied_read_bytes_total",
+    "counter",
+    _TOPIC,
+    "Bytes of the topic's files that the CPU copied out of the page cache for a Kafka broker.",
+)
+KAFKA_WRITTEN = Metric(
+    "copy_kafka_topic_cpu_copied_written_bytes_total",
+    "counter",
+    _TOPIC,
+    "Bytes that the CPU copied into the page cache of the topic's files for a Kafka broker.",
+)
+KAFKA_DMA_READ = Metric(
+    "copy_kafka_topic_dma_read_bytes_total",
+    "counter",
+    _TOPIC,
+    "Bytes of the topic's files that disks read for a Kafka broker.",
+)
 PROBE_ATTACHED = Metric(
     "copy_probe_attached",
     "gauge",
@@ -198,6 +223,8 @@ BY_PROCESS = (
 OF_HOST = tuple(metric.of_host() for metric in BY_PROCESS[:6])
 CPUS = Metric("copy_cpus", "gauge", (), "CPUs of the host that are online: what CPU seconds a second are set against.")
 OF_NETWORK = (NETWORK_TRANSMIT, NETWORK_RECEIVE, NETWORK_SPEED, NETWORK_SCATTER_GATHER)
+BY_TOPIC = (KAFKA_ZERO_COPIED, KAFKA_READ, KAFKA_WRITTEN, KAFKA_DMA_READ)
+"""Families of topics, in the order of :class:`exporter.model.Moved`."""
 METRICS = (
     *OF_HOST,
     *BY_PROCESS,
@@ -205,6 +232,7 @@ METRICS = (
     PROCESS_INFO,
     PROCESS_CPU,
     KAFKA_LISTENER,
+    *BY_TOPIC,
     PROBE_ATTACHED,
     PROBE_MISSED,
     PROBE_RUNS,

@@ -21,10 +21,11 @@ from exporter.privileges import raise_permitted
 from exporter.probe_table import Hook, Probe, named
 from exporter.refusals import explain
 
-MAPS = ("counts", "exits", "sendfile_starts", "dropped", "ports")
+MAPS = ("counts", "exits", "sendfile_starts", "dropped", "ports", "brokers", "folders")
 EXITS_ENTRIES = 16384
 SENDFILE_STARTS_ENTRIES = 16384
 MULTISHOTS_ENTRIES = 16384
+FOLDERS_ENTRIES = 16384
 
 
 def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeReport]]:
@@ -96,6 +97,7 @@ def _sizes(order: LoaderOrder) -> dict[str, int]:
         "EXITS_ENTRIES": EXITS_ENTRIES,
         "SENDFILE_STARTS_ENTRIES": SENDFILE_STARTS_ENTRIES,
         "MULTISHOTS_ENTRIES": MULTISHOTS_ENTRIES,
+        "FOLDERS_ENTRIES": FOLDERS_ENTRIES,
     }
 
 

@@ -14,7 +14,7 @@ from exporter.attribution import Series
 from exporter.build import REVISION
 from exporter.contract import Metric
 from exporter.exposition import Family, Labels, Sample, family_of
-from exporter.kafka.broker import Broker
+from exporter.kafka_metrics import kafka_families
 from exporter.model import DURATION_BUCKETS_NS, Call, Count, Kind, ProbeState, Row
 from exporter.sampler import Reading
 
@@ -90,7 +90,7 @@ class CopyCollector(Collector):
         yield _sendfile_durations(series, self._booted)
         yield _process_info(series)
         yield _process_cpu(series)
-        yield _kafka_listeners(reading.brokers, by_comm=reading.snapshot.by_comm)
+        yield from kafka_families(reading.kafka, by_comm=reading.snapshot.by_comm)
 
 
 class _RowFamilies:
@@ -208,18 +208,6 @@ def _process_cpu(series: Iterable[Series]) -> Family:
         for mode, seconds in (("user", stat.user_seconds), ("system", stat.system_seconds))
     ]
     return family_of(metric, rows)
-
-
-def _kafka_listeners(brokers: Iterable[Broker], *, by_comm: bool) -> Family:
-    metric = contract.KAFKA_LISTENER
-    rows = {}
-    for broker in brokers:
-        pid, node_id = "" if by_comm else str(broker.pid), broker.facts.node_id
-        for one in broker.facts.listeners:
-            values = (pid, broker.comm, node_id, one.name, one.protocol, str(one.port))
-            labels = _without_empty_pid(metric, values)
-            rows[labels.text] = (labels, 1.0)
-    return family_of(metric, rows.values())
 
 
 def _health(reading: Reading, run_statistics: bool) -> Iterator[Family]:

@@ -93,13 +93,26 @@ class Call(IntEnum):
     IO_URING_TEE = 38
 
 
+class Moved(IntEnum):
+    """How bytes went from or to a file of a broker."""
+
+    BY_REFERENCE = 0
+    """From the page cache, by zero copy."""
+    CPU_READ = 1
+    """From the page cache, by the CPU."""
+    CPU_WRITTEN = 2
+    """To the page cache, by the CPU."""
+    DMA_READ = 3
+    """From the disk."""
+
+
 DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
 """Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
 
 DEFAULT_SAMPLING_RATE = 99
 """Samples a second and CPU: not 100, so that they do not keep in step with what happens at each tick."""
 
-DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts", "multishots")
+DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts", "multishots", "folders")
 """The maps whose full state loses updates, in the order of ``enum droppable`` in probes/types.h."""
 
 
@@ -144,6 +157,20 @@ class Exit:
 
     identity: Identity
     comm: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder that a broker has used files of."""
+
+    identity: Identity
+    """The broker."""
+    name: str
+    """When it was first seen; empty when the kernel is just about to read it."""
+    parent: int
+    """Inode number of the folder that it is in."""
+    moved: tuple[int, ...]
+    """Bytes, by :class:`Moved`."""
 
 
 @dataclass(frozen=True)

@@ -220,6 +220,13 @@ PROBES = (
             Offset("task_struct", "flags"),
             Offset("task_struct", "bio_list"),
             Value("pageflags", "PG_uptodate"),
+            Offset("page", "mapping"),
+            Offset("address_space", "host"),
+            Offset("inode", "i_dentry_first", ("i_dentry.first",)),
+            # in a union without a name since v7.1
+            Offset("dentry", "d_alias", ("d_alias", "d_u.d_alias")),
+            TypeId("address_space"),
+            TypeId("dentry"),
         ),
     ),
     Probe(

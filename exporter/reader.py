@@ -12,6 +12,7 @@ from exporter.model import (
     Count,
     Endpoint,
     Exit,
+    Folder,
     Identity,
     Kind,
     MapUse,
@@ -25,6 +26,8 @@ _ROW = struct.Struct("=HHBBBB4x")  # struct row, the rest
 _COUNT = struct.Struct("=QQQ")  # struct count
 _EXITED = struct.Struct("=QI4x")  # struct process
 _COMM = struct.Struct("=16s")  # struct exit_event
+_FOLDER_KEY = struct.Struct("=QQI")  # struct folder_key, as far as the process goes: start, inode, tgid
+_FOLDER = struct.Struct("=4QQ256s")  # struct folder
 _PORT_SET_BYTES = 8192
 _FIRST = struct.pack("=I", 0)
 
@@ -66,6 +69,18 @@ class Source(Protocol):
         """Tell the probes which local TCP ports to count apart."""
         ...
 
+    def watch_brokers(self, pids: Iterable[int]) -> None:
+        """Tell the probes of which processes to count folders apart."""
+        ...
+
+    def folders(self) -> dict[bytes, Folder]:
+        """The folders that brokers have used files of, by their keys for :meth:`forget_folders`."""
+        ...
+
+    def forget_folders(self, keys: Iterable[bytes]) -> None:
+        """Delete folders of brokers that have ended."""
+        ...
+
     def dropped(self) -> Mapping[str, int]:
         """Updates lost because a map was full, by map."""
         ...
@@ -88,6 +103,7 @@ class Reader:
         self._programs = programs
         self._infos = {name: libbpf.map_info(descriptor) for name, descriptor in maps.items()}
         self._rows: dict[bytes, Row] = {}
+        self._broker_words: set[int] = set()
 
     def take_exits(self) -> list[Exit]:
         """See :class:`Source`."""
@@ -128,6 +144,33 @@ class Reader:
         """See :class:`Source`."""
         bits = sum(1 << port for port in set(ports))
         libbpf.write_element(self._maps["ports"], _FIRST, bits.to_bytes(_PORT_SET_BYTES, "little"))
+
+    def watch_brokers(self, pids: Iterable[int]) -> None:
+        """See :class:`Source`."""
+        words = dict.fromkeys(self._broker_words, 0)
+        for pid in pids:
+            words[pid >> 6] = words.get(pid >> 6, 0) | 1 << (pid & 63)
+        for word, bits in words.items():
+            libbpf.write_element(self._maps["brokers"], struct.pack("=I", word), struct.pack("=Q", bits))
+        self._broker_words = {word for word, bits in words.items() if bits}
+
+    def folders(self) -> dict[bytes, Folder]:
+        """See :class:`Source`."""
+        keys, values = self._read("folders")
+        size = self._infos["folders"].key_size
+        found = {}
+        for position, (*moved, parent, name) in zip(
+            range(0, len(keys), size), _FOLDER.iter_unpack(values), strict=True
+        ):
+            start, _, pid = _FOLDER_KEY.unpack_from(keys, position)
+            text = name.split(b"\0", 1)[0].decode(errors="replace")
+            found[keys[position : position + size]] = Folder(Identity(start, pid), text, parent, tuple(moved))
+        return found
+
+    def forget_folders(self, keys: Iterable[bytes]) -> None:
+        """See :class:`Source`."""
+        gone = list(keys)
+        libbpf.delete_from_map(self._maps["folders"], b"".join(gone), len(gone))
 
     def dropped(self) -> dict[str, int]:
         """See :class:`Source`."""

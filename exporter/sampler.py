@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.attribution import Attribution, Snapshot
-from exporter.kafka.broker import Broker
+from exporter.kafka.counts import NOTHING_OF_KAFKA, KafkaCounts, KafkaReading
 from exporter.model import Exit, Identity, MapUse, ProbeRuns
 from exporter.procfs import Procfs, Stat
 from exporter.reader import Sample, Source
@@ -31,7 +31,7 @@ class Reading:
     dropped: Mapping[str, int]
     maps: list[MapUse]
     runs: list[ProbeRuns]
-    brokers: tuple[Broker, ...] = ()
+    kafka: KafkaReading = NOTHING_OF_KAFKA
 
 
 class Sampler:
@@ -43,13 +43,14 @@ class Sampler:
         procfs: Procfs,
         attribution: Attribution,
         clock: Callable[[], int] = boottime_ns,
-        brokers: Callable[[], tuple[Broker, ...]] = tuple,
+        kafka: KafkaCounts | None = None,
     ) -> None:
+        """``kafka``: None when nobody looks for brokers."""
         self._source = source
         self._procfs = procfs
         self._attribution = attribution
         self._clock = clock
-        self._brokers = brokers
+        self._kafka = kafka
         self._lock = threading.Lock()
         self._vanished: set[Identity] = set()
         self.trouble = "nothing was read yet"
@@ -86,15 +87,16 @@ class Sampler:
         exits = self._source.take_exits()
         if exits or self._vanished:
             self._settle(exits, self._source.sample())
+        if self._kafka:
+            self._kafka.drain()
 
     def _read(self) -> Reading:
         exits = self._source.take_exits()
         sample = self._source.sample()
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
-        return Reading(
-            snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), self._brokers()
-        )
+        kafka = self._kafka.read() if self._kafka else NOTHING_OF_KAFKA
+        return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka)
 
     def _settle(self, exits: list[Exit], sample: Sample) -> None:
         known = {gone.identity for gone in exits}

@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,9 @@ from exporter.attribution import Attribution
 from exporter.config import Config
 from exporter.errors import KernelError, UsageError
 from exporter.handover import Handover, LoaderOrder
-from exporter.kafka.broker import Broker
+from exporter.kafka.counts import KafkaCounts
 from exporter.kafka.finder import Finder
+from exporter.kafka.topics import Topics
 from exporter.kafka.watcher import Watcher
 from exporter.network import Network
 from exporter.probe_table import PROBES
@@ -128,22 +129,30 @@ def check_procfs(config: Config) -> None:
 
 def make_sampler(config: Config, loaded: Handover, finder: Finder | None, stopped: threading.Event) -> Sampler:
     """The sampler over the handed-over maps, with the ports watched, and brokers looked for until ``stopped``."""
-    procfs = Procfs(config.procfs)
-    brokers: Callable[[], tuple[Broker, ...]] = tuple
     try:
         reader = Reader(loaded.maps, loaded.programs)
         reader.watch_ports(config.ports)
-        if finder:
-            watcher = Watcher(procfs, finder.ask, lambda ports, _: reader.watch_ports(ports), config.ports)
-            threading.Thread(target=watcher.look_until, args=(stopped,), name="brokers", daemon=True).start()
-            brokers = watcher.current
-        sampler = Sampler(reader, procfs, Attribution(config.limits), brokers=brokers)
+        kafka = watch_brokers(config, reader, finder, stopped) if finder else None
+        sampler = Sampler(reader, Procfs(config.procfs), Attribution(config.limits), kafka=kafka)
         sampler.drain()
     except OSError as error:
         raise KernelError(
             f"the probes' maps cannot be read: {error.strerror}; try --capabilities.keep CAP_BPF"
         ) from None
     return sampler
+
+
+def watch_brokers(config: Config, reader: Reader, finder: Finder, stopped: threading.Event) -> KafkaCounts:
+    """Look for brokers until ``stopped``, and count theirs apart."""
+
+    def watch(ports: Iterable[int], pids: Iterable[int]) -> None:
+        reader.watch_ports(ports)
+        reader.watch_brokers(pids)
+
+    watcher = Watcher(Procfs(config.procfs), finder.ask, watch, config.ports)
+    threading.Thread(target=watcher.look_until, args=(stopped,), name="brokers", daemon=True).start()
+    topics = Topics(config.kafka_topics_max, by_partition=config.kafka_partitions)
+    return KafkaCounts(reader, watcher.current, topics)
 
 
 def announce(config: Config, loaded: Handover, sockets: list[socket.socket], scheme: str) -> None:

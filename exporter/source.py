@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
 
-from exporter.model import Call, Endpoint, Kind
+from exporter.model import Call, Endpoint, Kind, Moved
 from exporter.probe_table import Probe
 
-_SHARED = ("counts.c", "ends.c", "sendfile.c", "syscalls.c", "preemption.c")
+_SHARED = ("counts.c", "ends.c", "folders.c", "sendfile.c", "syscalls.c", "preemption.c")
 """Always there, in this order: what is counted in, what a file means for a hop, the main probe with what it calls."""
 
 
@@ -21,7 +21,7 @@ def probes_directory() -> Path:
 def c_source(probes: Iterable[Probe]) -> str:
     """One buffer for BCC: it rewrites map accesses only in the main one, never in included headers."""
     names = dict.fromkeys((*_SHARED, *(probe.source for probe in probes)))
-    parts = [_enumeration(enumeration) for enumeration in (Endpoint, Kind, Call)]
+    parts = [_enumeration(enumeration) for enumeration in (Endpoint, Kind, Call, Moved)]
     for name in names:
         path = probes_directory() / name
         parts.append(f'#line 1 "{name}"\n{path.read_text()}')

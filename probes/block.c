@@ -14,13 +14,25 @@ static inline u64 head_of(u64 page, u64 info) {
     return zeros & (zeros + 1) ? info - 1 : page & info;
 }
 
-/* User memory that O_DIRECT reads into was in use before: its pages are up to date. Pages being read into are not. */
-static inline bool fills_new_pages(void *bio) {
+static inline void *first_page(void *bio) {
     void *vector = LOAD(void *, bio, bio, bi_io_vec);
     u64 offset = (u64)LOAD(u32, bio, bio, bi_iter_bi_idx) * SIZE_bio_vec;
     u64 page = COPY(u64, (u64)vector + OFFSET_bio_vec_bv_page + offset); /* a number: the verifier masks no pointers */
-    void *head = CAST(head_of(page, PROBE(u64, page, page, compound_info)), page);
-    return !(READ(u64, head, page, flags) & (1ULL << VALUE_PG_uptodate));
+    return CAST(head_of(page, PROBE(u64, page, page, compound_info)), page);
+}
+
+/* User memory that O_DIRECT reads into was in use before: its pages are up to date. Pages being read into are not. */
+static inline bool is_new(void *page) { return !(READ(u64, page, page, flags) & (1ULL << VALUE_PG_uptodate)); }
+
+/* By a name of the file whose page this is; memory that is no file's has a mark in its mapping, or none. */
+static inline void count_page_in_folder(struct row *row, void *page, u64 bytes) {
+    u64 mapping = PROBE(u64, page, page, mapping); /* numbers, for what the verifier does with no pointer */
+    if (!mapping || mapping & 3)
+        return;
+    void *inode = READ(void *, CAST(mapping, address_space), address_space, host);
+    u64 alias = PROBE(u64, inode, inode, i_dentry_first);
+    if (alias)
+        count_in_folder(row, CAST(alias - OFFSET_dentry_d_alias, dentry), MOVED_DMA_READ, bytes);
 }
 
 static inline int count_read(void *bio) {
@@ -35,14 +47,18 @@ static inline int count_read(void *bio) {
      * that exits are final, though letting go of a deleted file may read where its blocks were. */
     if (READ_TASK(u32, task, task_struct, flags) & (PF_KTHREAD | PF_EXITING))
         return 0;
-    if (!fills_new_pages(bio))
+    void *page = first_page(bio);
+    if (!is_new(page))
         return 0;
+    u32 bytes = LOAD(u32, bio, bio, bi_iter_bi_size);
     struct row row = ROW_OF(task);
     row.kind = KIND_DMA;
     row.call = CALL_NONE;
     row.source = ENDPOINT_DISK;
     row.destination = ENDPOINT_PAGE_CACHE;
-    add(&row, LOAD(u32, bio, bio, bi_iter_bi_size));
+    add(&row, bytes);
+    if (is_broker(row.tgid))
+        count_page_in_folder(&row, page, bytes);
     return 0;
 }
 

@@ -37,17 +37,21 @@ static inline bool clones(struct end *from, struct end *to) {
            READ(void *, from->inode, inode, i_sb) == READ(void *, to->inode, inode, i_sb);
 }
 
-static inline void classify(struct row *row, struct syscall *syscall, void *task) {
+static inline void classify(struct row *row, struct syscall *syscall, void *task, s64 result) {
     struct end end, to;
     look_behind_descriptor(&end, task, syscall->shape == SHAPE_SENDFILE ? syscall->argument[1] : syscall->argument[0]);
     switch (syscall->shape) {
     case SHAPE_SENDFILE: look_behind_descriptor(&to, task, syscall->argument[0]); break;
     case SHAPE_SPLICE: look_behind_descriptor(&to, task, syscall->argument[2]); break;
     case SHAPE_TEE: look_behind_descriptor(&to, task, syscall->argument[1]); break;
-    default: classify_copy(row, syscall, &end); return;
+    default:
+        classify_copy(row, syscall, &end);
+        count_copy_in_folder(row, &end, result);
+        return;
     }
     bool by_reference = syscall->call == CALL_COPY_FILE_RANGE ? clones(&end, &to) : passes_pages(&end, &to);
     fill_transfer(row, &end, &to, by_reference);
+    count_transfer_in_folders(row, &end, &to, result);
 }
 
 /* sendmmsg and recvmmsg return a number of messages; the kernel has written the length of each into its header. */
@@ -101,7 +105,7 @@ static inline int count_call(void *task, void *registers, u32 number, s64 result
         row.source = row.destination = ENDPOINT_UNKNOWN;
         add(&row, 0);
     } else {
-        classify(&row, &syscall, task);
+        classify(&row, &syscall, task, result);
         if (syscall.shape == SHAPE_RECV_MANY || syscall.shape == SHAPE_SEND_MANY) {
             add_messages(&row, &syscall, result);
             return 0;

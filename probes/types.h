@@ -34,7 +34,33 @@ struct exit_event {
     char comm[16]; /* of the thread-group leader, at its end */
 };
 
+#define MOVED_WAYS 4 /* as many as enum moved has */
+#define NAME_BYTES 256
+
+/* A folder that a process has used files of. */
+struct folder_key {
+    u64 start; /* the process, as in struct row */
+    u64 inode;
+    u32 tgid;
+    u32 device;
+    u32 generation; /* of the inode: its number is used again */
+    u32 padding;
+};
+
+struct folder {
+    u64 bytes[MOVED_WAYS]; /* by enum moved */
+    u64 parent;            /* inode number of the folder that it is in */
+    char name[NAME_BYTES];
+};
+
 /* Indices into the map `dropped`, in the order of exporter/model.py DROPPABLE_MAPS. */
-enum droppable { DROPPED_COUNTS, DROPPED_EXITS, DROPPED_SENDFILE_STARTS, DROPPED_MULTISHOTS, DROPPED_MAPS };
+enum droppable {
+    DROPPED_COUNTS,
+    DROPPED_EXITS,
+    DROPPED_SENDFILE_STARTS,
+    DROPPED_MULTISHOTS,
+    DROPPED_FOLDERS,
+    DROPPED_MAPS
+};
 
 #endif

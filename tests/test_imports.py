@@ -20,6 +20,7 @@ LAYERS = (
     {"kafka"},
     {"config", "sampler"},
     {"exposition"},
+    {"kafka_metrics"},
     {"metrics", "network_metrics"},
     {"web"},
     {"serve", "doctor", "demo"},

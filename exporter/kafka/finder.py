@@ -59,8 +59,7 @@ class Finder:
     def _exchange(self, pid: int) -> bytes:
         answer = b""
         with suppress(ConnectionError):
-            with suppress(BrokenPipeError):  # the reason may lie there to be read
-                self._channel.send(_QUESTION.pack(pid))
+            self._channel.send(_QUESTION.pack(pid))
             answer = self._channel.recv(_ANSWER_BYTES)
         if not answer:
             raise FinderGoneError(f"it ended with status {self._process.wait()}")
@@ -83,6 +82,7 @@ def main() -> None:
             privileges.leave_network()
             privileges.drop(privileges.find_user(sys.argv[3]), CAPABILITIES)
         except CopyExporterError as error:
+            channel.recv(_QUESTION.size)  # one that is not read when we end would take the answer with it
             channel.send(Facts(problems=(f"the finder: {error}",)).encode())
             sys.exit(1)
         while len(question := channel.recv(_QUESTION.size + 1)) == _QUESTION.size:

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
+ * What brokers move from and to files, by the folder that a file is in: Kafka has one folder for each partition of a
+ * topic. A folder is told apart by its inode; its name is read once, when it is first seen. Files that are renamed,
+ * deleted or rolled stay in their folder, and a folder that is renamed stays the same one. */
+
+#define ALL_PROCESS_IDS (4 << 20) /* PID_MAX_LIMIT of include/linux/threads.h */
+
+/* One bit for each process id: whether it is a broker's. The serving process writes it. */
+BPF_ARRAY(brokers, u64, ALL_PROCESS_IDS / 64);
+BPF_TABLE("hash", struct folder_key, struct folder, folders, FOLDERS_ENTRIES);
+BPF_ARRAY(no_folder, struct folder, 1); /* of zeros: too big for the stack */
+
+static inline bool is_broker(u32 tgid) {
+    u32 word = tgid / 64;
+    u64 *bits = brokers.lookup(&word);
+    return bits && *bits >> (tgid & 63) & 1;
+}
+
+static inline struct folder *add_folder(struct folder_key *key, void *dentry) {
+    u32 first = 0;
+    struct folder *zeros = no_folder.lookup(&first);
+    if (!zeros)
+        return 0;
+    folders.insert(key, zeros); /* another CPU may be first: it reads the same name */
+    struct folder *folder = folders.lookup(key);
+    if (!folder) {
+        drop(DROPPED_FOLDERS);
+        return 0;
+    }
+    void *parent = READ(void *, READ(void *, dentry, dentry, d_parent), dentry, d_inode);
+    folder->parent = READ(u64, parent, inode, i_ino);
+    bpf_probe_read_kernel_str(folder->name, NAME_BYTES, (void *)READ(u64, dentry, dentry, d_name_name));
+    return folder;
+}
+
+/* `dentry` is a file's; its folder is above it even when the file is deleted. */
+static inline void count_in_folder(struct row *row, void *dentry, u32 moved, u64 bytes) {
+    void *above = READ(void *, dentry, dentry, d_parent);
+    void *inode = READ(void *, above, dentry, d_inode);
+    struct folder_key key = {
+        .start = row->start,
+        .tgid = row->tgid,
+        .device = READ(u32, READ(void *, inode, inode, i_sb), super_block, s_dev),
+        .inode = READ(u64, inode, inode, i_ino),
+        .generation = READ(u32, inode, inode, i_generation),
+    };
+    struct folder *folder = folders.lookup(&key);
+    if (!folder)
+        folder = add_folder(&key, above);
+    if (folder)
+        __sync_fetch_and_add(&folder->bytes[moved & (MOVED_WAYS - 1)], bytes);
+}
+
+static inline bool is_brokers_file(struct row *row, struct end *end) {
+    return (end->endpoint == ENDPOINT_PAGE_CACHE || end->endpoint == ENDPOINT_DISK) && is_broker(row->tgid);
+}
+
+static inline void *dentry_of(struct end *end) { return READ(void *, end->file, file, f_path_dentry); }
+
+/* Between user memory and a file. */
+static inline void count_copy_in_folder(struct row *row, struct end *end, u64 bytes) {
+    if (!is_brokers_file(row, end))
+        return;
+    if (row->destination == ENDPOINT_USER)
+        count_in_folder(row, dentry_of(end), row->kind == KIND_DMA ? MOVED_DMA_READ : MOVED_CPU_READ, bytes);
+    else if (row->kind == KIND_CPU_COPY)
+        count_in_folder(row, dentry_of(end), MOVED_CPU_WRITTEN, bytes);
+}
+
+/* Between two files, inside the kernel. */
+static inline void count_transfer_in_folders(struct row *row, struct end *from, struct end *to, u64 bytes) {
+    if (is_brokers_file(row, from))
+        count_in_folder(row, dentry_of(from), row->kind == KIND_ZERO_COPY ? MOVED_BY_REFERENCE : MOVED_CPU_READ, bytes);
+    if (row->kind == KIND_CPU_COPY && is_brokers_file(row, to))
+        count_in_folder(row, dentry_of(to), MOVED_CPU_WRITTEN, bytes);
+}
