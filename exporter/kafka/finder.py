@@ -79,6 +79,7 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     with suppress(ConnectionError):  # the service has ended
         try:
+            privileges.raise_permitted()
             privileges.leave_network()
             privileges.drop(privileges.find_user(sys.argv[3]), CAPABILITIES)
         except CopyExporterError as error:

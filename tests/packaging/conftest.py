@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.movers import Tap
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -21,9 +23,16 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def installed(dist: Path) -> Iterator[Path]:
     """The command, installed from the wheel where every user can read it; of Debian's packages it sees BCC."""
-    with tempfile.TemporaryDirectory(prefix="copy-exporter-") as directory:
+    with tempfile.TemporaryDirectory(prefix="copy-exporter-", dir="/opt") as directory:
         Path(directory).chmod(0o755)
         venv = Path(directory, "venv")
         subprocess.run(["/usr/bin/python3", "-m", "venv", "--system-site-packages", venv], check=True)
         subprocess.run([venv / "bin/pip", "install", "--quiet", *dist.glob("*.whl")], check=True)
         yield venv / "bin/copy-exporter"
+
+
+@pytest.fixture
+def tap() -> Iterator[Tap]:
+    opened = Tap()
+    yield opened
+    opened.close()

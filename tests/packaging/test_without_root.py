@@ -3,7 +3,7 @@
 import os
 import pwd
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -59,13 +59,6 @@ def _plus(capabilities: str) -> str:
 
 def _bounded(capabilities: str) -> str:
     return f"--bounding-set=-all,{_plus(capabilities)}"
-
-
-@pytest.fixture
-def tap() -> Iterator[Tap]:
-    opened = Tap()
-    yield opened
-    opened.close()
 
 
 def attached(scrape: Scrape) -> set[str]:

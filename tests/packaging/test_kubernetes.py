@@ -1,0 +1,108 @@
+"""The manifests: put together by kustomize, held against the published schemas and against the image and the docs."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from exporter import __version__
+
+from .conftest import ROOT
+
+MANIFESTS = ROOT / "deploy/kubernetes"
+CACHE = Path(os.environ.get("COPY_EXPORTER_CACHE", ROOT / ".cache")).absolute()
+KUSTOMIZE = "sigs.k8s.io/kustomize/kustomize/v5@v5.7.1"
+OPERATOR = "@kubernetes-models/prometheus-operator@6.0.0"
+KUBERNETES = "1.31"
+VALIDATE = f"""
+import {{ PodMonitor }} from "{OPERATOR.rpartition("@")[0]}/monitoring.coreos.com/v1/PodMonitor";
+new PodMonitor(JSON.parse(process.argv[2])).validate();
+"""
+
+
+def kustomize() -> list[str]:
+    """The command: kubectl has it inside; else it is built from the Go proxy, once."""
+    for command in (["kubectl", "kustomize"], ["kustomize", "build"], [str(CACHE / "bin/kustomize"), "build"]):
+        if shutil.which(command[0]):
+            return command
+    environment = {**os.environ, "GOBIN": str(CACHE / "bin")}
+    subprocess.run(["go", "install", KUSTOMIZE], env=environment, check=True, timeout=600)
+    return [str(CACHE / "bin/kustomize"), "build"]
+
+
+@pytest.fixture(scope="module")
+def manifests() -> dict[str, dict[str, Any]]:
+    """By kind."""
+    built = subprocess.run([*kustomize(), MANIFESTS], check=True, capture_output=True, text=True).stdout
+    return {one["kind"]: one for one in yaml.safe_load_all(built)}
+
+
+def container(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    (only,) = manifests["DaemonSet"]["spec"]["template"]["spec"]["containers"]
+    return dict(only)
+
+
+def test_what_there_is(manifests: dict[str, dict[str, Any]]) -> None:
+    assert set(manifests) == {"Namespace", "DaemonSet", "PodMonitor"}
+    assert {one["metadata"].get("namespace", "copy-exporter") for one in manifests.values()} == {"copy-exporter"}
+    assert container(manifests)["image"] == f"copy-exporter:{__version__}"
+
+
+@pytest.mark.parametrize("kind", ["Namespace", "DaemonSet"])
+def test_schema(manifests: dict[str, dict[str, Any]], kind: str) -> None:
+    kubernetes_validate.validate(manifests[kind], KUBERNETES, strict=True)
+
+
+def test_the_schema_is_looked_at(manifests: dict[str, dict[str, Any]]) -> None:
+    wrong = json.loads(json.dumps(manifests["DaemonSet"]).replace("readOnlyRootFilesystem", "readOnlyRoot"))
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
+
+
+@pytest.fixture(scope="module")
+def operator() -> Path:
+    """A directory in which node finds the schemas of the Prometheus operator."""
+    directory = CACHE / "npm"
+    directory.mkdir(parents=True, exist_ok=True)
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix", directory, OPERATOR]
+    subprocess.run(install, check=True, capture_output=True)
+    (directory / "validate.mjs").write_text(VALIDATE)
+    return directory
+
+
+def checked(operator: Path, manifest: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    command = ["node", operator / "validate.mjs", json.dumps(manifest)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_pod_monitor(manifests: dict[str, dict[str, Any]], operator: Path) -> None:
+    done = checked(operator, manifests["PodMonitor"])
+    assert done.returncode == 0, done.stderr
+    wrong = json.loads(json.dumps(manifests["PodMonitor"]).replace("15s", "15 seconds"))
+    assert "must match pattern" in checked(operator, wrong).stderr
+
+
+def test_the_pod_monitor_finds_the_pods(manifests: dict[str, dict[str, Any]]) -> None:
+    template = manifests["DaemonSet"]["spec"]["template"]
+    assert manifests["PodMonitor"]["spec"]["selector"]["matchLabels"].items() <= template["metadata"]["labels"].items()
+    (endpoint,) = manifests["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    assert endpoint["port"] in {port["name"] for port in container(manifests)["ports"]}
+
+
+def test_the_rights_are_those_of_the_unit(manifests: dict[str, dict[str, Any]]) -> None:
+    """And all that it asks for, the image's program may have."""
+    rights = container(manifests)["securityContext"]["capabilities"]
+    assert rights["drop"] == ["ALL"]
+    wanted = {f"CAP_{name}" for name in rights["add"]}
+    unit = (ROOT / "deploy/systemd/copy-exporter.service").read_text()
+    (ambient,) = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("AmbientCapabilities=")]
+    assert wanted == set(ambient.split())
+    assert all(name.lower() in (ROOT / "Dockerfile").read_text() for name in wanted)
+    context = container(manifests)["securityContext"]
+    assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in (ROOT / "Dockerfile").read_text()

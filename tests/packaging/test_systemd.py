@@ -1,0 +1,160 @@
+"""The systemd unit, started by a systemd: with its sandbox the service works, and has the rights that it says."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from exporter.probe_table import DEFAULT_PROBE_NAMES
+from tests.service.movers import HOST_BYTES, Tap
+from tests.service.running import OPENMETRICS, wait_until
+from tests.service.scraped import Scrape
+
+from .conftest import ROOT
+
+UNITS = ROOT / "deploy/systemd"
+CGROUPS = Path("/sys/fs/cgroup")
+LISTED = re.compile(r"Overall exposure level for copy-exporter.service: ([0-9.]+)")
+BOOT = """
+mount --make-rprivate /
+mount -t proc proc /proc
+mount -t tmpfs none /run
+mount -t tmpfs none /etc/systemd/system
+mount -t tracefs none /sys/kernel/tracing
+cp -r "$0"/* /etc/systemd/system
+mkdir -p /run/systemd/system
+exec env container=test /lib/systemd/systemd --system --unit="$1" --show-status=no
+"""
+"""Run in namespaces: a systemd that starts what one unit of a directory wants, and nothing else."""
+ALONE = "[Unit]\nDefaultDependencies=no\nAfter=\n"
+
+LISTEN = "--web.listen-address 127.0.0.1:{port} --port {tap}"
+
+needs_no_other = pytest.mark.skipif(
+    Path("/run/systemd/system").exists(), reason="this host has a systemd: leave it alone"
+)
+
+
+def directories() -> set[Path]:
+    return {path for path in CGROUPS.rglob("*") if path.is_dir()}
+
+
+@pytest.fixture
+def cgroups() -> Iterator[None]:
+    """What a systemd leaves behind there goes."""
+    before = directories()
+    yield
+
+    def removed() -> bool:  # its processes may still be dying
+        for directory in sorted(directories() - before, reverse=True):
+            with suppress(OSError):
+                directory.rmdir()
+        return directories() <= before
+
+    wait_until(removed, "the end of the control groups")
+
+
+@pytest.fixture
+def units(installed: Path, tap: Tap, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The units, changed only in where the program is, where it listens, its flags, and where its log goes."""
+    directory = tmp_path / "units"
+    shutil.copytree(UNITS, directory)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = f"ExecStart=\nExecStart={installed} serve $OPTIONS\nStandardError=truncate:{installed.parents[1]}/log\n"
+    flags = request.param.format(port=port, tap=tap.label)
+    own = {
+        "service": f'{ALONE}[Service]\n{command}Environment="OPTIONS={flags}"\n',
+        "socket": f"{ALONE}[Socket]\nListenStream=\nListenStream=127.0.0.1:{port}\n",
+    }
+    for kind, text in own.items():
+        (directory / f"copy-exporter.{kind}.d").mkdir()
+        (directory / f"copy-exporter.{kind}.d/test.conf").write_text(text)
+    (directory / "port").write_text(str(port))
+    return directory
+
+
+@pytest.fixture
+def booted(units: Path, installed: Path, cgroups: None, unit: str) -> Iterator[httpx.Client]:  # noqa: ARG001
+    """A client of the service that a systemd has started for a unit."""
+    unshare = ("unshare", "--fork", "--pid", "--kill-child", "--mount", "--cgroup", "--ipc", "--uts")
+    systemd = subprocess.Popen([*unshare, "sh", "-ec", BOOT, units, unit])
+    with httpx.Client(base_url=f"http://127.0.0.1:{(units / 'port').read_text()}", timeout=60) as client:
+        wait_until(lambda: systemd.poll() is not None or _answers(client), "the service", 60)
+        yield client
+    systemd.send_signal(signal.SIGKILL)
+    systemd.wait()
+    print((installed.parents[1] / "log").read_text())  # pytest shows it when the test failed
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/-/ready").status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def processes(program: Path) -> list[dict[str, str]]:
+    """/proc/PID/status of the service, then of its finder."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if bytes(program.parent) in (directory / "cmdline").read_bytes():
+                lines = (directory / "status").read_text().splitlines()
+                found.append({key: value.strip() for key, value in (line.split(":", 1) for line in lines)})
+    return sorted(found, key=lambda status: int(status["Pid"]))
+
+
+@needs_no_other
+@pytest.mark.parametrize(("unit", "units"), [("copy-exporter.service", LISTEN)], indirect=["units"])
+def test_the_unit(booted: httpx.Client, tap: Tap, installed: Path, unit: str) -> None:  # noqa: ARG001
+    for size in (1, 1000, 32768):
+        tap.server.recv(size, socket.MSG_PEEK)
+    scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
+    assert scrape.sum(HOST_BYTES, port=tap.label) == 33769
+    assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_probe_attached", probe=name)} == set()
+    assert scrape.sum("copy_scrape_success") == 1
+    service, finder = processes(installed)
+    assert int(service["Uid"].split()[0]) not in (0, pwd.getpwnam("nobody").pw_uid)
+    assert {service[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    assert int(finder["CapEff"], 16) == 1 << 2 | 1 << 19
+    assert {status["NoNewPrivs"] for status in (service, finder)} == {"1"}
+    assert {status["Seccomp"] for status in (service, finder)} == {"2"}
+
+
+@needs_no_other
+@pytest.mark.parametrize(("unit", "units"), [("copy-exporter.socket", "--web.systemd-socket")], indirect=["units"])
+def test_the_socket(booted: httpx.Client, installed: Path, unit: str) -> None:  # noqa: ARG001
+    """A client of the socket unit starts the service; one that comes when it has just died waits for the next."""
+    dead = int(processes(installed)[0]["Pid"])
+    os.kill(dead, signal.SIGKILL)
+    answer = httpx.get(booted.base_url.join("/metrics"), headers=OPENMETRICS, timeout=60)
+    assert Scrape(answer.text).sum("copy_scrape_success") == 1
+    assert int(processes(installed)[0]["Pid"]) != dead
+
+
+def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
+    """As far as it can without the program where the unit says."""
+    for unit in UNITS.iterdir():
+        text = unit.read_text().replace("/opt/copy-exporter/bin/copy-exporter", "/bin/true")
+        (tmp_path / unit.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *tmp_path.iterdir()], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_exposure_is_the_one_in_the_docs() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", UNITS / "copy-exporter.service"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (level,) = LISTED.findall(said)
+    assert f"exposure level {level}" in (ROOT / "docs/privileges.md").read_text()
