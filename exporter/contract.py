@@ -118,6 +118,12 @@ KAFKA_LISTENER = Metric(
     (*PROCESS, "node_id", "listener", "protocol", "port"),
     "1; a listener of a Kafka broker or controller that runs: join with port.",
 )
+KAFKA_LOST = Metric(
+    "copy_kafka_zero_copy_lost_info",
+    "gauge",
+    ("node_id", "port", "reason"),
+    "1; why a listener sends without zero copy: tls, jvm_fallback, copied, scatter_gather (docs/kafka.md).",
+)
 NETWORK_TRANSMIT = Metric(
     "copy_network_transmit_bytes_total", "counter", ("device",), "Bytes that a network device sent."
 )
@@ -232,6 +238,7 @@ METRICS = (
     PROCESS_INFO,
     PROCESS_CPU,
     KAFKA_LISTENER,
+    KAFKA_LOST,
     *BY_TOPIC,
     PROBE_ATTACHED,
     PROBE_MISSED,

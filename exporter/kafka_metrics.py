@@ -6,12 +6,14 @@ from exporter import contract
 from exporter.exposition import Family, Labels, family_of
 from exporter.kafka.broker import Broker
 from exporter.kafka.counts import KafkaReading
+from exporter.kafka.lost import Loss
 from exporter.kafka.topics import Topic
 
 
 def kafka_families(reading: KafkaReading, *, by_comm: bool) -> Iterator[Family]:
     """All that is shown of Kafka; ``by_comm``: without the label ``pid``."""
     yield _listeners(reading.brokers, by_comm=by_comm)
+    yield _losses(reading.losses)
     yield from _topics(reading.topics)
 
 
@@ -26,6 +28,11 @@ def _listeners(brokers: Iterable[Broker], *, by_comm: bool) -> Family:
             labels = Labels(metric.labels[skipped:], values[skipped:])
             rows[labels.text] = (labels, 1.0)
     return family_of(metric, rows.values())
+
+
+def _losses(losses: Iterable[Loss]) -> Family:
+    metric = contract.KAFKA_LOST
+    return family_of(metric, [(Labels(metric.labels, (one.node_id, str(one.port), one.reason)), 1.0) for one in losses])
 
 
 def _topics(topics: Mapping[Topic, tuple[int, ...]]) -> Iterator[Family]:

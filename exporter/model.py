@@ -109,6 +109,9 @@ class Moved(IntEnum):
 DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
 """Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
 
+NS_A_TICK = 10_000_000
+"""USER_HZ is 100 on every architecture that we know."""
+
 DEFAULT_SAMPLING_RATE = 99
 """Samples a second and CPU: not 100, so that they do not keep in step with what happens at each tick."""
 
@@ -123,6 +126,11 @@ class Identity(NamedTuple):
     """``start_boottime`` of the thread-group leader, in nanoseconds."""
     pid: int
     """Thread-group id in the initial pid namespace."""
+
+    @property
+    def start_ticks(self) -> int:
+        """The start as /proc has it."""
+        return self.start // NS_A_TICK
 
 
 class Row(NamedTuple):

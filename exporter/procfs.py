@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-_NS_A_TICK = 10_000_000  # USER_HZ is 100 on every architecture that we know
+from exporter.model import NS_A_TICK
+
 _TICKS_A_SECOND = 100
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _UNIT = re.compile(r"[^/]+\.(?:service|scope)")
@@ -42,7 +43,7 @@ class Stat:
 
     def is_of(self, start_ns: int) -> bool:
         """Whether this is the process whose leader started then (the kernel's ``start_boottime``)."""
-        return self.start_ticks == start_ns // _NS_A_TICK
+        return self.start_ticks == start_ns // NS_A_TICK
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,7 @@ class Sampler:
         sample = self._source.sample()
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
-        kafka = self._kafka.read() if self._kafka else NOTHING_OF_KAFKA
+        kafka = self._kafka.read(sample.processes, self._clock()) if self._kafka else NOTHING_OF_KAFKA
         return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka)
 
     def _settle(self, exits: list[Exit], sample: Sample) -> None:

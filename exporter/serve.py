@@ -18,6 +18,7 @@ from exporter.errors import KernelError, UsageError
 from exporter.handover import Handover, LoaderOrder
 from exporter.kafka.counts import KafkaCounts
 from exporter.kafka.finder import Finder
+from exporter.kafka.lost import Losses
 from exporter.kafka.topics import Topics
 from exporter.kafka.watcher import Watcher
 from exporter.network import Network
@@ -67,7 +68,7 @@ def serve(config: Config) -> None:
     check_procfs(config)
     settings = read_settings(config)  # once more: as the user who is to read it from now on
     stopped = threading.Event()
-    sampler = make_sampler(config, loaded, finder, stopped)
+    sampler = make_sampler(config, loaded, finder, network, stopped)
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
     threading.Thread(target=network.refresh_until, args=(stopped,), name="network", daemon=True).start()
     app = create_app(
@@ -127,12 +128,14 @@ def check_procfs(config: Config) -> None:
         )
 
 
-def make_sampler(config: Config, loaded: Handover, finder: Finder | None, stopped: threading.Event) -> Sampler:
+def make_sampler(
+    config: Config, loaded: Handover, finder: Finder | None, network: Network, stopped: threading.Event
+) -> Sampler:
     """The sampler over the handed-over maps, with the ports watched, and brokers looked for until ``stopped``."""
     try:
         reader = Reader(loaded.maps, loaded.programs)
         reader.watch_ports(config.ports)
-        kafka = watch_brokers(config, reader, finder, stopped) if finder else None
+        kafka = watch_brokers(config, reader, finder, network, stopped) if finder else None
         sampler = Sampler(reader, Procfs(config.procfs), Attribution(config.limits), kafka=kafka)
         sampler.drain()
     except OSError as error:
@@ -142,7 +145,9 @@ def make_sampler(config: Config, loaded: Handover, finder: Finder | None, stoppe
     return sampler
 
 
-def watch_brokers(config: Config, reader: Reader, finder: Finder, stopped: threading.Event) -> KafkaCounts:
+def watch_brokers(
+    config: Config, reader: Reader, finder: Finder, network: Network, stopped: threading.Event
+) -> KafkaCounts:
     """Look for brokers until ``stopped``, and count theirs apart."""
 
     def watch(ports: Iterable[int], pids: Iterable[int]) -> None:
@@ -152,7 +157,7 @@ def watch_brokers(config: Config, reader: Reader, finder: Finder, stopped: threa
     watcher = Watcher(Procfs(config.procfs), finder.ask, watch, config.ports)
     threading.Thread(target=watcher.look_until, args=(stopped,), name="brokers", daemon=True).start()
     topics = Topics(config.kafka_topics_max, by_partition=config.kafka_partitions)
-    return KafkaCounts(reader, watcher.current, topics)
+    return KafkaCounts(reader, watcher.current, topics, Losses(network))
 
 
 def announce(config: Config, loaded: Handover, sockets: list[socket.socket], scheme: str) -> None:

@@ -1,12 +1,13 @@
-"""Brokers, and what they did by topic, read from the probes' map."""
+"""Brokers, what they did by topic, and why they lost zero copy, from the probes' maps."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.kafka.broker import Broker
+from exporter.kafka.lost import Loss, Losses
 from exporter.kafka.topics import Topic, Topics
-from exporter.model import Folder
+from exporter.model import Folder, Identity, Rows
 
 
 class Folders(Protocol):
@@ -28,6 +29,7 @@ class KafkaReading:
     brokers: tuple[Broker, ...] = ()
     topics: Mapping[Topic, tuple[int, ...]] = field(default_factory=dict)
     """Bytes in the order of :class:`exporter.model.Moved`."""
+    losses: tuple[Loss, ...] = ()
 
 
 NOTHING_OF_KAFKA = KafkaReading()
@@ -36,22 +38,31 @@ NOTHING_OF_KAFKA = KafkaReading()
 class KafkaCounts:
     """Reads for one at a time. Every method raises :class:`OSError` when the map cannot be read."""
 
-    def __init__(self, folders: Folders, brokers: Callable[[], tuple[Broker, ...]], topics: Topics) -> None:
+    def __init__(
+        self, folders: Folders, brokers: Callable[[], tuple[Broker, ...]], topics: Topics, losses: Losses
+    ) -> None:
         """``brokers``: those that run now."""
         self._folders = folders
         self._brokers = brokers
         self._topics = topics
+        self._losses = losses
         self._last: tuple[Broker, ...] = ()
 
     def drain(self) -> None:
         """Count for the last time what brokers did that have ended, and know those that have come."""
         if self._brokers() != self._last:
-            self.read()
+            self._count()
 
-    def read(self) -> KafkaReading:
-        """What to show now."""
+    def read(self, processes: Mapping[Identity, Rows], now_ns: int) -> KafkaReading:
+        """What to show now, of brokers among these processes."""
+        brokers = self._count()
+        rows = {(identity.pid, identity.start_ticks): counted for identity, counted in processes.items()}
+        losses = self._losses.look(now_ns, [(one, rows.get((one.pid, one.start_ticks), {})) for one in brokers])
+        return KafkaReading(brokers, self._topics.totals(), losses)
+
+    def _count(self) -> tuple[Broker, ...]:
         brokers = self._brokers()
         if brokers or self._last:
             self._folders.forget_folders(self._topics.add(self._folders.folders(), brokers))
         self._last = brokers
-        return KafkaReading(brokers, self._topics.totals())
+        return brokers

@@ -12,7 +12,6 @@ from exporter.kafka.broker import Broker
 from exporter.model import Folder, Identity, Moved
 
 OTHER = "other"
-_NS_A_TICK = 10_000_000
 _PARTITION = re.compile(
     r"(?P<topic>[a-zA-Z0-9._-]{1,249})-(?P<partition>[0-9]{1,10})(?:\.[0-9a-f]{32}-(?:delete|future|stray))?"
 )
@@ -105,4 +104,4 @@ class Topics:
 
 
 def _process(identity: Identity) -> tuple[int, int]:
-    return identity.pid, identity.start // _NS_A_TICK
+    return identity.pid, identity.start_ticks

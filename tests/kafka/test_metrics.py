@@ -9,6 +9,7 @@ from exporter.attribution import Snapshot
 from exporter.exposition import encode
 from exporter.kafka.broker import Broker, Facts, Listener
 from exporter.kafka.counts import KafkaReading
+from exporter.kafka.lost import Loss
 from exporter.kafka.topics import Topic
 from exporter.metrics import CopyCollector
 from exporter.sampler import Reading
@@ -16,11 +17,16 @@ from exporter.sampler import Reading
 FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE", "SASL_SSL", 9093)))
 
 
-def shown(*brokers: Broker, topics: Mapping[Topic, tuple[int, ...]] | None = None, by_comm: bool = False) -> list[str]:
+def shown(
+    *brokers: Broker,
+    topics: Mapping[Topic, tuple[int, ...]] | None = None,
+    losses: tuple[Loss, ...] = (),
+    by_comm: bool = False,
+) -> list[str]:
     """The lines about Kafka."""
     snapshot = Snapshot({}, [], 0, 0, 0, by_comm)
     registry = CollectorRegistry()
-    reading = Reading(snapshot, {}, [], [], KafkaReading(brokers, topics or {}))
+    reading = Reading(snapshot, {}, [], [], KafkaReading(brokers, topics or {}, losses))
     registry.register(CopyCollector(lambda: reading, ()))
     lines = encode(registry, openmetrics=False).decode().splitlines()
     return [line.removeprefix("copy_kafka_") for line in lines if line.startswith("copy_kafka_")]
@@ -30,6 +36,13 @@ def test_listeners() -> None:
     assert shown(Broker(7, 1, "java", FACTS)) == [
         'listener_info{pid="7",comm="java",node_id="1",listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"} 1.0',
         'listener_info{pid="7",comm="java",node_id="1",listener="SECURE",protocol="SASL_SSL",port="9093"} 1.0',
+    ]
+
+
+def test_losses() -> None:
+    assert shown(losses=(Loss("1", 9093, "tls"), Loss("", 9092, "copied"))) == [
+        'zero_copy_lost_info{node_id="1",port="9093",reason="tls"} 1.0',
+        'zero_copy_lost_info{node_id="",port="9092",reason="copied"} 1.0',
     ]
 
 

@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from exporter.kafka.broker import Broker, Facts
 from exporter.kafka.counts import KafkaCounts
+from exporter.kafka.lost import Losses
 from exporter.kafka.topics import OTHER, Topic, Topics, parse_folder
 from exporter.model import Folder, Identity
+from tests.support.wires import Wires
 
 LOGS = 50
 TICK_NS = 10_000_000
@@ -190,15 +192,15 @@ class Maps:
 
 def test_without_brokers_nothing_is_read() -> None:
     maps = Maps()
-    counts = KafkaCounts(maps, tuple, Topics())
+    counts = KafkaCounts(maps, tuple, Topics(), Losses(Wires()))
     counts.drain()
-    assert counts.read().topics == {}
+    assert counts.read({}, 0).topics == {}
     assert maps.reads == 0
 
 
 def test_the_last_counts_of_a_broker_that_ended_between_two_scrapes() -> None:
     maps, brokers = Maps(), [broker()]
-    counts = KafkaCounts(maps, lambda: tuple(brokers), Topics())
+    counts = KafkaCounts(maps, lambda: tuple(brokers), Topics(), Losses(Wires()))
     counts.drain()
     counts.drain()
     assert maps.reads == 1, "only when a broker comes or goes"
@@ -206,4 +208,4 @@ def test_the_last_counts_of_a_broker_that_ended_between_two_scrapes() -> None:
     brokers.clear()
     counts.drain()
     assert maps.present == {}
-    assert counts.read().topics == {Topic("1", "t"): (5, 0, 0, 0)}
+    assert counts.read({}, 0).topics == {Topic("1", "t"): (5, 0, 0, 0)}
