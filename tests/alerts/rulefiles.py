@@ -16,12 +16,14 @@ RULES = ROOT / "dashboards" / "prometheus"
 RECORDING = RULES / "recording.rules.yml"
 ALERTS = RULES / "alerts.rules.yml"
 CASES = sorted((RULES / "tests").glob("*.test.yml"))
+PAGE = ROOT / "docs" / "alerts.md"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 
 _METRIC = re.compile(r"(?<![\w:])(?:[a-z_]+:)?copy_[a-z0-9_]+(?::[a-z0-9_]+)?")
 _SELECTOR = re.compile(r"(?<![\w:])(copy_[a-z0-9_]+)\{([^}]*)\}")
 _VALUE = re.compile(r'(?<=[=~])"[^"]*"')
 _LABEL = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
+_PROMQL = re.compile(r"```promql\n(.*?)```", re.DOTALL)
 _SUFFIX = re.compile(r"_(?:bucket|sum|count)$")
 _OF_TARGET = {"instance", "job"}
 
@@ -52,6 +54,11 @@ def alert_names() -> list[str]:
 
 def recorded_names() -> set[str]:
     return {rule.name for rule in rules(RECORDING)}
+
+
+def queries(runbook: str) -> list[str]:
+    """The PromQL of a runbook."""
+    return _PROMQL.findall((RUNBOOKS / f"{runbook}.md").read_text())
 
 
 def metrics_in(text: str) -> set[str]:
