@@ -39,11 +39,11 @@ def loop_device(image: Path, size: int) -> Iterator[Path]:
 
 
 @contextmanager
-def file_system(kind: str, directory: Path) -> Iterator[tuple[Sequence[Path], Path]]:
+def file_system(kind: str, directory: Path, size: int = 384 << 20) -> Iterator[tuple[Sequence[Path], Path]]:
     """Make one of :data:`MKFS` and mount it: its devices, and where it is mounted."""
     with ExitStack() as stack:
         disks = 2 if "two" in kind else 1
-        devices = [stack.enter_context(loop_device(directory / f"disk{n}", 384 << 20)) for n in range(disks)]
+        devices = [stack.enter_context(loop_device(directory / f"disk{n}", size)) for n in range(disks)]
         command(*MKFS[kind], *devices)
         mounted_at = directory / "mounted"
         mounted_at.mkdir()
