@@ -1,0 +1,74 @@
+"""copy_cpu_seconds_total as it is scraped, set against the CPU time that the process itself knows of."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from math import sqrt
+
+import pytest
+
+from .running import Service
+from .scraped import Prometheus, Scrape
+
+RATE = 999
+COPIED = "copy_cpu_seconds_total"
+READER = """
+import os, sys, time
+file, buffer = os.memfd_create("read"), bytearray(os.urandom(1 << 20))
+os.write(file, buffer)
+while time.process_time() < 1:
+    for _ in range(100):
+        os.preadv(file, [buffer], 0)
+print(os.times().user + os.times().system, os.times().system, flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Service]:
+    with Service("--sampling.rate", str(RATE)) as started:
+        yield started
+
+
+@pytest.fixture
+def reader() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-S", "-c", READER]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        yield process
+        process.communicate()
+
+
+def error(seconds: float) -> float:
+    """Four standard deviations of what is sampled of this."""
+    return 4 * sqrt(seconds * RATE) / RATE
+
+
+def test_a_reader_of_cached_pages(service: Service, reader: subprocess.Popen[str]) -> None:
+    assert reader.stdout
+    total, system = map(float, reader.stdout.readline().split())
+    prometheus, pid = Prometheus(), str(reader.pid)
+    scrape = prometheus.feed(service.metrics())
+    copying = scrape.sum(COPIED, pid=pid)
+    assert 0.7 * system - error(system) < copying < total + error(total)
+    shown = scrape.sum("copy_process_cpu_seconds_total", pid=pid)
+    assert total - 0.03 <= shown <= total + 0.1
+    assert scrape.sum("copy_host_cpu_seconds_total") >= copying
+    assert scrape.sum("copy_cpus") == os.cpu_count()
+    reader.communicate()
+    after = prometheus.feed(service.metrics())
+    assert after.sum(COPIED, pid=pid) == pytest.approx(copying, abs=3 / RATE), "what it ended with, for a while"
+
+
+def test_who_sleeps_copies_nothing(service: Service, reader: subprocess.Popen[str]) -> None:
+    assert reader.stdout
+    reader.stdout.readline()
+    pid = str(reader.pid)
+    before = Scrape(service.metrics()).sum(COPIED, pid=pid)
+    assert Scrape(service.metrics()).sum(COPIED, pid=pid) == before
+
+
+def test_without_the_probe(start: Callable[..., Service]) -> None:
+    text = start("--no-probe.copy_time").metrics()
+    assert Scrape(text).series(COPIED) == []
+    assert Scrape(text).series("copy_probe_attached", probe="copy_time") == []
