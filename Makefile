@@ -14,7 +14,7 @@ TEST_PACKAGES := bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs
 
 IMAGE_PACKAGES := buildah debootstrap
 BENCH_PACKAGES := prometheus-process-exporter
-MATRIX_PACKAGES := busybox-static kmod qemu-system-x86
+MATRIX_PACKAGES := busybox-static kmod mmdebstrap qemu-system-arm qemu-system-x86
 
 ARGS ?=
 

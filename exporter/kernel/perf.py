@@ -115,7 +115,8 @@ def _tracepoint_id(name: str) -> int:
 def _mount_tracefs() -> None:
     """For this process alone: in a mount namespace of its own, so that the host's mounts stay as they are."""
     _call("unshare", _CLONE_NEWNS)
-    _call("mount", b"none", b"/", None, _MS_REC_PRIVATE, None)
+    above = next(path for path in _TRACEFS.parents if path.is_mount())  # "/" is none in a chroot
+    _call("mount", b"none", bytes(above), None, _MS_REC_PRIVATE, None)
     _call("mount", b"tracefs", bytes(_TRACEFS), b"tracefs", 0, None)
 
 

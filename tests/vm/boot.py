@@ -9,7 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .fetch import REPOSITORY, Installed
+from .archive import REPOSITORY
+from .fetch import Installed
 
 VNG = Path(sys.executable).with_name("vng")
 MEMORY = "2G"
@@ -19,8 +20,7 @@ BOOT_OPTIONS = (
     "mitigations=off",  # page tables of the kernel's own would cost an emulated TLB at each system call
     "preempt=full",  # where the kernel lets it be chosen: what is exact there is exact with less
 )
-CACHED = {"usr": Path("/usr"), "repository": REPOSITORY}
-"""What the guest mounts anew by these names, to keep what it has read: vng's own root asks the host each time."""
+HOST = Path("/")
 _STATUS = re.compile(r"script exited with code (\d+)")
 _LINES_OF_CONSOLE = 15
 
@@ -29,11 +29,12 @@ class BootError(Exception):
     """The virtual machine did not do its work; the message ends with the last lines of its console."""
 
 
-def run(installed: Installed, command: Sequence[str | Path], shared: Path, deadline: float, *boot_options: str) -> int:
+def run(installed: Installed, command: Sequence[str | Path], shared: Path, deadline: float, root: Path = HOST) -> int:
     """Run a command as root inside; its exit status.
 
-    ``shared`` is a directory that it may write to; its console goes to the file ``console`` there. There is a disk of
-    its own, empty, at /dev/vda. Raises :class:`BootError` when the command has not ended after ``deadline`` seconds.
+    ``shared`` is a directory that it may write to, under the same path; its console goes to the file ``console`` there.
+    There is a disk of its own, empty, at /dev/vda. Raises :class:`BootError` when the command has not ended after
+    ``deadline`` seconds.
     """
     script = shared / "script"
     script.write_text(f"#!/bin/sh\nexec {shlex.join(str(word) for word in command)}\n")
@@ -44,7 +45,7 @@ def run(installed: Installed, command: Sequence[str | Path], shared: Path, deadl
     console = shared / "console"
     try:
         with console.open("wb") as output:
-            hangs = not _ended(_vng(installed, script, shared, disk, boot_options), output.fileno(), deadline)
+            hangs = not _ended(_vng(installed, script, shared, disk, root), output.fileno(), deadline)
     finally:
         disk.unlink()
     said = console.read_text(errors="replace")
@@ -56,13 +57,17 @@ def run(installed: Installed, command: Sequence[str | Path], shared: Path, deadl
     return int(status[1])
 
 
-def _vng(installed: Installed, script: Path, shared: Path, disk: Path, boot_options: Sequence[str]) -> list[str | Path]:
+def _vng(installed: Installed, script: Path, shared: Path, disk: Path, root: Path) -> list[str | Path]:
     """The script takes no arguments, and its output is on the console only with ``--verbose``."""
     command: list[str | Path] = [VNG, "--disable-kvm", "--force-9p", "--verbose", "--run", installed.image]
-    command += ["--memory", MEMORY, "--cpus", str(CPUS), "--rwdir", shared, "--disk", disk]
-    for option in (*BOOT_OPTIONS, *boot_options):
+    command += ["--memory", MEMORY, "--cpus", str(CPUS), "--rwdir", f"{shared}={shared}", "--disk", disk]
+    if root != HOST:
+        command += ["--arch", installed.kernel.architecture, "--root", root, "--busybox", root / "usr/bin/busybox"]
+    for option in BOOT_OPTIONS:
         command += ["--append", option]
-    for name, path in CACHED.items():
+    # What the guest mounts anew by these names, to keep what it has read: vng's own root asks the host each time.
+    exports = {"usr": root / "usr", "repository": REPOSITORY, "modules": installed.directory / "lib/modules"}
+    for name, path in exports.items():
         export = f"-fsdev local,id={name},path={path},security_model=none,readonly=on,multidevs=remap"
         command.append(f"--qemu-opts={export} -device virtio-9p-pci,fsdev={name},mount_tag={name}")
     return [*command, "--", script]

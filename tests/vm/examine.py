@@ -1,19 +1,23 @@
-"""One kernel examined: the tests that ran inside, and what doctor said there."""
+"""One kernel or one version of BCC examined: doctor and the tests, run there."""
 
-import json
 import os
+import platform
+import shutil
+import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ET
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import boot
-from .fetch import REPOSITORY, cache_directory, fetch
+from .archive import REPOSITORY, cache_directory
+from .fetch import fetch
+from .found import Examination, is_done, read, record
 from .kernels import Kernel
+from .roots import PYTHON_PACKAGES, Root, unpack
 
-GUEST = Path(__file__).with_name("guest")
+_GUEST = Path(__file__).with_name("guest")
+_INSIDE = Path(__file__).with_name("inside")
 DEADLINE_SECONDS = 2700.0
 TESTS = (
     "tests/kernel",
@@ -28,102 +32,59 @@ TESTS = (
 )
 """What asks the kernel, not what asks the exporter's own code: under emulation each new load of the probes takes 15 s.
 The slower ways of reading are what older kernels have anyway."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one test."""
-
-    module: str
-    """Its file, without ``tests/`` and ``.py``."""
-    name: str
-    state: str
-    """``passed``, ``failed`` or ``skipped``."""
-    why: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.module}::{self.name}: {self.why}"
-
-
-@dataclass(frozen=True)
-class Probe:
-    """What doctor says of a probe."""
-
-    name: str
-    hook: str
-    mechanism: str
-    attached: bool
-    reason: str
-
-
-@dataclass(frozen=True)
-class Examination:
-    """All that was found out about a kernel."""
-
-    kernel: Kernel
-    release: str
-    status: int
-    """Exit status of pytest."""
-    outcomes: tuple[Outcome, ...]
-    probes: tuple[Probe, ...]
-    checks: dict[str, str]
-    """What doctor found, by the names of its checks."""
-    seconds: float
-    log: str
-
-    def are(self, state: str) -> list[Outcome]:
-        """The tests in a state."""
-        return [outcome for outcome in self.outcomes if outcome.state == state]
+TESTS_OF_ANOTHER_ARCHITECTURE = (
+    "tests/kernel/test_endpoints.py",
+    "tests/kernel/test_failures.py",
+    "tests/kernel/test_identity.py",
+    "tests/kernel/test_io_uring.py",
+    "tests/kernel/test_sendfile.py",
+    "tests/kernel/test_sockets.py",
+    "tests/kernel/test_transfers.py",
+    "tests/service/test_exactness.py::test_end_between_and_after_scrapes",
+)
+"""The ground truth of the system calls, whose registers and numbers differ, and the service."""
 
 
 def examine(kernel: Kernel, shared: Path) -> Examination:
-    """Fetch, boot, test. ``shared`` is an empty directory that keeps all that came back."""
+    """Fetch, boot, test. ``shared`` keeps all that came back; what is there already is not done again."""
+    if is_done(shared):
+        return read(shared)
     installed = fetch(kernel, cache_directory())
-    tests = (argument for argument in (os.environ.get("COPY_EXPORTER_VM_TESTS") or " ".join(TESTS)).split())
+    tests = TESTS_OF_ANOTHER_ARCHITECTURE if kernel.suite_of_root else TESTS
+    root, python = _root_of(kernel, shared)
+    guest = shutil.copy(_GUEST, shared)
     started = time.monotonic()
-    status = boot.run(installed, [GUEST, sys.executable, REPOSITORY, shared, *tests], shared, DEADLINE_SECONDS)
-    return Examination(
-        kernel=kernel,
-        release=installed.release,
-        status=status,
-        outcomes=tuple(read_outcomes(shared / "junit.xml")),
-        probes=tuple(_probes(shared / "doctor.json")),
-        checks=_checks(shared / "doctor.json"),
-        seconds=time.monotonic() - started,
-        log=_tail(shared / "pytest.log"),
-    )
+    status = boot.run(installed, [guest, *python, REPOSITORY, shared, *_chosen(tests)], shared, DEADLINE_SECONDS, root)
+    record(shared, kernel.name, installed.release, status, time.monotonic() - started)
+    return read(shared)
 
 
-def read_outcomes(junit: Path) -> Iterator[Outcome]:
-    """Of a file that pytest wrote; nothing when it did not come to that."""
-    if not junit.exists():
-        return
-    for case in ET.parse(junit).iter("testcase"):
-        module = case.get("classname", "").removeprefix("tests.").replace(".", "/")
-        name = case.get("name", "")
-        problem = next((case.find(tag) for tag in ("failure", "error", "skipped") if case.find(tag) is not None), None)
-        if problem is None:
-            yield Outcome(module, name, "passed")
-        else:
-            state = "skipped" if problem.tag == "skipped" else "failed"
-            yield Outcome(module, name, state, problem.get("message", "").split("\n")[0])
+def examine_bcc(suite: str, shared: Path) -> Examination:
+    """The same on the running kernel, with the BCC, the compiler and the Python of another Debian."""
+    if is_done(shared):
+        return read(shared)
+    root = unpack(Root(suite, "amd64"), cache_directory())
+    command = ["unshare", "--mount", _INSIDE, root, _modules(), REPOSITORY, shared, *_chosen(TESTS)]
+    started = time.monotonic()
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False).returncode
+    version = (shared / "bcc").read_text().strip()
+    record(shared, f"BCC {version} of {suite}", platform.release(), status, time.monotonic() - started)
+    return read(shared)
 
 
-def _doctor(path: Path) -> dict[str, list[dict[str, object]]]:
-    said: dict[str, list[dict[str, object]]] = json.loads(path.read_text() or "{}") if path.exists() else {}
-    return said
+def _chosen(tests: Sequence[str]) -> Sequence[str]:
+    return os.environ.get("COPY_EXPORTER_VM_TESTS", "").split() or tests
 
 
-def _probes(path: Path) -> Iterator[Probe]:
-    for row in _doctor(path).get("probes", []):
-        yield Probe(
-            str(row["name"]), str(row["hook"]), str(row["mechanism"]), bool(row["attached"]), str(row["reason"])
-        )
+def _root_of(kernel: Kernel, shared: Path) -> tuple[Path, Sequence[str]]:
+    """The root, and the interpreter there with what it finds modules by."""
+    if not kernel.suite_of_root:
+        return boot.HOST, (sys.executable, "")
+    root = unpack(Root(kernel.suite_of_root, kernel.architecture), cache_directory())
+    for mounted in (REPOSITORY, shared):
+        (root / mounted.relative_to("/")).mkdir(parents=True, exist_ok=True)
+    return root, ("/usr/bin/python3", _modules())
 
 
-def _checks(path: Path) -> dict[str, str]:
-    return {str(check["name"]): str(check["why"]) for check in _doctor(path).get("checks", [])}
-
-
-def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(errors="replace").splitlines()[-40:]) if path.exists() else "pytest did not start"
+def _modules() -> str:
+    return f"/{PYTHON_PACKAGES}:{REPOSITORY}"

@@ -3,24 +3,14 @@
 The lists of packages are of this cache too: nothing of what the host's own apt knows is changed.
 """
 
-import fcntl
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .archive import FetchError, locked, run, source_line
 from .kernels import Kernel
-
-REPOSITORY = Path(__file__).parents[2]
-_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-
-
-class FetchError(Exception):
-    """A kernel cannot be had; the message says why in one line."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +27,10 @@ class Installed:
         return self.directory / self.kernel.image.format(self.release)
 
 
-def cache_directory() -> Path:
-    """``$COPY_EXPORTER_CACHE/kernels``, or ``.cache/kernels`` in the checkout."""
-    return Path(os.environ.get("COPY_EXPORTER_CACHE") or REPOSITORY / ".cache").absolute() / "kernels"
-
-
 def fetch(kernel: Kernel, cache: Path) -> Installed:
     """The kernel from the cache, or else from the mirror; raise :class:`FetchError` when it cannot be had."""
     home = cache / f"{kernel.name}-{kernel.architecture}"
-    home.mkdir(parents=True, exist_ok=True)
-    with _locked(home):
+    with locked(home):
         found = _cached(kernel, home) or _download(kernel, home)
     if not found.image.exists():
         raise FetchError(f"kernel {kernel.name}: its packages have no {kernel.image.format(found.release)}")
@@ -65,11 +49,11 @@ def _download(kernel: Kernel, home: Path) -> Installed:
     unpacked = home / "unpacking"
     shutil.rmtree(unpacked, ignore_errors=True)
     for package in apt.downloaded():
-        _run("dpkg-deb", "--extract", package, unpacked)
+        run("dpkg-deb", "--extract", package, unpacked)
         package.unlink()
     if not (unpacked / "lib").exists():  # packages for a merged /usr
         (unpacked / "lib").symlink_to("usr/lib")
-    _run("depmod", "--basedir", unpacked, release)
+    run("depmod", "--basedir", unpacked, release)
     return Installed(kernel, release, unpacked.rename(home / release))  # by its name it is seen to be complete
 
 
@@ -82,7 +66,8 @@ class _Apt:
         for directory in (home / "lists/partial", home / "cache/archives/partial", self._archives):
             directory.mkdir(parents=True, exist_ok=True)
         sources = home / "sources.list"
-        sources.write_text("".join(f"{line}\n" for line in source_lines(kernel)))
+        lines = (source_line(suite, kernel.architecture) for suite in kernel.suites)
+        sources.write_text("".join(f"{line}\n" for line in lines))
         settings = {
             "Dir::Etc::SourceList": sources,
             "Dir::Etc::SourceParts": "-",
@@ -117,31 +102,7 @@ class _Apt:
         return sorted(self._archives.glob("*.deb"))
 
     def _call(self, program: str, *arguments: str) -> str:
-        return _run(program, *self._options, *arguments, directory=self._archives)
-
-
-def source_lines(kernel: Kernel) -> list[str]:
-    """Lines of a source list: the mirrors of this host, with the suites of the kernel."""
-    options = f"arch={kernel.architecture}" + (f" signed-by={_KEYRING}" if _KEYRING.exists() else "")
-    mirrors = dict(_mirrors())
-    lines = []
-    for suite in kernel.suites:
-        mirror = mirrors.get(suite.endswith("-security"))
-        if mirror is None:
-            raise FetchError(f"kernel {kernel.name}: apt on this host knows no Debian mirror that has {suite}")
-        lines.append(f"deb [{options}] {mirror} {suite} main")
-    return lines
-
-
-def _mirrors() -> Iterator[tuple[bool, str]]:
-    """Whether it is for security updates, and the address, of each Debian mirror that apt on this host knows."""
-    targets = _run(
-        "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(ORIGIN) $(COMPONENT)", "Created-By: Packages"
-    )
-    for line in targets.splitlines():
-        address, release, *rest = line.split(" ")
-        if rest == ["Debian", "main"]:
-            yield release.endswith("-security"), address
+        return run(program, *self._options, *arguments, directory=self._archives)
 
 
 def newest_of(kernel: Kernel, releases: Iterable[str]) -> str | None:
@@ -151,19 +112,3 @@ def newest_of(kernel: Kernel, releases: Iterable[str]) -> str | None:
 
 def _order(release: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", release)]
-
-
-def _run(*argv: str | Path, directory: Path | None = None) -> str:
-    done = subprocess.run(argv, cwd=directory, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
-        raise FetchError(f"{argv[0]} ended with status {done.returncode}: {said[-1] if said else 'it said nothing'}")
-    return done.stdout
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Two runs at once fetch a kernel one after the other."""
-    with (directory / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

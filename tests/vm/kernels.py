@@ -20,6 +20,8 @@ class Kernel:
     architecture: str = "amd64"
     always: bool = False
     """Part of ``make test``, not only of ``make matrix``."""
+    suite_of_root: str = ""
+    """The Debian that it runs, where that is not this host's own root."""
 
     def matches(self, release: str) -> bool:
         """Whether a release is of this series."""
@@ -54,6 +56,17 @@ KERNELS = (
         release=r"\d+\.\d+\.\d+\+deb\d+-amd64",
         image="usr/lib/modules/{}/vmlinuz",
     ),
+    Kernel(
+        name="6.1-arm64",
+        suites=("bookworm", "bookworm-security"),
+        packages=("linux-image-{}",),
+        release=r"6\.1\.0-\d+-arm64",
+        architecture="arm64",
+        suite_of_root="bookworm",
+    ),
 )
+
+SUITES_OF_BCC = ("trixie", "sid")
+"""Debians whose BCC (0.31, 0.37) is tried beside the 0.26 that runs in the virtual machines."""
 
 BY_NAME = {kernel.name: kernel for kernel in KERNELS}

@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 
 from exporter.probe_table import PROBE_NAMES
 
-from .examine import Examination, Outcome
+from .found import Examination, Outcome
 
 TESTS_OF = {
     "syscalls": (
@@ -39,7 +39,7 @@ lacks.
 
 def render(examinations: Sequence[Examination]) -> str:
     """The whole document."""
-    lines = [_row(["", *[f"{e.kernel.name}: {e.release}" for e in examinations]])]
+    lines = [_row(["", *[f"{e.name}: {e.release}" for e in examinations]])]
     lines.append(_row(["---"] * (len(examinations) + 1)))
     lines += [_row([f"`{name}`", *[_probe(e, name) for e in examinations]]) for name in PROBE_NAMES]
     lines.append(_row(["the service", *[_service(e) for e in examinations]]))
@@ -81,7 +81,7 @@ def _details(examinations: Sequence[Examination]) -> list[str]:
     for examination in examinations:
         for state in ("failed", "skipped"):
             tests = [f"- `{outcome.module}::{outcome.name}`: {outcome.why}" for outcome in examination.are(state)]
-            lines += [f"## {examination.kernel.name}: {state}", "", *tests, ""] if tests else []
+            lines += [f"## {examination.name}: {state}", "", *tests, ""] if tests else []
     return lines
 
 

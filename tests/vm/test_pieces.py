@@ -6,8 +6,8 @@ import pytest
 
 from exporter.probe_table import PROBE_NAMES
 
-from .examine import Examination, Outcome, Probe, read_outcomes
 from .fetch import newest_of
+from .found import Examination, Outcome, Probe, read_outcomes
 from .kernels import BY_NAME, KERNELS
 from .table import TESTS_OF, outcomes_of, render
 
@@ -26,7 +26,7 @@ def examination(tmp_path: Path) -> Examination:
     path = tmp_path / "junit.xml"
     path.write_text(JUNIT)
     return Examination(
-        kernel=BY_NAME["6.1"],
+        name="6.1",
         release="6.1.0-99-amd64",
         status=1,
         outcomes=tuple(read_outcomes(path)),
