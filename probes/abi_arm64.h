@@ -44,6 +44,9 @@ static inline void load_arguments(struct syscall *syscall, void *registers) {
     syscall->argument[3] = *(u64 *)(MEMBER(registers, pt_regs, regs) + 24);
 }
 
+/* What the result register has after syscall_rollback. */
+static inline s64 rolled_back(struct syscall *syscall, u32 number) { return syscall->argument[0]; }
+
 static inline bool load_compat_arguments(struct syscall *syscall, void *registers) {
     load_arguments(syscall, registers);
     return true;

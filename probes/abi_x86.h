@@ -52,6 +52,9 @@ static inline void load_arguments(struct syscall *syscall, void *registers) {
     syscall->argument[3] = LOAD(u64, registers, pt_regs, r10);
 }
 
+/* What the result register has after syscall_rollback. */
+static inline s64 rolled_back(struct syscall *syscall, u32 number) { return number; }
+
 static inline bool decode_socketcall(struct syscall *syscall, u32 operation) {
     switch (operation) { SOCKETCALLS(DECODE) }
     return false;

@@ -87,14 +87,14 @@ static inline u16 errno_of(s64 result) {
     return error >= ERESTARTSYS && error <= ERESTART_RESTARTBLOCK ? EINTR : error;
 }
 
-/* SECCOMP_RET_TRAP puts the number back into the result register and sends SIGSYS: the call was never made. */
-static inline bool was_trapped(void *task, u32 number, s64 result) {
-    return result == number && READ_TASK(u64, task, task_struct, pending_signal) & (1ULL << (SIGSYS - 1));
+/* SECCOMP_RET_TRAP puts the registers back as they were and sends SIGSYS: the call was never made. */
+static inline bool was_trapped(void *task, struct syscall *syscall, u32 number, s64 result) {
+    return result == rolled_back(syscall, number) && READ_TASK(u64, task, task_struct, pending_signal) & (1ULL << (SIGSYS - 1));
 }
 
 static inline int count_call(void *task, void *registers, u32 number, s64 result) {
     struct syscall syscall;
-    if (!decode(&syscall, task, registers, number) || was_trapped(task, number, result))
+    if (!decode(&syscall, task, registers, number) || was_trapped(task, &syscall, number, result))
         return 0;
 
     struct row row = ROW_OF(task);

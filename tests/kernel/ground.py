@@ -155,7 +155,10 @@ def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.001)
 
 
-NUMBERS = {"x86_64": {"read": 0, "sendfile": 40}, "aarch64": {"read": 63, "sendfile": 71}}[machine()]
+NUMBERS = {
+    "x86_64": {"read": 0, "pread64": 17, "sendfile": 40},
+    "aarch64": {"read": 63, "pread64": 67, "sendfile": 71},
+}[machine()]
 
 
 def blocked_in(pid: int, call: str, descriptor: int | None = None) -> None:

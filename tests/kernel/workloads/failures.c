@@ -109,6 +109,13 @@ static void catch_traps(void) {
     CHECK(!sigaction(SIGSYS, &action, 0));
 }
 
+/* What a trapped call returns: the register of the result is put back as it was at the entry. */
+#ifdef __aarch64__
+#define TRAPPED(number, first) first
+#else
+#define TRAPPED(number, first) number
+#endif
+
 /* FILE: ten bytes sent for real, then three times a call that is trapped, and goes on to say its own number. */
 static void seccomp_trap(char **arguments) {
     int pair[2], file = open_file(arguments[0], O_RDONLY);
@@ -117,18 +124,18 @@ static void seccomp_trap(char **arguments) {
     RETURNS(10, sendfile(pair[0], file, 0, 10));
     decide(__NR_sendfile, SECCOMP_RET_TRAP);
     for (int i = 0; i < 3; i++)
-        RETURNS(__NR_sendfile, sendfile(pair[0], file, 0, 4000));
+        RETURNS(TRAPPED(__NR_sendfile, pair[0]), sendfile(pair[0], file, 0, 4000));
     RETURNS(3, trapped);
     RETURNS(20, pread(file, buffer, 20, 0));
 }
 
-/* FILE: a trapped read returns the number of read, which is 0. A call that returns its own number untrapped counts. */
+/* FILE: a trapped read returns the number of read, which is 0 (on arm64 the descriptor). A call that returns its own number untrapped counts. */
 static void seccomp_trap_of_read(char **arguments) {
     int file = open_file(arguments[0], O_RDONLY);
     catch_traps();
     RETURNS(__NR_pread64, pread(file, buffer, __NR_pread64, 0));
     decide(__NR_read, SECCOMP_RET_TRAP);
-    RETURNS(__NR_read, syscall(__NR_read, file, buffer, 10));
+    RETURNS(TRAPPED(__NR_read, file), syscall(__NR_read, file, buffer, 10));
     RETURNS(1, trapped);
 }
 
