@@ -8,9 +8,9 @@ BIN := $(VENV)/bin
 
 # Everything that `make run` needs of the system, and what the tests need on top.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
-TEST_PACKAGES := bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs ethtool gcc iproute2 libc6-dev maven mount \
-	openjdk-17-jdk-headless prometheus \
-	prometheus-alertmanager strace systemd util-linux xfsprogs
+TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs ethtool gcc gdb iproute2 \
+	libc6-dev libfaketime maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
+	util-linux xfsprogs
 
 IMAGE_PACKAGES := buildah debootstrap
 BENCH_PACKAGES := prometheus-process-exporter

@@ -172,7 +172,7 @@ PROBE_ATTACHED = Metric(
     "copy_probe_attached",
     "gauge",
     ("probe", "hook", "mechanism"),
-    "1 when the probe is attached, 0 when it could not be: `copy-exporter doctor` tells why.",
+    "1 when the probe is attached, 0 when it could not be (`copy-exporter doctor` tells why) or counts no longer.",
 )
 PROBE_MISSED = Metric(
     "copy_probe_missed_runs_total",
@@ -205,6 +205,12 @@ PROCESSES = Metric(
 )
 SCRAPE_SUCCESS = Metric("copy_scrape_success", "gauge", (), "1 when the probes' maps could be read for this scrape.")
 SCRAPE_DURATION = Metric("copy_scrape_duration_seconds", "gauge", (), "Time that reading and attributing took.")
+LOG_LINES_LOST = Metric(
+    "copy_exporter_log_lines_lost_total",
+    "counter",
+    (),
+    "Log lines that could not be written: the disk may be full, or the reader gone.",
+)
 BUILD_INFO = Metric(
     "copy_exporter_build_info",
     "gauge",
@@ -250,6 +256,7 @@ METRICS = (
     PROCESSES,
     SCRAPE_SUCCESS,
     SCRAPE_DURATION,
+    LOG_LINES_LOST,
     BUILD_INFO,
     CPUS,
     *OF_NETWORK,

@@ -5,6 +5,7 @@ import logging
 import re
 import sys
 import time
+from typing import TextIO
 
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -32,9 +33,24 @@ class _Formatter(logging.Formatter):
         )
 
 
+class _Handler(logging.StreamHandler[TextIO]):
+    """Goes on when a line cannot be written: a full disk is not to end the service, nor to fill itself."""
+
+    lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # the standard library's name
+        """See :class:`logging.Handler`; under the handler's lock."""
+        _Handler.lost += 1
+
+
+def lost_lines() -> int:
+    """How many log lines could not be written since the start."""
+    return _Handler.lost
+
+
 def set_up(level: str, style: str) -> None:
     """Send everything from ``level`` upwards to standard error in ``style``."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _Handler(sys.stderr)
     handler.setFormatter(_Formatter(as_json=style == "json"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     # uvicorn tells of its own start and end, and of each request that is malformed: anybody could fill the log

@@ -5,11 +5,11 @@ import logging
 import os
 import platform
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from prometheus_client.registry import Collector
 
-from exporter import __version__, contract
+from exporter import __version__, contract, logs
 from exporter.attribution import Series
 from exporter.build import REVISION
 from exporter.contract import Metric
@@ -77,9 +77,10 @@ class CopyCollector(Collector):
         if reading:
             yield from self._counted(reading)
             yield from _health(reading, self._run_statistics)
-        yield _probes_attached(self._probes)
+        yield _probes_attached(self._probes, reading.silent if reading else frozenset())
         yield _gauge(contract.SCRAPE_SUCCESS, float(reading is not None))
         yield _gauge(contract.SCRAPE_DURATION, time.perf_counter() - start)
+        yield family_of(contract.LOG_LINES_LOST, [(Labels((), ()), logs.lost_lines())])
         yield _build_info()
         yield _gauge(contract.CPUS, os.cpu_count() or 1)
 
@@ -223,9 +224,12 @@ def _health(reading: Reading, run_statistics: bool) -> Iterator[Family]:
     yield _by_label(contract.PROCESSES, states)
 
 
-def _probes_attached(probes: Iterable[ProbeState]) -> Family:
+def _probes_attached(probes: Iterable[ProbeState], silent: Collection[str]) -> Family:
     metric = contract.PROBE_ATTACHED
-    rows = [(Labels(metric.labels, (one.name, one.hook, one.mechanism)), int(one.attached)) for one in probes]
+    rows = [
+        (Labels(metric.labels, (one.name, one.hook, one.mechanism)), int(one.attached and one.name not in silent))
+        for one in probes
+    ]
     return family_of(metric, rows)
 
 

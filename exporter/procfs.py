@@ -47,6 +47,15 @@ class Stat:
 
 
 @dataclass(frozen=True)
+class Self:
+    """The process that asks, as /proc sees it."""
+
+    pid: int
+    """In the pid namespace of that /proc: the host's, when it is the host's."""
+    stat: Stat
+
+
+@dataclass(frozen=True)
 class ProcessInfo:
     """What a person calls a process, and what it runs in; empty where /proc does not tell."""
 
@@ -67,6 +76,15 @@ class Procfs:
         """None when there is no such process, or it may not be seen (hidepid)."""
         text = self._read(pid, "stat")
         return parse_stat(text) if text else None
+
+    def own(self) -> Self | None:
+        """The present process; None when /proc does not show it."""
+        try:
+            pid = int(os.readlink(f"{self._root}/self"))
+        except (OSError, ValueError):
+            return None
+        stat = self.stat(pid)
+        return Self(pid, stat) if stat else None
 
     def describe(self, pid: int, comm: str) -> ProcessInfo:
         """Name and surroundings of a process; what cannot be read stays empty."""

@@ -11,6 +11,7 @@ from exporter.attribution import Attribution, Snapshot
 from exporter.kafka.counts import NOTHING_OF_KAFKA, KafkaCounts, KafkaReading
 from exporter.model import Exit, Identity, MapUse, ProbeRuns
 from exporter.procfs import Procfs, Stat
+from exporter.pulse import PROBE, Pulse
 from exporter.reader import Sample, Source
 
 _log = logging.getLogger(__name__)
@@ -32,6 +33,8 @@ class Reading:
     maps: list[MapUse]
     runs: list[ProbeRuns]
     kafka: KafkaReading = NOTHING_OF_KAFKA
+    silent: frozenset[str] = frozenset()
+    """Probes that were attached and count no longer."""
 
 
 class Sampler:
@@ -53,8 +56,10 @@ class Sampler:
         self._kafka = kafka
         self._lock = threading.Lock()
         self._vanished: set[Identity] = set()
+        self._pulse = Pulse(procfs.own())
+        self._silent: frozenset[str] = frozenset()
         self.trouble = "nothing was read yet"
-        """Why the last read failed; empty when it succeeded."""
+        """Why the last read failed, or what it showed to be wrong; empty when all is well."""
 
     def drain(self) -> None:
         """Book what has ended since the last call. Raises :class:`OSError` when the maps cannot be read."""
@@ -80,7 +85,7 @@ class Sampler:
         except OSError as error:
             self.trouble = str(error)
             raise
-        self.trouble = ""
+        self.trouble = f"probe {PROBE} counts no longer; restart" if self._silent else ""
         return result
 
     def _drain(self) -> None:
@@ -93,10 +98,19 @@ class Sampler:
     def _read(self) -> Reading:
         exits = self._source.take_exits()
         sample = self._source.sample()
+        self._feel_pulse(sample)
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
         kafka = self._kafka.read(sample.processes, self._clock()) if self._kafka else NOTHING_OF_KAFKA
-        return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka)
+        return Reading(
+            snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka, self._silent
+        )
+
+    def _feel_pulse(self, sample: Sample) -> None:
+        silent = frozenset() if self._pulse.feel(sample) else frozenset({PROBE})
+        if silent and not self._silent:
+            _log.error("probe %s counts no longer: it was detached or switched off; remedy: restart", PROBE)
+        self._silent = silent
 
     def _settle(self, exits: list[Exit], sample: Sample) -> None:
         known = {gone.identity for gone in exits}

@@ -16,7 +16,7 @@ LAYERS = (
     {"attachers"},
     {"preemption"},
     {"loader"},
-    {"attribution"},
+    {"attribution", "pulse"},
     {"kafka"},
     {"config", "sampler"},
     {"exposition"},

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exporter.model import Call, Count, Endpoint, Exit, Identity, Kind, MapUse, ProbeRuns, Row, Rows
-from exporter.procfs import ProcessInfo, Stat
+from exporter.procfs import ProcessInfo, Self, Stat
 from exporter.reader import Sample
 
 TICK_NS = 10_000_000
@@ -30,6 +30,8 @@ class World:
     exits: list[Exit] = field(default_factory=list)
     truth: Rows = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    own_pid: int = 0
+    """Of the process that asks, when it is one of these."""
 
     def start(self, pid: int, comm: str) -> Identity:
         self.now_ns += TICK_NS
@@ -85,6 +87,10 @@ class World:
         if identity is None or pid in self.hidden:
             return None
         return Stat(self.comms[identity], identity.start // TICK_NS, 1.5, 0.5)
+
+    def own(self) -> Self | None:
+        identity = self.alive(self.own_pid)
+        return Self(self.own_pid, Stat("exporter", identity.start // TICK_NS, 0, 0)) if identity else None
 
     def exists(self, pid: int) -> bool:
         return self.alive(pid) is not None

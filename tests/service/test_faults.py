@@ -1,0 +1,221 @@
+"""What happens to a host: each fault is visible, and no number is wrong after it (docs/operations.md)."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from .movers import BYTES, CALLS, HOST_BYTES, HOST_CALLS, Mover, Tap, agree, births, born_bytes
+from .running import COMMAND, OPENMETRICS, SERVE, Service, wait_until
+from .scraped import Prometheus, Scrape
+
+Start = Callable[..., Service]
+Move = Callable[..., Mover]
+OWN_MOUNTS = ("unshare", "--mount", "sh", "-ec", 'exec "$@"', "sh")
+DAY = 86400
+
+
+def links(service: Service, tracepoint: str) -> list[int]:
+    """Descriptors of the service that keep a probe attached."""
+    entries = Path(f"/proc/{service.pid}/fdinfo").iterdir()
+    return [int(entry.name) for entry in entries if re.search(rf"^tp_name:\s+{tracepoint}$", entry.read_text(), re.M)]
+
+
+def test_the_kernel_lets_nobody_else_detach(start: Start) -> None:
+    service = start()
+    (number,) = links(service, "sys_exit")
+    info = Path(f"/proc/{service.pid}/fdinfo/{number}").read_text()
+    link = re.findall(r"^link_id:\s+(\d+)", info, re.M)[0]
+    done = subprocess.run(["bpftool", "link", "detach", "id", link], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "not supported" in done.stderr
+    assert Scrape(service.metrics()).sum("copy_probe_attached", probe="syscalls") == 1
+
+
+def test_probe_detached(start: Start, move: Move, tap: Tap) -> None:
+    """By a debugger, in the service itself: it is seen by the next few scrapes, and counters stand still."""
+    service, mover = start(), move()
+    mover.move(1000)
+    before = Scrape(service.metrics())
+    assert before.sum("copy_probe_attached", probe="syscalls") == 1
+    (number,) = links(service, "sys_exit")
+    command = ["gdb", "-nx", "-batch", "-p", str(service.pid), "-ex", f"call (int)close({number})"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    mover.move(500)
+    scrapes = [Scrape(service.metrics()) for _ in range(5)]
+    assert scrapes[-1].sum("copy_probe_attached", probe="syscalls") == 0
+    assert scrapes[-1].sum("copy_probe_attached", probe="exits") == 1
+    assert scrapes[-1].sum(HOST_BYTES, port=tap.label) == before.sum(HOST_BYTES, port=tap.label) == 1000
+    ready = service.get("/-/ready")
+    assert ready.status_code == 503
+    assert "restart" in ready.text
+    assert service.log().count("counts no longer") == 1
+
+
+def test_proc_unmounted(start: Start, move: Move, tap: Tap) -> None:
+    """Totals go on; who was known goes on under its name, whoever comes is of unknown name."""
+    service, prometheus, known = start(command=(*OWN_MOUNTS, *SERVE)), Prometheus(), move()
+    known.move(100)
+    agree(service, prometheus, tap, 1, 100)
+    subprocess.run(["nsenter", f"--mount=/proc/{service.pid}/ns/mnt", "umount", "--lazy", "/proc"], check=True)
+    known.move(10)
+    stranger = move()
+    stranger.move(1)
+    for _ in range(4):
+        prometheus.feed(service.metrics())
+    agree(service, prometheus, tap, 3, 111)
+    scrape = prometheus.feed(service.metrics())
+    assert scrape.sum(BYTES, port=tap.label, pid=str(known.pid), comm="mover") == 110
+    assert scrape.sum(BYTES, port=tap.label, pid="other", comm="unknown") == 1
+    assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
+    stranger.end()
+    known.end()
+    agree(service, prometheus, tap, 3, 111)
+    assert "Traceback" not in service.log()
+
+
+def test_clock_jumps(start: Start, move: Move, tap: Tap) -> None:
+    """By a library that tells the service another wall clock. Only the log and HTTP's Date follow it."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    clock = Path("/tmp") / f"copy-exporter-clock-{os.getpid()}"
+    clock.write_text("+0d")
+    clock.chmod(0o644)
+    environment = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    try:
+        service, prometheus, mover = start("--process.linger", "5m", environment=environment), Prometheus(), move()
+        mover.move(100)
+        ended = move()
+        ended.move(7)
+        before = prometheus.feed(service.metrics())
+        ended.end()
+        for jump, moved in (("+2d", 10), ("-2d", 20)):
+            clock.write_text(jump)
+            days = wall_clock(service) - time.time()
+            assert abs(abs(days) - 2 * DAY) < 60, "the service has seen the jump"
+            mover.move(moved)
+            agree(service, prometheus, tap, mover.calls + 1, mover.bytes + 7)
+            scrape = prometheus.feed(service.metrics())
+            for key, created in before.created.items():
+                assert scrape.created.get(key, created) == created, "as if nothing had been"
+            assert scrape.series(BYTES, port=tap.label, pid=str(ended.pid)), "what lingers goes by another clock"
+            assert 0 <= scrape.sum("copy_scrape_duration_seconds") < 10
+    finally:
+        clock.unlink()
+
+
+def wall_clock(service: Service) -> float:
+    """What the service takes for the time."""
+    from email.utils import parsedate_to_datetime
+
+    time.sleep(1.2)  # uvicorn makes the date once a second
+    return parsedate_to_datetime(service.get("/-/healthy").headers["date"]).timestamp()
+
+
+def test_stopped_for_a_while(start: Start, move: Move, workload: Callable[[str], Path], tap: Tap) -> None:
+    """The kernel goes on counting: as much as the map holds is there afterwards, also of those that have ended."""
+    service, prometheus, mover = start(), Prometheus(), move()
+    mover.move(100)
+    agree(service, prometheus, tap, 1, 100)
+    service.process.send_signal(signal.SIGSTOP)
+    count = 5000
+    with births(workload("births"), tap, count) as parent, pytest.raises(httpx.TimeoutException):
+        httpx.get(f"{service.url}/metrics", timeout=0.5)
+    assert parent.returncode == 0
+    mover.move(5)
+    service.process.send_signal(signal.SIGCONT)
+    agree(service, prometheus, tap, count + 2, born_bytes(count) + 105)
+
+
+def test_stopped_for_longer_than_the_map_lasts(start: Start, workload: Callable[[str], Path], tap: Tap) -> None:
+    """Then what is lost is told, and what is there is right."""
+    service, prometheus = start("--map.entries", "2000"), Prometheus()
+    before = prometheus.feed(service.metrics())
+    assert before.sum("copy_dropped_updates_total") == 0
+    service.process.send_signal(signal.SIGSTOP)
+    count = 4000
+    with births(workload("births"), tap, count) as parent:
+        pass
+    assert parent.returncode == 0
+    service.process.send_signal(signal.SIGCONT)
+    after = prometheus.feed(service.metrics())
+    counted = after.sum(HOST_CALLS, port=tap.label)
+    assert 0 < counted < count
+    assert after.sum("copy_dropped_updates_total", map="counts") >= count - counted
+    assert prometheus.total(CALLS, port=tap.label) == counted
+
+
+def test_killed_for_want_of_memory(start: Start, move: Move, tap: Tap) -> None:
+    """The kernel's last signal: the next one begins at nought, and says since when."""
+    service, mover = start(), move()
+    mover.move(1000)
+    began = Scrape(service.metrics()).sum("process_start_time_seconds")
+    service.kill()
+    killed = time.time()
+    mover.move(50)  # nobody counts
+    again, prometheus = start(), Prometheus()
+    mover.move(7)
+    agree(again, prometheus, tap, 1, 7)
+    scrape = Scrape(again.metrics())
+    assert scrape.sum("process_start_time_seconds") > killed - 1 > began
+    created = [when for (name, own), when in scrape.created.items() if ("pid", str(mover.pid)) in own]
+    assert created
+    assert min(created) > killed - 1
+
+
+def started_with_log(path: str, *flags: str) -> tuple[subprocess.Popen[bytes], str]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [COMMAND, "serve", f"--web.listen-address=127.0.0.1:{port}", *flags]
+    with open(path, "wb") as log:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    url = f"http://127.0.0.1:{port}"
+
+    def ready() -> bool:
+        assert process.poll() is None
+        try:
+            return httpx.get(f"{url}/-/ready").status_code == 200
+        except httpx.TransportError:
+            return False
+
+    wait_until(ready, "readiness", 100)
+    return process, url
+
+
+def test_disk_full_of_logs(tap: Tap, move: Move) -> None:
+    """It serves on, tells in a metric what it could not log, and ends well."""
+    process, url = started_with_log("/dev/full", *tap.flags)
+    try:
+        mover = move()
+        mover.move(10)
+        scrape = Scrape(httpx.get(f"{url}/metrics", headers=OPENMETRICS).text)
+        assert scrape.sum(HOST_BYTES, port=tap.label) == 10
+        assert scrape.sum("copy_exporter_log_lines_lost_total") >= 3
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_log_whose_reader_is_gone(tap: Tap) -> None:
+    """A pipe that nobody reads any more."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    process, url = started_with_log(f"/dev/fd/{writing}", *tap.flags)
+    os.close(writing)
+    try:
+        scrape = Scrape(httpx.get(f"{url}/metrics", headers=OPENMETRICS).text)
+        assert scrape.sum("copy_exporter_log_lines_lost_total") >= 3
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
