@@ -20,7 +20,7 @@ ARGS ?=
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench image lock clean
+.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench image lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,6 +57,9 @@ docs: $(VENV)/.run ## write docs/metrics.md from the code
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
 	@$(BIN)/python -m dashboards.generate
 
+picture: $(VENV)/.picture ## draw docs/dashboard-*.png from a minute of real load
+	@$(BIN)/python -m tests.dashboards.picture $(ARGS)
+
 bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -84,6 +87,10 @@ $(VENV)/.test: $(VENV)/.run
 
 $(VENV)/.bench: $(VENV)/.test
 	@./deploy/install-packages $(BENCH_PACKAGES)
+	@touch $@
+
+$(VENV)/.picture: $(VENV)/.test
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,picture]'
 	@touch $@
 
 $(VENV)/.matrix: $(VENV)/.test

@@ -13,7 +13,6 @@ from dashboards.panels import (
     COUNT,
     HIGH_IS_BAD,
     LOW_IS_BAD,
-    NO_KAFKA,
     NO_NETWORK,
     NOTHING_WRONG,
     OPTIONAL,
@@ -94,14 +93,14 @@ def _attention() -> Iterator[Panel]:
             Query(f"count(group by (instance, node_id, port) ({reasons})) or {listeners}", "listeners"),
         )
         .thresholds(thresholds(ANY_IS_BAD))
-        .no_value(NO_KAFKA)
+        .no_value("No broker found")
     )
     rates = f'host:copy_bytes:rate5m{{{q.HOST}, mechanism="%s"}}'
     for title, mechanism, text in (
         ("Copied by the CPU", "cpu", "All hosts together. What of it could go by reference, the hosts below tell."),
         ("Passed by reference", "zero", "All hosts together, by sendfile, splice, MSG_ZEROCOPY and their like."),
     ):
-        yield number(title, text, BYTE_RATE, Query(f"sum({rates % mechanism})", title)).no_value(NOT_RECORDED)
+        yield number(title, text, BYTE_RATE, Query(f"sum({rates % mechanism})", title)).no_value("Not recorded")
     lost = " or ".join(
         f"increase({metric}{{{q.HOST}}}[1h])"
         for metric in ("copy_dropped_updates_total", "copy_probe_missed_runs_total")

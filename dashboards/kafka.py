@@ -97,21 +97,21 @@ def _glance() -> Iterator[Panel]:
         )
         .max(1)
         .thresholds(thresholds(LOW_IS_BAD))
-        .no_value(NO_PORT)
+        .no_value("No port watched")
     )
     yield number(
         "Sent",
         "Bytes a second to consumers and followers, by all mechanisms.",
         BYTE_RATE,
         Query(q.moved("instance", *_SENT, of="copy_host"), "{{instance}}"),
-    ).no_value(NO_PORT)
+    ).no_value("No port watched")
     yield number(
         "Received",
         "Bytes a second from producers and leaders. Each is copied twice by the CPU: into user space and to the page "
         "cache; that cannot be saved.",
         BYTE_RATE,
         Query(q.moved("instance", *_RECEIVED, of="copy_host"), "{{instance}}"),
-    ).no_value(NO_PORT)
+    ).no_value("No port watched")
     lost = f"count by (instance) (group by (instance, node_id, port) (copy_kafka_zero_copy_lost_info{{{q.PORTS}}}))"
     known = f"0 * group by (instance) (copy_kafka_listener_info{{{q.HOST}}})"
     yield (
@@ -123,7 +123,7 @@ def _glance() -> Iterator[Panel]:
             Query(f"{lost} or {known}", "{{instance}}"),
         )
         .thresholds(thresholds(ANY_IS_BAD))
-        .no_value(NO_KAFKA)
+        .no_value("No broker found")
     )
     yield number(
         "Read from disk",
@@ -131,14 +131,14 @@ def _glance() -> Iterator[Panel]:
         "others: see which topic, below.",
         BYTE_RATE,
         Query(q.total("copy_kafka_topic_dma_read_bytes_total", "instance", q.TOPICS), "{{instance}}"),
-    ).no_value(NO_KAFKA)
+    ).no_value("No broker found")
     slow = q.total("copy_sendfile_duration_seconds_bucket", "instance, comm, pid, le", q.HOST)
     yield number(
         "99 % of sendfile calls took less than",
         "Above 16 ms, network threads wait for the disk and all clients of theirs with them.",
         SECONDS,
         Query(f"max by (instance) (histogram_quantile(0.99, {slow}) and {_BROKERS})", "{{instance}}"),
-    ).no_value(NO_SENDFILE)
+    ).no_value("No sendfile")
 
 
 def _listeners() -> Iterator[Panel]:
@@ -358,7 +358,7 @@ def _saturation() -> Iterator[Panel]:
         COUNT,
         Query(f"{at_full_speed} / {cpus}", "{{instance}}"),
     )
-    yield verdict.mappings(_VERDICTS).span(6).height(8).no_value(NO_NETWORK)
+    yield verdict.mappings(_VERDICTS).span(6).height(8).no_value("Speed unknown")
     yield (
         timeline(
             "CPUs that brokers would need to fill the network",

@@ -17,6 +17,8 @@ from .documents import RULES
 from .load import BEFORE, FILE_BYTES, SECONDS, TIMES, WAYS, Sender, cold_file
 
 JOB = "copy-exporter"
+HOSTS = 2
+"""That are up."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,11 @@ class Times:
     """Of the time in which the load went on."""
     done: float
     """The last counts had been scraped, and some time had gone by."""
+
+    @property
+    def of_all(self) -> int:
+        """Seconds from ``parked`` on in which all of the load is."""
+        return int(self.done - self.parked)
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         pytest.skip("loading eBPF programs needs root")
     directory = tmp_path_factory.mktemp("scene")
     with ExitStack() as stack:
-        senders = {way.comm: stack.enter_context(Sender(way, cold_file(directory, way.comm))) for way in WAYS}
+        senders = {way.name: stack.enter_context(Sender(way, cold_file(directory, way.name))) for way in WAYS}
         watched = [flag for sender in senders.values() for flag in ("--port", sender.port)]
         service = stack.enter_context(Service("--probe.stats", "--no-kafka", *watched))
         replay = stack.enter_context(steady.serve())
@@ -87,14 +94,22 @@ def run(prometheus: Prometheus, senders: dict[str, Sender]) -> Times:
     wait_for_bytes(prometheus, senders, FILE_BYTES * (BEFORE + TIMES))
     ended = began + TIMES * SECONDS
     wait_for_scrapes(prometheus, 3)
-    return Times(parked, began, ended, time.time())
+    return Times(parked, began, scraped_before(prometheus, ended), scraped_before(prometheus, time.time()))
+
+
+def scraped_before(prometheus: Prometheus, moment: float) -> float:
+    """The last time up to a moment at which both hosts had just been scraped: a busy machine may miss that."""
+    both = f'sum(up{{job="{JOB}"}}) == bool {HOSTS}'
+    (course,) = prometheus.course(both, moment - 10, moment, 0.5)
+    backwards = reversed([moment - 10 + 0.5 * number for number, value in enumerate(course.values) if value])
+    return next(backwards, moment)
 
 
 def wait_for_bytes(prometheus: Prometheus, senders: dict[str, Sender], count: int) -> None:
     for sender in senders.values():
         pattern = f'{{__name__=~"copy_host_(cpu|zero)_copied_bytes_total", {sender.matchers}}}'
         query = f"sum({pattern})"
-        wait_until(lambda query=query: prometheus.number(query) == count, f"{count} bytes of {sender.way.comm}", 60)
+        wait_until(lambda query=query: prometheus.number(query) == count, f"{count} bytes of {sender.comm}", 60)
 
 
 def wait_for_scrapes(prometheus: Prometheus, count: int) -> None:

@@ -14,7 +14,7 @@ from typing import Self
 from exporter.demo.methods import READ_WRITE, SENDFILE, Method
 
 from .documents import ROOT
-from .sender import RECEIVE_APPEND
+from .sender import FALL_BACK, RECEIVE_APPEND
 
 CHUNK = 64 << 10
 FILE_BYTES = 16 * CHUNK
@@ -22,31 +22,32 @@ BEFORE = 16
 """How often the file is sent before the load begins: ``rate()`` takes a counter with little in it for newborn."""
 TIMES = 160
 SECONDS = 0.1
-RATE = FILE_BYTES / SECONDS
-"""Bytes a second of each sender while it sends."""
 
 
 @dataclass(frozen=True)
 class Way:
-    """A name of a process, and how it sends."""
+    """How a process moves bytes, and the beginning of its name: the rest tells it from that of another test run."""
 
-    comm: str
+    name: str
     method: Method
     receives: bool = False
 
 
-BY_REFERENCE = Way("by-reference", SENDFILE)
-BY_HAND = Way("by-hand", READ_WRITE)
+BY_REFERENCE = Way("refers", SENDFILE)
+BY_HAND = Way("copies", READ_WRITE)
 APPENDS = Way("appends", RECEIVE_APPEND, receives=True)
+FALLS_BACK = Way("falls-back", FALL_BACK)
 WAYS = (BY_REFERENCE, BY_HAND, APPENDS)
 
 
 class Sender:
     """One process and its connection; a context manager."""
 
-    def __init__(self, way: Way, file: Path) -> None:
-        """Connected, but not begun."""
+    def __init__(self, way: Way, file: Path, times: int = TIMES) -> None:
+        """Connected, but not begun; ``times`` it will send the file after it has been told to go on."""
         self.way = way
+        self.comm = f"{way.name}-{os.getpid() % 10000}"
+        self._times = times
         self._file = file
         with socket.create_server(("127.0.0.1", 0)) as listener:
             self._far = socket.create_connection(listener.getsockname())
@@ -63,7 +64,7 @@ class Sender:
     def begin(self) -> None:
         """Send the file so often that the counters have something in them."""
         descriptor = self._near.fileno()
-        facts = (self.way.comm, self.way.method.name, descriptor, self._file, CHUNK, BEFORE, TIMES, SECONDS)
+        facts = (self.comm, self.way.method.name, descriptor, self._file, CHUNK, BEFORE, self._times, SECONDS)
         command = [sys.executable, "-m", "tests.dashboards.sender", *map(str, facts)]
         self._process = subprocess.Popen(command, pass_fds=(descriptor,), cwd=ROOT, stdin=subprocess.DEVNULL)
         self._near.close()
@@ -84,7 +85,7 @@ class Sender:
             pass
 
     def _send(self) -> None:
-        for _ in range(BEFORE + TIMES):
+        for _ in range(BEFORE + self._times):
             self._far.sendall(bytes(FILE_BYTES))
 
     def __enter__(self) -> Self:
