@@ -28,7 +28,7 @@ def missed(ground: Ground, probe: str) -> int:
 
 
 def test_every_run_counts_or_is_known_as_missed(
-    deep: Ground, workload: Callable[..., Path], file_in_memory: Path
+    deep: Ground, workload: Callable[..., Path], file_in_memory: Path, record_property: Callable[[str, object], None]
 ) -> None:
     """No other process reads files in memory meanwhile: the missed runs are all of this one."""
     deep.needs("shmem_file_read_iter")
@@ -36,5 +36,5 @@ def test_every_run_counts_or_is_known_as_missed(
     before = missed(deep, "shmem_file_read_iter")
     ran = deep.run(workload("levels"), "crowd", file_in_memory, threads, TIMES)
     lost = missed(deep, "shmem_file_read_iter") - before
-    print(f"{lost} of {threads * TIMES} runs were missed")
+    record_property("measured", f"{lost} of {threads * TIMES} runs missed")
     assert ran.rows[READS].events + lost == threads * TIMES

@@ -19,6 +19,8 @@ class Outcome:
     state: str
     """``passed``, ``failed`` or ``skipped``."""
     why: str = ""
+    measured: str = ""
+    """What it recorded beside its verdict."""
 
     def __str__(self) -> str:
         return f"{self.module}::{self.name}: {self.why}"
@@ -91,7 +93,8 @@ def read_outcomes(junit: Path) -> Iterator[Outcome]:
         name = case.get("name", "")
         problem = next((case.find(tag) for tag in ("failure", "error", "skipped") if case.find(tag) is not None), None)
         if problem is None:
-            yield Outcome(module, name, "passed")
+            measured = case.find("properties/property[@name='measured']")
+            yield Outcome(module, name, "passed", measured="" if measured is None else measured.get("value", ""))
         else:
             state = "skipped" if problem.tag == "skipped" else "failed"
             yield Outcome(module, name, state, problem.get("message", "").split("\n")[0])

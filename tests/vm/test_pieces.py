@@ -9,11 +9,13 @@ from exporter.probe_table import PROBE_NAMES
 from .fetch import newest_of
 from .found import Examination, Outcome, Probe, read_outcomes
 from .kernels import BY_NAME, KERNELS
-from .table import TESTS_OF, outcomes_of, render
+from .table import MISSED, TESTS_OF, outcomes_of, render
 
 JUNIT = """\
 <testsuites><testsuite>
 <testcase classname="tests.kernel.test_block" name="test_a_warm_file"/>
+<testcase classname="tests.kernel.test_missed_runs" name="test_every_run">
+<properties><property name="measured" value="3 of 10 runs missed"/></properties></testcase>
 <testcase classname="tests.kernel.test_block" name="test_other[xfs]"><skipped message="no xfs&#10;here"/></testcase>
 <testcase classname="tests.kernel.test_sockets" name="test_peek[tcp4]"><failure message="1 == 2"></failure></testcase>
 <testcase classname="tests.service.test_privileges" name="test_nobody"><error message="no start"/></testcase>
@@ -41,7 +43,10 @@ def examination(tmp_path: Path) -> Examination:
 
 
 def test_outcomes(examination: Examination) -> None:
-    assert examination.are("passed") == [Outcome("kernel/test_block", "test_a_warm_file", "passed")]
+    assert examination.are("passed") == [
+        Outcome("kernel/test_block", "test_a_warm_file", "passed"),
+        Outcome("kernel/test_missed_runs", "test_every_run", "passed", measured="3 of 10 runs missed"),
+    ]
     assert examination.are("skipped") == [Outcome("kernel/test_block", "test_other[xfs]", "skipped", "no xfs")]
     assert [str(outcome) for outcome in examination.are("failed")] == [
         "kernel/test_sockets::test_peek[tcp4]: 1 == 2",
@@ -60,7 +65,8 @@ def test_the_table(examination: Examination) -> None:
     assert "| `sendfile` | not attached: no tracefs |" in lines
     assert "| the service, over HTTP | 1 **failed** |" in lines
     assert "| loader | compiled |" in lines
-    assert "- `kernel/test_sockets::test_peek[tcp4]`: 1 == 2" in lines
+    assert f"| {MISSED} | 3 of 10 runs missed |" in lines
+    assert "- 1 == 2: `test_sockets::test_peek[tcp4]`" in lines
 
 
 def test_the_tests_of_a_probe(examination: Examination) -> None:
