@@ -20,7 +20,7 @@ ARGS ?=
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench image lock clean
+.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench image lock clean audit
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -70,6 +70,10 @@ image: $(VENV)/.run ## build the container image copy-exporter with buildah (BAS
 lock: $(VENV)/.test ## pin what the image installs: deploy/image/*requirements.txt
 	@$(LOCK) pyproject.toml --output-file deploy/image/requirements.txt
 	@echo 'hatchling>=1.25' | $(LOCK) - --output-file deploy/image/build-requirements.txt
+
+audit: $(VENV)/.run ## ask for known vulnerabilities of the Python packages that the image installs
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[audit]'
+	@$(BIN)/pip-audit --strict --disable-pip --progress-spinner off --requirement deploy/image/requirements.txt
 
 clean: ## remove what was built
 	@rm -rf $(VENV) .cache dist build
