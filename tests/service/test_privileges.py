@@ -135,3 +135,11 @@ def test_capabilities_without_root(start: Start, move: Callable[..., Mover], tap
     assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
     assert capabilities(service) | {"CapBnd": needed} == only(needed)
     assert service.status()["NoNewPrivs"] == "1"
+
+
+def test_others_of_the_same_user_cannot_look_into_it(service: Service) -> None:
+    """It was root, so it is not dumpable: its memory and environment are for root alone."""
+    for name in ("environ", "mem", "maps"):
+        path = f"/proc/{service.pid}/{name}"
+        tried = subprocess.run(["head", "-c1", path], user="nobody", group=NOBODY.pw_gid, cwd="/", check=False)
+        assert tried.returncode != 0, path
