@@ -17,10 +17,11 @@ BENCH_PACKAGES := prometheus-process-exporter
 MATRIX_PACKAGES := busybox-static kmod mmdebstrap qemu-system-arm qemu-system-x86
 
 ARGS ?=
+SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench image lock clean audit
+.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench soak fleet image lock clean audit
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -62,6 +63,13 @@ picture: $(VENV)/.picture ## draw docs/dashboard-*.png from a minute of real loa
 
 bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)
+
+soak: $(VENV)/.test ## a mixed load for 10 minutes: exact at the end? (SECONDS=60)
+	@$(BIN)/python -m tests.soak $(SECONDS)
+
+fleet: $(VENV)/.test ## series by setting, and one Prometheus that scrapes 200 hosts (docs/fleet.md)
+	@$(BIN)/python -m bench.series
+	@$(BIN)/python -m bench.fleet $(ARGS)
 
 image: $(VENV)/.run ## build the container image copy-exporter with buildah (BASE=image to build on)
 	@./deploy/install-packages $(IMAGE_PACKAGES)

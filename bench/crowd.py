@@ -9,9 +9,12 @@ from bench.workload import build
 
 
 @contextmanager
-def crowd(directory: Path, processes: int, rows: int) -> Iterator[None]:
-    """So many processes with so many rows each, that wait until it is over."""
-    command = [str(build("crowd", directory)), str(processes), str(rows)]
+def crowd(directory: Path, processes: int, rows: int, name: str = "crowd") -> Iterator[None]:
+    """So many processes of one name with so many rows each, that wait until it is over."""
+    program = directory / name
+    if not program.exists():
+        build("crowd", directory).rename(program)
+    command = [str(program), str(processes), str(rows)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         if process.stdout.readline() != "ready\n":
