@@ -65,6 +65,7 @@ def test_numbers_out_of_range_are_named(text):
         (["--process.max=many"], 2, "--process.max=many is not a whole number"),
         (["serve", "--path.procfs=/nowhere"], 2, "--path.procfs=/nowhere is not a procfs"),
         (["--log.format=xml"], 2, "--log.format=xml is not known; give one of logfmt, json"),
+        (["--sampling.rate=0"], 2, "--sampling.rate=0 is out of range; give a number from 1 to 10000"),
         (["--no-such-flag"], 2, "--no-such-flag"),
         (["serve", "surplus"], 2, "surplus"),
     ],
