@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.figures import Section
 from bench.rounds import Measured, interleave
@@ -10,8 +11,12 @@ from bench.workload import Workload
 from exporter.probe_table import DEFAULT_PROBE_NAMES
 
 _CAST = "bpf_rdonly_cast"
+_URING_SWITCH = Path("/proc/sys/kernel/io_uring_disabled")
 _TASK = "BPF_FUNC_get_current_task_btf"
-_WITHOUT_SENDFILE = tuple(name for name in DEFAULT_PROBE_NAMES if name != "sendfile")
+
+
+def _without(*names: str) -> tuple[str, ...]:
+    return tuple(name for name in DEFAULT_PROBE_NAMES if name not in names)
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,10 @@ _REGISTERS = (
 )
 _PROBES = (
     Variant("all probes", lambda: product(*DEFAULT_PROBE_NAMES)),
-    Variant("all but sendfile's duration", lambda: product(*_WITHOUT_SENDFILE)),
+    Variant("all but sendfile's duration", lambda: product(*_without("sendfile"))),
 )
+_RECEIVES = (_PROBES[0], Variant("all but the kernel's copies from sockets", lambda: product(*_without("sockets"))))
+_REQUESTS = (_PROBES[0], Variant("all but io_uring's", lambda: product(*_without("io_uring", "io_uring_multishot"))))
 
 CHOICES = (
     Choice("count table, one thread", "read_zero", (_SHARED, _PERCPU)),
@@ -46,25 +53,34 @@ CHOICES = (
     Choice("kernel structures, socket", "send_tcp", _READING),
     Choice("registers, a call that moves no data", "getppid", _REGISTERS),
     Choice("probes, a call that moves no data", "getppid", _PROBES),
+    Choice("probes, a receive", "peek", _RECEIVES),
+    Choice("probes, a request of io_uring", "uring_read", _REQUESTS),
 )
+
+
+def possible() -> tuple[Choice, ...]:
+    """Without those that this host has switched off."""
+    io_uring = not _URING_SWITCH.exists() or _URING_SWITCH.read_text() == "0\n"
+    return tuple(choice for choice in CHOICES if io_uring or choice.work != "uring_read")
 
 
 def alternatives(workload: Workload, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
     """The section of the report."""
-    ways = tuple(dict.fromkeys(way for choice in CHOICES for way in choice.ways))
-    works = tuple(dict.fromkeys(choice.work for choice in CHOICES))
+    choices = possible()
+    ways = tuple(dict.fromkeys(way for choice in choices for way in choice.ways))
+    works = tuple(dict.fromkeys(choice.work for choice in choices))
     measured = interleave(workload, (NOTHING, FLOOR, *ways), works, rounds, progress)
     return Section(
         title="Alternatives: nanoseconds added to the call, above the floor",
         columns=("what", "call", "way", "added", "of ours"),
-        rows=tuple(row for choice in CHOICES for row in rows(choice, measured)),
+        rows=tuple(row for choice in choices for row in rows(choice, measured)),
         notes=(
             "Median (quartiles); the first way of each is the product's.",
             measured.note(),
         ),
         figures={
             f"{choice.what}: {way.name}": measured.added(way, choice.work, FLOOR)
-            for choice in CHOICES
+            for choice in choices
             for way in choice.ways
         },
     )

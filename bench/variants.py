@@ -15,13 +15,13 @@ from exporter.compiler import Compiled, compile_probes
 from exporter.handover import LoaderOrder
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
+from exporter.loader import sizes
 from exporter.probe_table import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 _ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536)
-_SIZES = {"MAP_ENTRIES": 65536, "EXITS_ENTRIES": 16384, "SENDFILE_STARTS_ENTRIES": 16384}
 _BPFTRACE = " ".join(
     f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
 )
@@ -64,7 +64,7 @@ class OlderBtf(Btf):
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
     ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), shows="", without="")
-    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours), _SIZES)
+    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours), sizes(_ORDER))
 
 
 @contextmanager

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
@@ -13,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +23,9 @@
 #define BATCHES_MAX 10000
 #define PAGE 4096
 
-static int zero, file, sender, receiver;
+static int zero, file, sender, receiver, peeked, ring;
+static struct io_uring_sqe *request;
+static unsigned *requests_tail, *completions_head;
 static char page[PAGE];
 
 static void must(int result, const char *what) {
@@ -32,6 +37,19 @@ static void call_getppid(void) { syscall(SYS_getppid); }
 static void call_read_zero(void) { must(read(zero, page, 1), "read"); }
 static void call_read_file(void) { must(read(file, page, PAGE), "read"); }
 static void call_send_tcp(void) { must(send(sender, page, 1, 0), "send"); }
+/* The datagram stays: the kernel copies it each time. */
+static void call_peek(void) { must(recv(peeked, page, 1, MSG_PEEK), "recv"); }
+
+/* The one entry of the ring, filled anew for each request: 1 byte of /dev/zero, complete when the call returns. */
+static void call_uring_read(void) {
+    if (!request)
+        errx(1, "io_uring is switched off here");
+    *request = (struct io_uring_sqe){.opcode = IORING_OP_READ, .fd = zero, .addr = (unsigned long)page, .len = 1};
+    __atomic_fetch_add(requests_tail, 1, __ATOMIC_RELEASE);
+    must(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0), "io_uring_enter");
+    __atomic_fetch_add(completions_head, 1, __ATOMIC_RELEASE);
+}
+
 static void nothing(int calls) { (void)calls; }
 static void rewind_file(int calls) { (void)calls, must(lseek(file, 0, SEEK_SET), "lseek"); }
 
@@ -55,6 +73,8 @@ static const struct work {
     {"read_file", call_read_file, rewind_file, 1},
     {"send_tcp", call_send_tcp, drain_tcp, 1},
     {"read_zero_twice", call_read_zero, nothing, 2},
+    {"peek", call_peek, nothing, 1},
+    {"uring_read", call_uring_read, nothing, 1},
 };
 
 struct job {
@@ -134,6 +154,29 @@ static void open_tcp(void) {
     close(listener);
 }
 
+static void open_datagram(void) {
+    int pair[2];
+    must(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), "socketpair");
+    must(send(pair[0], page, 1, 0), "send");
+    peeked = pair[1];
+}
+
+/* Where io_uring is switched off, only the work that needs it ends the program. */
+static void open_ring(void) {
+    struct io_uring_params params = {0};
+    ring = syscall(SYS_io_uring_setup, 1, &params);
+    if (ring < 0)
+        return;
+    int protection = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_POPULATE;
+    char *requests = mmap(NULL, PAGE, protection, flags, ring, IORING_OFF_SQ_RING);
+    char *completions = mmap(NULL, PAGE, protection, flags, ring, IORING_OFF_CQ_RING);
+    request = mmap(NULL, PAGE, protection, flags, ring, IORING_OFF_SQES);
+    if (requests == MAP_FAILED || completions == MAP_FAILED || request == MAP_FAILED)
+        err(1, "mmap");
+    requests_tail = (unsigned *)(requests + params.sq_off.tail);
+    completions_head = (unsigned *)(completions + params.cq_off.head);
+}
+
 static void open_file(const char *path) {
     must(file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600), path);
     for (int i = 0; i < 256; i++)
@@ -149,6 +192,8 @@ int main(int count, char **arguments) {
     must(zero = open("/dev/zero", O_RDONLY), "/dev/zero");
     open_file(arguments[1]);
     open_tcp();
+    open_datagram();
+    open_ring();
     while (scanf("%31s %d %d", name, &batches, &calls) == 3) {
         if (batches < 1 || batches > BATCHES_MAX || calls < 1 || calls > 256)
             errx(2, "1 to %d batches of 1 to 256 calls", BATCHES_MAX);

@@ -70,7 +70,7 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:
 def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
-    compiled = compile_probes(btf, probes, _sizes(order), order.sampling_rate)
+    compiled = compile_probes(btf, probes, sizes(order), order.sampling_rate)
     lossy = lossy_mechanisms(compiled)
     programs: dict[str, int] = {}
     keepers = [_run_statistics()] if order.statistics else []
@@ -91,7 +91,8 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     return report, [*maps.values(), *programs.values(), *keepers]
 
 
-def _sizes(order: LoaderOrder) -> dict[str, int]:
+def sizes(order: LoaderOrder) -> dict[str, int]:
+    """How many entries each map has room for, by the names that the C has for it."""
     return {
         "MAP_ENTRIES": order.map_entries,
         "EXITS_ENTRIES": EXITS_ENTRIES,
