@@ -21,7 +21,8 @@ class Sender:
     """Sends ``pace`` bytes a second by ``method`` as soon as it is begun. A context manager."""
 
     def __init__(self, method: Method, pace: int, directory: Path) -> None:
-        """Connected, but not begun."""
+        """Connected, but not begun. ``directory`` is made where there is none."""
+        directory.mkdir(exist_ok=True)
         self.pace = pace
         self._method = method
         self._file = directory / f"{method.name}.file"

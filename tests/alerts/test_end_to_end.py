@@ -7,13 +7,14 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from exporter.demo.methods import READ_WRITE, SENDFILE
+from tests.kafka.posing import Poser
 from tests.service.running import Service, wait_until
 from tests.support.alertmanager import Alert, Alertmanager
 from tests.support.prometheus import Prometheus
@@ -25,6 +26,9 @@ JOB = "copy-exporter"
 COPIED = 400 * MIB
 """Bytes a second that one process copies twice, which is heavily, and the one that receives them once, which is not."""
 BY_REFERENCE = 40 * MIB
+ENCRYPTED = 40 * MIB
+"""Copied, too, from a port that is a broker's listener with TLS."""
+BESIDE = "127.0.0.2"
 PATIENCE = 90
 WINDOW = 8
 OF_OTHER_HOSTS = ("topic:", "device:")
@@ -61,6 +65,7 @@ class Scene:
     service: Service
     copying: Truth
     by_reference: Truth
+    encrypted: Sender
 
     @property
     def instance(self) -> str:
@@ -95,6 +100,15 @@ def configuration(target: str, alertmanager: str, directory: Path) -> dict[str, 
     }
 
 
+@contextmanager
+def broker_with_tls(directory: Path, port: str) -> Iterator[None]:
+    """Something that the exporter finds as a Kafka broker, whose listener is SSL; on an address beside the sender's."""
+    (directory / "server.properties").write_text(f"node.id=1\nlisteners=SSL://{BESIDE}:{port}\n")
+    with Poser(directory, "server.properties") as poser:
+        poser.do("listen", BESIDE, port)
+        yield
+
+
 @pytest.fixture(scope="module")
 def _urgent() -> Iterator[None]:
     """What is started from here on goes before others' load: an alert needs its pace kept and its scrapes in time."""
@@ -113,15 +127,18 @@ def scene(_urgent: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     with ExitStack() as stack:
         copying = stack.enter_context(Sender(READ_WRITE, COPIED, directory))
         by_reference = stack.enter_context(Sender(SENDFILE, BY_REFERENCE, directory))
-        watched = [flag for sender in (copying, by_reference) for flag in sender.flags]
+        encrypted = stack.enter_context(Sender(READ_WRITE, ENCRYPTED, directory / "encrypted"))
+        watched = [flag for sender in (copying, by_reference, encrypted) for flag in sender.flags]
         service = stack.enter_context(Service(*watched))
+        stack.enter_context(broker_with_tls(directory, encrypted.port))
         alertmanager = stack.enter_context(Alertmanager(directory))
         config = configuration(f"127.0.0.1:{service.port}", alertmanager.address, directory)
         prometheus = stack.enter_context(Prometheus(directory, config))
         wait_until(lambda: alertmanager.ready() and prometheus.ready(), "Prometheus and Alertmanager")
         copying.begin()
         by_reference.begin()
-        yield Scene(prometheus, alertmanager, service, Truth(copying, []), Truth(by_reference, []))
+        encrypted.begin()
+        yield Scene(prometheus, alertmanager, service, Truth(copying, []), Truth(by_reference, []), encrypted)
 
 
 def test_a_minute_becomes_a_second_and_nothing_else_changes():
@@ -199,6 +216,15 @@ def test_who_sends_by_reference_and_who_receives_raise_no_alert(scene: Scene):
     for reason in ("probe_not_attached", "scrape_failing"):
         assert scene.alertmanager.alerts(alertname="ExporterBlind", reason=reason) == []
     assert scene.alertmanager.alerts(alertname="ExporterDown") == []
+
+
+def test_a_listener_with_tls_copies_as_it_must(scene: Scene):
+    port = scene.encrypted.port
+    wait_until(lambda: alive_for(scene, 25), "enough time", PATIENCE)
+    assert scene.prometheus.number(f'copy_kafka_listener_info{{protocol="SSL", port="{port}"}}') == 1
+    assert scene.prometheus.number(f'host_port:copy_zero_copied_sent:ratio_rate5m{{port="{port}"}}') == 0
+    assert scene.prometheus.number(f'sum(host_port:copy_sent_bytes:rate5m{{port="{port}"}})') > 10 * MIB
+    assert scene.alertmanager.alerts(port=port) == []
 
 
 def alive_for(scene: Scene, seconds: int) -> bool:
