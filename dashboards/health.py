@@ -87,8 +87,10 @@ def details() -> Iterator[Panel]:
     lost = [
         Query(q.total("copy_dropped_updates_total", "instance, map", q.HOST), "dropped: map {{map}}, {{instance}}"),
         Query(q.total("copy_probe_missed_runs_total", "instance, probe", q.HOST), "missed: {{probe}}, {{instance}}"),
+        Query(q.total("copy_exporter_log_lines_lost_total", "instance", q.HOST), "log lines: {{instance}}"),
     ]
-    yield timeline("Events lost", _LOST, "eps", *lost).no_value(NOTHING_WRONG).height(9)
+    text = f"{_LOST} Log lines: they could not be written, the disk may be full."
+    yield timeline("Events lost", text, "eps", *lost).no_value(NOTHING_WRONG).height(9)
     entries = f"max by (instance, map) (copy_map_entries{{{q.HOST}}} / copy_map_max_entries{{{q.HOST}}})"
     filled = timeline(
         "Maps: how full",

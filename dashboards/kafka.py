@@ -37,17 +37,18 @@ from dashboards.process import NO_COPY_CPU, NO_SENDFILE
 
 NO_PORT = "No data: no broker was found here and no port is watched (exporter with --kafka, or --port N)"
 
-_SENT = (q.PORTS, 'port!=""', 'destination="tcp"')
-_RECEIVED = (q.PORTS, 'port!=""', 'source="tcp"')
+_WATCHED = 'port!=""'
+_SENT = (q.PORTS, _WATCHED, 'destination="tcp"')
+_RECEIVED = (q.PORTS, _WATCHED, 'source="tcp"')
 _LISTENER = "{{listener}} {{protocol}} {{port}}, {{instance}}"
 _TOPIC = "{{topic}}, broker {{node_id}}, {{instance}}"
 _WHO = "{{comm}} {{pid}}, {{instance}}"
 _OF_TOPIC = "instance, node_id, topic"
-_BROKERS = f'group by ({q.OF_PROCESS}) (copy_syscalls_total{{{q.PORTS}, port!=""}})'
+_BROKERS = f"group by ({q.OF_PROCESS}) ({q.lately('copy_syscalls_total', q.PORTS, _WATCHED)})"
 """Processes that move bytes on the ports: the local port is meant, so their clients are not among them."""
 _LISTENERS = (
     "topk by (instance, port) (1, max by (instance, port, listener, protocol, node_id) "
-    f"(copy_kafka_listener_info{{{q.PORTS}}}))"
+    f"({q.lately('copy_kafka_listener_info', q.PORTS)}))"
 )
 """One for each port, even while a broker restarts, or where two containers have the same one."""
 

@@ -22,6 +22,11 @@ def rate(metric: str, *scope: str) -> str:
     return f"rate({metric}{{{', '.join(scope)}}}[$__rate_interval])"
 
 
+def lately(metric: str, *scope: str) -> str:
+    """Which series there were in the window of rates: a scrape that failed takes away a gauge, but no rate."""
+    return f"last_over_time({metric}{{{', '.join(scope)}}}[$__rate_interval])"
+
+
 def total(metric: str, by: str, *scope: str) -> str:
     """Rate of a counter, summed."""
     return f"sum by ({by}) ({rate(metric, *scope)})"

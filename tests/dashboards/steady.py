@@ -133,6 +133,7 @@ def _of_exporter() -> Iterator[Row]:
         yield Row("copy_processes", {"state": state}, number)
     yield Row("copy_scrape_success", {}, 1)
     yield Row("copy_scrape_duration_seconds", {}, 0.02)
+    yield Row("copy_exporter_log_lines_lost_total", {}, 1.0)
     yield Row("copy_exporter_build_info", {"version": "0.1.0", "pythonversion": "3.11.2"}, 1)
     yield Row("process_cpu_seconds_total", {}, 0.01)
     yield Row("process_resident_memory_bytes", {}, 60 * MIB)

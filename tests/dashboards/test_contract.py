@@ -16,16 +16,8 @@ HISTOGRAM = ("_bucket", "_sum", "_count")
 OF_PROMETHEUS = {"up": OF_TARGETS, "ALERTS": {"alertname", "alertstate", "severity", "instance", "name", "port"}}
 NOT_SHOWN: dict[str, str] = {}
 """Metrics that are deliberately on no panel, and why."""
-AWAITED = {
-    "copy_kafka_zero_copy_lost_info": OF_TARGETS | {"node_id", "port", "reason"},
-    **{
-        f"copy_kafka_topic_{name}_bytes_total": OF_TARGETS | {"node_id", "topic", "partition"}
-        for name in ("zero_copied", "cpu_copied_read", "cpu_copied_written", "dma_read")
-    },
-}
 PANEL_METRICS = {
     **OF_PROMETHEUS,
-    **AWAITED,
     **dict.fromkeys(PROCESS_METRICS, OF_TARGETS),
     **{metric.name: OF_TARGETS | set(metric.labels) for metric in METRICS if metric.kind != "histogram"},
     **{

@@ -152,7 +152,7 @@ def test_rates_use_grafanas_window(document):
 def test_counters_are_never_shown_raw(document):
     for target in targets(document):
         counters = [one for one in selectors(target.expression) if one.name.endswith(COUNTERS)]
-        assert {one.function for one in counters} <= {"rate", "increase", "group"}, target
+        assert {one.function for one in counters} <= {"rate", "increase", "last_over_time"}, target
 
 
 @every_document
