@@ -1,6 +1,5 @@
 """Start-up of the service, in the order that privileges ask for: bind, load, give up root, listen."""
 
-import gc
 import logging
 import os
 import signal
@@ -11,7 +10,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from exporter import __version__, handover, privileges
+from exporter import __version__, handover, memory, privileges
 from exporter.attribution import Attribution
 from exporter.config import Config
 from exporter.errors import KernelError, UsageError
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_OBJECTS_A_SCRAPE = 200_000
 LOADER_TIMEOUT_SECONDS = 180.0
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
@@ -42,6 +40,7 @@ def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
     # An end that was asked for is a good one. uvicorn puts its own handler in this one's place and then calls this one.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    memory.settle_allocator()
     account = privileges.find_user(config.user)
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
     if config.web_config_file:
@@ -79,9 +78,7 @@ def serve(config: Config) -> None:
         run_statistics=config.probe_stats,
     )
     announce(config, loaded, sockets, "https" if settings().context else "http")
-    # A scrape makes tens of thousands of objects, none in a cycle: looking through them took a third of its time.
-    gc.freeze()
-    gc.set_threshold(_OBJECTS_A_SCRAPE)
+    memory.settle_collector()
     try:
         server.run(app, sockets, config, settings)
     finally:
