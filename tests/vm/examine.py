@@ -13,7 +13,7 @@ from . import boot
 from .archive import REPOSITORY, cache_directory
 from .fetch import fetch
 from .found import Examination, is_done, read, record
-from .kernels import Kernel
+from .kernels import Bcc, Kernel
 from .roots import PYTHON_PACKAGES, Root, unpack
 
 _GUEST = Path(__file__).with_name("guest")
@@ -48,10 +48,17 @@ TESTS_OF_ANOTHER_ARCHITECTURE = (
 """The ground truth of the system calls, whose registers and numbers differ, and the service."""
 
 
-def examine(kernel: Kernel, shared: Path) -> Examination:
+def examine(place: Kernel | Bcc, shared: Path) -> Examination:
     """Fetch, boot, test. ``shared`` keeps all that came back; what is there already is not done again."""
-    if is_done(shared):
-        return read(shared)
+    if not is_done(shared):
+        if isinstance(place, Kernel):
+            _examine_kernel(place, shared)
+        else:
+            _examine_bcc(place, shared)
+    return read(shared)
+
+
+def _examine_kernel(kernel: Kernel, shared: Path) -> None:
     installed = fetch(kernel, cache_directory())
     tests = TESTS_OF_ANOTHER_ARCHITECTURE if kernel.suite_of_root else TESTS
     root, python = _root_of(kernel, shared)
@@ -59,20 +66,16 @@ def examine(kernel: Kernel, shared: Path) -> Examination:
     started = time.monotonic()
     status = boot.run(installed, [guest, *python, REPOSITORY, shared, *_chosen(tests)], shared, DEADLINE_SECONDS, root)
     record(shared, kernel.name, installed.release, status, time.monotonic() - started)
-    return read(shared)
 
 
-def examine_bcc(suite: str, shared: Path) -> Examination:
-    """The same on the running kernel, with the BCC, the compiler and the Python of another Debian."""
-    if is_done(shared):
-        return read(shared)
-    root = unpack(Root(suite, "amd64"), cache_directory())
+def _examine_bcc(bcc: Bcc, shared: Path) -> None:
+    """With the compiler and the Python of that Debian, too."""
+    root = unpack(Root(bcc.suite, "amd64"), cache_directory())
     command = ["unshare", "--mount", _INSIDE, root, _modules(), REPOSITORY, shared, *_chosen(TESTS)]
     started = time.monotonic()
     status = subprocess.run(command, stdin=subprocess.DEVNULL, timeout=DEADLINE_SECONDS, check=False).returncode
     version = (shared / "bcc").read_text().strip()
-    record(shared, f"BCC {version} of {suite}", platform.release(), status, time.monotonic() - started)
-    return read(shared)
+    record(shared, f"BCC {version} of {bcc.suite}", platform.release(), status, time.monotonic() - started)
 
 
 def _chosen(tests: Sequence[str]) -> Sequence[str]:

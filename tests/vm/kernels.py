@@ -28,6 +28,19 @@ class Kernel:
         return re.fullmatch(self.release, release) is not None
 
 
+@dataclass(frozen=True)
+class Bcc:
+    """The BCC of another Debian, tried on the running kernel."""
+
+    suite: str
+    always: bool = False
+
+    @property
+    def name(self) -> str:
+        """Not that of a kernel."""
+        return f"bcc-{self.suite}"
+
+
 KERNELS = (
     Kernel(
         name="6.1",
@@ -66,7 +79,7 @@ KERNELS = (
     ),
 )
 
-SUITES_OF_BCC = ("trixie", "sid")
-"""Debians whose BCC (0.31, 0.37) is tried beside the 0.26 that runs in the virtual machines."""
+BCCS = (Bcc("trixie"), Bcc("sid"))
+"""0.31 and 0.37, beside the 0.26 that runs in the virtual machines."""
 
 BY_NAME = {kernel.name: kernel for kernel in KERNELS}

@@ -15,6 +15,7 @@ def _levels(*tests: str) -> tuple[str, ...]:
 TESTS_OF = {
     "syscalls": (
         "kernel/test_endpoints::*",
+        "kernel/test_folders::*",
         "kernel/test_failures::*",
         "kernel/test_transfers::*",
         "kernel/test_compat::*",

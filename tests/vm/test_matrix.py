@@ -3,38 +3,46 @@
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from . import boot
 from .archive import REPOSITORY
-from .examine import DEADLINE_SECONDS, examine, examine_bcc
+from .examine import DEADLINE_SECONDS, examine
 from .found import Examination
-from .kernels import KERNELS, SUITES_OF_BCC, Kernel
+from .kernels import BCCS, KERNELS, Bcc, Kernel
 from .table import render
 
 REPORT = REPOSITORY / "docs/kernels.md"
 
 
+PLACES = (*KERNELS, *BCCS)
+Examinations = dict[str, Future[Examination]]
+
+
 @pytest.fixture(scope="module")
-def examined() -> Iterator[list[Examination]]:
-    """What is found, for the report: written when everything has been examined."""
-    found: list[Examination] = []
+def examinations(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examinations]:
+    """All that are asked for, under way or waiting; the report is written when none is missing.
+
+    ``COPY_EXPORTER_VMS``: how many at a time (1). ``COPY_EXPORTER_VM_RESULTS``: a directory that keeps what came back;
+    what is there is not examined again.
+    """
+    kept = os.environ.get("COPY_EXPORTER_VM_RESULTS")
+    results = Path(kept).absolute() if kept else tmp_path_factory.mktemp("results")
+    asked = [item.callspec.params["place"] for item in request.session.items if item.path == request.path]
+    pool = ThreadPoolExecutor(int(os.environ.get("COPY_EXPORTER_VMS", "1")))
+    found = {place.name: pool.submit(examine, place, directory(results, place.name)) for place in asked}
     yield found
-    if len(found) == len(KERNELS) + len(SUITES_OF_BCC):
-        REPORT.write_text(render(found))
+    pool.shutdown(cancel_futures=True)
+    if len(found) == len(PLACES) and not any(future.exception() for future in found.values()):
+        REPORT.write_text(render([future.result() for future in found.values()]))
 
 
-@pytest.fixture
-def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Where what comes back is kept: what is in the directory that the variable names is not examined again."""
-    results = os.environ.get("COPY_EXPORTER_VM_RESULTS")
-    if not results:
-        return tmp_path
-    directory = Path(results).absolute() / request.node.callspec.id
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
+def directory(results: Path, name: str) -> Path:
+    (results / name).mkdir(parents=True, exist_ok=True)
+    return results / name
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -51,26 +59,13 @@ def _emulation() -> None:
 @pytest.mark.vm
 @pytest.mark.timeout(DEADLINE_SECONDS + 300)
 @pytest.mark.parametrize(
-    "kernel",
-    [pytest.param(kernel, id=kernel.name, marks=() if kernel.always else pytest.mark.matrix) for kernel in KERNELS],
+    "place",
+    [pytest.param(place, id=place.name, marks=() if place.always else pytest.mark.matrix) for place in PLACES],
 )
-def test_kernel(kernel: Kernel, examined: list[Examination], shared: Path) -> None:
-    examined.append(examine(kernel, shared))
-    is_well(examined[-1], shared)
-
-
-@pytest.mark.vm
-@pytest.mark.matrix
-@pytest.mark.timeout(DEADLINE_SECONDS + 300)
-@pytest.mark.parametrize("suite", SUITES_OF_BCC)
-def test_bcc(suite: str, examined: list[Examination], shared: Path) -> None:
-    examined.append(examine_bcc(suite, shared))
-    is_well(examined[-1], shared)
-
-
-def is_well(examination: Examination, shared: Path) -> None:
+def test_examination(place: Kernel | Bcc, examinations: Examinations) -> None:
+    examination = examinations[place.name].result()
     where = f"{examination.name}, kernel {examination.release}"
-    print(f"{where}: {examination.seconds:.0f} s; all that came back is in {shared}")
+    print(f"{where}: {examination.seconds:.0f} s")
     failed = "\n".join(str(outcome) for outcome in examination.are("failed"))
     assert not failed, f"{where}:\n{failed}"
     assert examination.status == 0, f"pytest ended with status {examination.status}:\n{examination.log}"
