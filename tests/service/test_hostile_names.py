@@ -10,6 +10,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from tests.kafka.posing import Poser
+
 from .movers import BYTES, CALLS, HOST_BYTES, Tap
 from .running import Service, wait_until
 from .scraped import Prometheus, Scrape
@@ -174,3 +176,47 @@ def test_names_of_cgroups(start: Callable[..., Service], tap: Tap, cgroup_root: 
         for directory, one in made:
             one.end()
             os.rmdir(directory)
+
+
+TOPICS = {
+    b"good-0": "good",
+    b"a.b_C-9-7": "a.b_C-9",
+    b'x",topic="good-0': "",
+    b'a"} 1\n# EOF\n-0': "",
+    b"back\\slash-0": "",
+    b"\xff\xfe-0": "",
+    b"-0": "",
+    b"good-0 ": "",
+    b"good-\xd9\xa3": "",  # a digit, but not of ASCII
+    b"x" * 250 + b"-0": "",
+}
+"""Folders of a broker, and the topics that they are."""
+READ = "copy_kafka_topic_cpu_copied_read_bytes_total"
+
+
+def test_names_of_topics_and_files(start: Callable[..., Service], tmp_path: Path) -> None:
+    """Of something that looks like a broker: only what Kafka would call a topic is one."""
+    directory = tmp_path / "data"
+    for number, name in enumerate(TOPICS):
+        folder = os.fsencode(directory) + b"/" + name
+        os.makedirs(folder)
+        with open(folder + b'/"\xff\n.log', "wb") as file:
+            file.write(bytes(1000 + number))
+        os.symlink(folder + b'/"\xff\n.log', tmp_path / f"file{number}")
+    settings = {"node.id": "77", "log.dirs": directory, "listeners": 'EVIL",pid="1://127.0.0.1:9,PLAIN://127.0.0.1:1'}
+    (tmp_path / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    service = start()
+    with Poser(tmp_path, "server.properties") as broker:
+
+        def counted(topic: str) -> float:
+            return Scrape(service.metrics()).sum(READ, node_id="77", topic=topic)
+
+        wait_until(lambda: broker.do("read", tmp_path / "file0", 1) and counted("good"), "the broker is watched")
+        before = counted("good")
+        for number in range(len(TOPICS)):
+            assert broker.do("read", tmp_path / f"file{number}", 5000) == 1000 + number
+        wait_until(lambda: counted("good") == before + 1000, "topics are counted")
+        scrape = Scrape(service.metrics())
+        assert scrape.sum(READ, node_id="77", topic="a.b_C-9") == 1001
+        assert {series["topic"] for series in scrape.series(READ, node_id="77")} == {*TOPICS.values()} - {""}
+        check_whole(service)
