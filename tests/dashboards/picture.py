@@ -56,14 +56,14 @@ def of_broker(stack: ExitStack, directory: Path, path: Path) -> None:
     java = Java(jars())
     broker = stack.enter_context(Broker(java, directory))
     with scraped(directory) as (prometheus, host):
-        for topic, port in (("orders", broker.plain), ("clicks", broker.ssl)):
+        for topic, port in (("invoices", broker.plain), ("page-views", broker.ssl)):
             broker.create_topic(topic)
             for command in tools(java, broker, topic, port):
                 started = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 stack.callback(started.wait)
                 stack.callback(started.kill)
         time.sleep(DURATION + 10)
-        view = view_of(prometheus, host, port=(str(broker.plain), str(broker.ssl)), topic=("orders", "clicks"))
+        view = view_of(prometheus, host, port=(str(broker.plain), str(broker.ssl)), topic=("invoices", "page-views"))
         draw("kafka", KAFKA_ROWS, view, TITLE.format(document="kafka", load=KAFKA), path)
 
 
@@ -99,9 +99,10 @@ def scraped(directory: Path, *flags: str) -> Iterator[tuple[Prometheus, str]]:
 
 
 def view_of(prometheus: Prometheus, host: str, **chosen: tuple[str, ...]) -> View:
-    """The last minute and a half."""
+    """The last minute and a half, up to a scrape."""
     viewer = Viewer({"instance": (host,), **chosen}, INTERVAL, step_seconds=1, range_seconds=DURATION - 10)
-    end = time.time()
+    (scrape,) = prometheus.get("query", query="timestamp(up == 1)", time=time.time())["result"]
+    end = float(scrape["value"][1])
     return View(prometheus, viewer, end - viewer.range_seconds, end)
 
 
