@@ -20,7 +20,7 @@ PYTHON_PACKAGES = Path("opt/python")
 """Where they are in the root."""
 _MERGED = "/usr/share/mmdebstrap/hooks/merged-usr"
 _PLATFORMS = {"arm64": "manylinux2014_aarch64", "amd64": "manylinux2014_x86_64"}
-_NOT_INSIDE = ("mypy", "ruff", "hypothesis", "grafana-foundation-sdk", "build", "pyyaml")
+_TOOLS = ("httpx", "pytest")
 _COMMAND = "#!/usr/bin/python3\nfrom exporter.cli import main\nmain()\n"
 
 
@@ -63,7 +63,7 @@ def _unpack(root: Root, directory: Path) -> None:
 
 def _requirements() -> list[str]:
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-    tools = [line for line in project["optional-dependencies"]["dev"] if not line.startswith(_NOT_INSIDE)]
+    tools = [line for line in project["optional-dependencies"]["dev"] if line.startswith(_TOOLS)]
     return [*project["dependencies"], *tools]
 
 
