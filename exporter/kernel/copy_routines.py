@@ -45,6 +45,7 @@ _X86 = (
     "copy_user_short_string",
     "copy_user_handle_tail",
     "__copy_user_nocache",
+    "copy_to_nontemporal",  # what became of it
     "__copy_user_flushcache",
     "copy_user_flushcache",
     "__memcpy_flushcache",

@@ -1,8 +1,8 @@
 """Sampled CPU time in the kernel's copy routines, against programs that know how long they copied.
 
-Truth is the CPU time that a program's own calls took. Each sample falls into a copy with the probability that the
-copies have, so that their number is a binomial one: four standard deviations are missed once in 16,000 runs. What a
-large read does beside copying (finding pages, entering the kernel) is some per cent.
+Truth is the CPU time that a program's own calls took. The standard deviation of a number of samples is at most its
+square root, whatever else the host does: four of them are missed once in 16,000 runs. What a large read does beside
+copying (finding pages, entering the kernel) is some per cent.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,8 +17,8 @@ from exporter.model import Call, Endpoint, Kind, Row
 
 from .ground import Ground, loaded
 
-RATE = 999
-MILLISECONDS = 800
+RATE = 3999
+MILLISECONDS = 500
 COPYING = Row(Kind.COPY_TIME, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 BESIDE_COPYING = 0.15
 Spend = Callable[..., "Spent"]
@@ -31,14 +31,12 @@ class Spent:
     all: float
     worked: float
     """In the calls that were asked for."""
-    samples: int
     copying: float
 
     @property
     def error(self) -> float:
-        """Four standard deviations of the sampled time, at least those of a single sample."""
-        share = self.worked / self.all
-        return 4 * sqrt(max(1, self.all * RATE * share * (1 - share))) / RATE
+        """Four standard deviations of what is sampled of the work."""
+        return 4 * sqrt(self.worked * RATE) / RATE
 
 
 @pytest.fixture(scope="module")
@@ -58,14 +56,14 @@ def spend(sampling: Ground, workload: Callable[..., Path], tmp_path: Path) -> Sp
         seconds = [int(number) / 1e9 for number in ran.output.split()]
         events, amount, _ = ran.rows.get(COPYING, (0, 0, 0))
         assert amount == events * (1_000_000_000 // RATE)
-        return Spent(*seconds, events, amount / 1e9)
+        return Spent(*seconds, amount / 1e9)
 
     return run
 
 
 def test_one_who_only_copies(spend: Spend) -> None:
     spent = spend("read")
-    assert (1 - BESIDE_COPYING) * spent.worked - spent.error <= spent.copying <= spent.all + spent.error
+    assert (1 - BESIDE_COPYING) * spent.worked - spent.error <= spent.copying <= spent.worked + spent.error
 
 
 def test_one_who_copies_half_of_the_time(spend: Spend) -> None:
@@ -76,12 +74,14 @@ def test_one_who_copies_half_of_the_time(spend: Spend) -> None:
 
 @pytest.mark.parametrize("work", ["spin", "getppid"])
 def test_one_who_does_not_copy(spend: Spend, work: str) -> None:
-    assert spend(work).samples <= 2, "what asking for the time copies"
+    """But for what asking for the time copies, and interrupts in its name."""
+    spent = spend(work)
+    assert spent.copying < 0.01 * spent.all
 
 
 @pytest.mark.parametrize("work", ["write", "transfer", "pipe", "send"])
 def test_every_way_of_copying_is_seen(spend: Spend, work: str) -> None:
-    assert spend(work).copying > 0.05 * MILLISECONDS / 1000
+    assert spend(work).copying > 0.02 * MILLISECONDS / 1000
 
 
 def test_zero_copy_copies_nothing(spend: Spend) -> None:
