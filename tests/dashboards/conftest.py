@@ -2,7 +2,6 @@
 
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from tests.support.prometheus import Prometheus
 
 from . import steady
 from .documents import RULES
-from .load import BEFORE, FILE_BYTES, SECONDS, TIMES, WAYS, Sender, cold_file
+from .load import BEFORE, FILE_BYTES, TIMES, WAYS, Sender, cold_file
 
 JOB = "copy-exporter"
 HOSTS = 2
@@ -23,20 +22,17 @@ HOSTS = 2
 
 @dataclass(frozen=True)
 class Times:
-    """Moments, in seconds since the epoch."""
+    """Moments of scrapes of the real exporter, in seconds since the epoch: all of the load is between them."""
 
     parked: float
-    """Every process of the load had counts that were scraped, and did nothing for some scrapes."""
-    began: float
-    ended: float
-    """Of the time in which the load went on."""
+    """Every process of the load had counts that were scraped, and did nothing."""
     done: float
-    """The last counts had been scraped, and some time had gone by."""
+    """Everything had been scraped."""
 
     @property
-    def of_all(self) -> int:
-        """Seconds from ``parked`` on in which all of the load is."""
-        return int(self.done - self.parked)
+    def seconds(self) -> float:
+        """From the one to the other."""
+        return self.done - self.parked
 
 
 @dataclass(frozen=True)
@@ -69,7 +65,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         live, host, down = (f"127.0.0.1:{port}" for port in ports)
         prometheus = stack.enter_context(Prometheus(directory, configuration(live, host, down)))
         wait_until(prometheus.ready, "Prometheus")
-        times = run(prometheus, senders)
+        times = run(prometheus, senders, live)
         yield Scene(prometheus, live, host, down, senders, times, service.metrics(openmetrics=False))
 
 
@@ -81,28 +77,24 @@ def configuration(*addresses: str, every: str = "1s") -> dict[str, object]:
     }
 
 
-def run(prometheus: Prometheus, senders: dict[str, Sender]) -> Times:
+def run(prometheus: Prometheus, senders: dict[str, Sender], live: str) -> Times:
     """Let them send; the counts of each are scraped before it goes on, and when it is done."""
     for sender in senders.values():
         sender.begin()
     wait_for_bytes(prometheus, senders, FILE_BYTES * BEFORE)
-    parked = time.time()
-    wait_for_scrapes(prometheus, 3)
+    parked = last_scrape(prometheus, live)
     for sender in senders.values():
         sender.go_on()
-    began = time.time()
     wait_for_bytes(prometheus, senders, FILE_BYTES * (BEFORE + TIMES))
-    ended = began + TIMES * SECONDS
     wait_for_scrapes(prometheus, 3)
-    return Times(parked, began, scraped_before(prometheus, ended), scraped_before(prometheus, time.time()))
+    return Times(parked, last_scrape(prometheus, live))
 
 
-def scraped_before(prometheus: Prometheus, moment: float) -> float:
-    """The last time up to a moment at which both hosts had just been scraped: a busy machine may miss that."""
-    both = f'sum(up{{job="{JOB}"}}) == bool {HOSTS}'
-    (course,) = prometheus.course(both, moment - 10, moment, 0.5)
-    backwards = reversed([moment - 10 + 0.5 * number for number, value in enumerate(course.values) if value])
-    return next(backwards, moment)
+def last_scrape(prometheus: Prometheus, live: str) -> float:
+    """When it was, once both hosts answer: a busy machine may miss one."""
+    up = f'sum(up{{job="{JOB}"}})'
+    wait_until(lambda: prometheus.number(up) == HOSTS, "both hosts to be scraped", 60)
+    return prometheus.number(f'timestamp(up{{instance="{live}"}})')
 
 
 def wait_for_bytes(prometheus: Prometheus, senders: dict[str, Sender], count: int) -> None:
@@ -113,7 +105,7 @@ def wait_for_bytes(prometheus: Prometheus, senders: dict[str, Sender], count: in
 
 
 def wait_for_scrapes(prometheus: Prometheus, count: int) -> None:
-    """Of every target."""
-    query = f'min(count_over_time(up{{job="{JOB}"}}[10m]))'
+    """That went well, of both hosts."""
+    query = f'min(sum_over_time(up{{job="{JOB}"}}[10m]) > 0)'
     before = prometheus.number(query)
-    wait_until(lambda: prometheus.number(query) >= before + count, f"{count} scrapes")
+    wait_until(lambda: prometheus.number(query) >= before + count, f"{count} scrapes", 60)

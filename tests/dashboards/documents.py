@@ -54,10 +54,12 @@ class Viewer:
 
     chosen: Mapping[str, tuple[str, ...]]
     """Values of variables; of the others, all."""
-    scrape_seconds: int = 1
-    """The scrape interval that the data source is told."""
+    scrape_seconds: int = 3
+    """The scrape interval that the data source is told: longer than it is, as a busy machine misses some."""
     step_seconds: int = 1
     range_seconds: int = 60
+    window: str = ""
+    """Of rates, in the place of Grafana's."""
 
     def query(self, expression: str, document: str) -> str:
         """The expression as Prometheus gets it."""
@@ -73,7 +75,7 @@ class Viewer:
     def _windows(self) -> dict[str, str]:
         rate = max(self.step_seconds + self.scrape_seconds, 4 * self.scrape_seconds)
         return {
-            "__rate_interval": f"{rate}s",
+            "__rate_interval": self.window or f"{rate}s",
             "__interval": f"{self.step_seconds}s",
             "__range": f"{self.range_seconds}s",
         }

@@ -18,7 +18,7 @@ from .sender import FALL_BACK, RECEIVE_APPEND
 
 CHUNK = 64 << 10
 FILE_BYTES = 16 * CHUNK
-BEFORE = 16
+BEFORE = 64
 """How often the file is sent before the load begins: ``rate()`` takes a counter with little in it for newborn."""
 TIMES = 160
 SECONDS = 0.1
