@@ -29,7 +29,7 @@ TITLE = (
     "real Prometheus that scraped a real exporter every 3 s. {load}"
 )
 SENDERS = "Load over loopback: sendfile, read+write and receive+append at 10 MiB/s, and one that falls back."
-KAFKA = "Load: Apache Kafka's own tools, up to 20 MiB/s into each of two topics and out, one over plaintext, one over TLS."
+KAFKA = "Load: Apache Kafka's own tools, up to 20 MiB/s into and out of two topics, one over plaintext, one over TLS."
 HOST_ROWS = ("At a glance", "Who")
 KAFKA_ROWS = ("Is zero copy alive?", "By listener and broker", "By topic")
 
