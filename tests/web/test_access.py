@@ -46,20 +46,20 @@ def test_only_the_first_72_bytes_count_as_everywhere():
     assert right(Passwords(), "alice", b"x" * 100, users)
 
 
-def seconds(passwords: Passwords, name: str, password: bytes) -> float:
+def cpu_seconds(passwords: Passwords, name: str, password: bytes) -> float:
     times = []
     for _ in range(5):
-        began = time.perf_counter()
+        began = time.process_time()
         right(passwords, name, password)
-        times.append(time.perf_counter() - began)
+        times.append(time.process_time() - began)
     return min(times)
 
 
 def test_an_unknown_user_costs_as_much_as_a_wrong_password_and_a_known_one_little():
     passwords = Passwords()
-    wrong, unknown = seconds(passwords, "alice", b"no"), seconds(passwords, "nobody", b"no")
+    wrong, unknown = cpu_seconds(passwords, "alice", b"no"), cpu_seconds(passwords, "nobody", b"no")
     assert 0.5 < unknown / wrong < 2
-    assert seconds(passwords, "alice", b"wonder") < wrong / 3
+    assert cpu_seconds(passwords, "alice", b"wonder") < wrong / 3
 
 
 @pytest.mark.parametrize(
