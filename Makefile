@@ -21,10 +21,10 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench soak fleet image lock clean audit
+.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench bench-kafka kafka-demo soak fleet image lock clean audit
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 setup: $(VENV)/.run ## install the system packages and .venv/bin/copy-exporter
 
@@ -82,6 +82,12 @@ lock: $(VENV)/.test ## pin what the image installs: deploy/image/*requirements.t
 audit: $(VENV)/.run ## ask for known vulnerabilities of the Python packages that the image installs
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[audit]'
 	@$(BIN)/pip-audit --strict --disable-pip --progress-spinner off --requirement deploy/image/requirements.txt
+
+kafka-demo: $(VENV)/.test ## start a real broker and show by listener and topic what is copied
+	@$(BIN)/python -m bench.kafka.demo
+
+bench-kafka: $(VENV)/.test ## a real broker with and without the exporter (ARGS="--rounds 10")
+	@$(BIN)/python -m bench.kafka $(ARGS)
 
 clean: ## remove what was built
 	@rm -rf $(VENV) .cache dist build

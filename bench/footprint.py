@@ -14,7 +14,7 @@ from bench.served import Served, samples, total
 PROCESSES = 1000
 ROWS = (5, 10)
 """Rows of a process: each gives one series of calls and one of bytes."""
-_OURS = (str(Path(sys.executable).with_name("copy-exporter")), "serve", "--web.listen-address", "{address}")
+OURS = (str(Path(sys.executable).with_name("copy-exporter")), "serve", "--web.listen-address", "{address}")
 _OTHER = "prometheus-process-exporter"
 _OTHER_CONFIG = 'process_names: [{name: "{{.PID}}", comm: [crowd]}]\n'
 
@@ -30,7 +30,7 @@ class Scraped:
 
 def ours(*flags: str) -> Served:
     """The service."""
-    return Served(*_OURS, *flags, good="\ncopy_scrape_success 1")
+    return Served(*OURS, *flags, good="\ncopy_scrape_success 1")
 
 
 def footprint(directory: Path, scrapes: int, starts: int, progress: Callable[[], object] = lambda: None) -> Section:

@@ -42,9 +42,10 @@ class Served:
         self._process.terminate()
         self._process.wait()
 
-    def scrape(self) -> str:
-        """One scrape, as Prometheus asks."""
-        with urllib.request.urlopen(urllib.request.Request(self._url, headers=_HEADERS), timeout=_PATIENCE) as answer:
+    def scrape(self, *, openmetrics: bool = True) -> str:
+        """One scrape, as Prometheus asks; without ``openmetrics``, as one from before it."""
+        headers = _HEADERS if openmetrics else {}
+        with urllib.request.urlopen(urllib.request.Request(self._url, headers=headers), timeout=_PATIENCE) as answer:
             body: bytes = answer.read()
             return (decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body).decode()
 

@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.kafka import artifacts
+from bench.kafka.running import Broker, Java
 from tests.kernel.filesystems import command, file_system
 from tests.service.running import Service, wait_until
 from tests.service.scraped import Scrape
-
-from . import artifacts
-from .running import Broker, Java
 
 
 class Difference:

@@ -1,15 +1,14 @@
 """A real broker under Kafka's own load: what is counted by listener and by topic is what it did."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from bench.kafka.running import Broker, Java
 from tests.service.running import wait_until
 
 from .conftest import Difference, Lab
-from .running import Broker, Java
 
 RECORD = 10_240
 RECORDS = {"orders-eu.west-1": 16_384, "payments": 8_192}
@@ -99,20 +98,9 @@ def test_a_consumer_over_tls_is_not(lab: Lab, loaded: Loaded) -> None:
     assert of_topic(seen, broker, PAYMENTS) == dict.fromkeys(BY_TOPIC, 0)
 
 
-def logs(broker: Broker, topic: str) -> list[Path]:
-    return sorted(broker.data.glob(f"{topic}-0/*.log"))
-
-
-def drop_pages(files: list[Path]) -> None:
-    for file in files:
-        with file.open("rb") as opened:
-            os.fsync(opened.fileno())
-            os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 def test_what_the_disk_reads_has_a_topic(lab: Lab, loaded: Loaded) -> None:
     broker = loaded.broker
-    drop_pages(logs(broker, PAYMENTS))
+    broker.drop_pages(PAYMENTS)
     cold = lab.during(lambda: broker.consume(PAYMENTS, RECORDS[PAYMENTS]))
     warm = lab.during(lambda: broker.consume(PAYMENTS, RECORDS[PAYMENTS]))
     assert is_payload(of_topic(cold, broker, PAYMENTS)["dma_read"], PAYLOAD[PAYMENTS])
@@ -128,11 +116,11 @@ def test_logs_that_are_rolled_and_deleted(lab: Lab, loaded: Loaded) -> None:
 
     def roll() -> None:
         broker.produce(topic, records, RECORD)
-        wait_until(lambda: len(logs(broker, topic)) < 8, "segments that are deleted", 60)
+        wait_until(lambda: len(broker.logs(topic)) < 8, "segments that are deleted", 60)
 
     seen = lab.during(roll)
     assert is_payload(of_topic(seen, broker, topic)["cpu_copied_written"], records * RECORD)
-    folders = lab.during(lambda: (broker.delete_topic(topic), wait_until(lambda: not logs(broker, topic), "its end")))
+    folders = lab.during(lambda: (broker.delete_topic(topic), wait_until(lambda: not broker.logs(topic), "its end")))
     for other in RECORDS:
         assert of_topic(seen, broker, other) == dict.fromkeys(BY_TOPIC, 0)
         assert of_topic(folders, broker, other) == dict.fromkeys(BY_TOPIC, 0)
@@ -180,7 +168,7 @@ def test_a_second_broker_on_a_newer_jdk(lab: Lab, broker: Broker, jars: Path) ->
     directory = lab.directory / "newer"
     directory.mkdir()
     refusals = {"syscall": "copy_file_range", "errno": "EINVAL"}
-    with Broker(Java(jars, program), directory, "12") as newer:
+    with Broker(Java(jars, program), directory, 1) as newer:
         lab.wait_for(newer)
         newer.create_topic(PAYMENTS)
         newer.produce(PAYMENTS, 4096, RECORD)

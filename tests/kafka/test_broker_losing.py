@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.kafka.running import Broker, Java
 from exporter.kafka.lost import LEAST_BYTES
 
 from .conftest import Lab
 from .posing import PYTHON
-from .running import Broker, Java
 
 RECORD = 10_240
 RECORDS = 2 * LEAST_BYTES // RECORD
@@ -27,7 +27,7 @@ def refused(lab: Lab, jars: Path) -> Iterator[Broker]:
     program = directory / "java"
     program.write_text(_WRAPPER)
     program.chmod(0o755)
-    with Broker(Java(jars, program), directory, "13") as started:
+    with Broker(Java(jars, program), directory, 2) as started:
         lab.wait_for(started)
         yield started
 

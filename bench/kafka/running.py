@@ -1,16 +1,19 @@
 """A real broker: Apache Kafka in KRaft mode, one node, with a PLAINTEXT and an SSL listener; and Kafka's own tools."""
 
+import os
+import random
 import signal
 import socket
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-
-from tests.service.running import wait_until
 
 PASSWORD = "copy-exporter"
 CLUSTER_ID = "Y29weS1leHBvcnRlci10ZX"  # 16 bytes in base 64
-_START_SECONDS = 120
+_START_SECONDS = 180
+_PORTS = range(20_000, 32_000)  # below net.ipv4.ip_local_port_range
 _LOGGING = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = console
@@ -22,13 +25,24 @@ appender.console.layout.pattern = %p %c %m%n
 """
 
 
+def wait_until(condition: Callable[[], object], what: str, seconds: float) -> None:
+    """Look until it is so. Raises :class:`TimeoutError` that says what was not."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {seconds:g} s: {what}")
+        time.sleep(0.01)
+
+
 def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
+    """Ports that are free, and that the kernel gives to nobody who does not ask for them: a broker starts slowly."""
+    found: list[int] = []
+    for port in random.sample(_PORTS, len(_PORTS)):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            found.append(port)
+        if len(found) == count:
+            break
+    return found
 
 
 class Java:
@@ -39,6 +53,8 @@ class Java:
         self._program = program
         self._flags = ["-Xmx512m", "-XX:+UseSerialGC", *flags]
         self._class_path = f"{jars}/*"
+        (core,) = jars.glob("kafka-server-[0-9]*.jar")
+        self.kafka_version = core.stem.removeprefix("kafka-server-")
 
     def command(self, main: str, *arguments: str, flags: Sequence[str] = ()) -> list[str]:
         """The command line that runs a class."""
@@ -49,16 +65,17 @@ class Java:
         done = subprocess.run(
             self.command(main, *arguments), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, f"{main} ended with {done.returncode}: {done.stdout}{done.stderr}"
+        if done.returncode:
+            raise RuntimeError(f"{main} ended with {done.returncode}: {done.stdout}{done.stderr}")
         return done.stdout
 
 
 class Broker:
     """One node that is broker and controller; started and ended any number of times."""
 
-    def __init__(self, java: Java, directory: Path, node_id: str = "11") -> None:
-        """Format its log directory below ``directory``."""
-        self.node_id = node_id
+    def __init__(self, java: Java, directory: Path, number: int = 0) -> None:
+        """Format its log directory below ``directory``; ``number`` tells several brokers of one process apart."""
+        self.node_id = str(10 * os.getpid() + number)  # nobody else's on this host
         self._java = java
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
@@ -124,7 +141,9 @@ class Broker:
         def started() -> bool:
             assert self._process
             text = log.read_bytes()[start:]
-            assert self._process.poll() is None, text[-4000:].decode()
+            if self._process.poll() is not None:
+                reasons = [line for line in text.decode().splitlines() if line.startswith(("ERROR", "FATAL", "Caused"))]
+                raise RuntimeError(f"the broker ended: {reasons}")
             return b"Kafka Server started" in text
 
         wait_until(started, "a started broker", _START_SECONDS)
@@ -135,6 +154,17 @@ class Broker:
         self._process.send_signal(signal.SIGTERM)
         self._process.wait(60)
         self._process = None
+
+    def logs(self, topic: str) -> list[Path]:
+        """The files of a topic's segments."""
+        return sorted(self.data.glob(f"{topic}-0/*.log"))
+
+    def drop_pages(self, topic: str) -> None:
+        """Out of the page cache with a topic's segments."""
+        for file in self.logs(topic):
+            with file.open("rb") as opened:
+                os.fsync(opened.fileno())
+                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
     def client(self, port: int) -> Path:
         """The properties file of a client of one listener."""
