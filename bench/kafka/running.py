@@ -13,6 +13,8 @@ from pathlib import Path
 PASSWORD = "copy-exporter"
 CLUSTER_ID = "Y29weS1leHBvcnRlci10ZX"  # 16 bytes in base 64
 _START_SECONDS = 180
+_PATIENCE_MS = 120_000
+"""How long a consumer waits for the next record: with the default of 10 s a busy host ends it early."""
 _PORTS = range(20_000, 32_000)  # below net.ipv4.ip_local_port_range
 _LOGGING = """\
 rootLogger.level = INFO
@@ -208,7 +210,16 @@ class Broker:
         """All of ``records`` from the beginning by ``ConsumerPerformance``; what it says of itself."""
         return self._java.run(
             "org.apache.kafka.tools.ConsumerPerformance",
-            *("--bootstrap-server", f"127.0.0.1:{port or self.plain}", "--topic", topic, "--messages", str(records)),
+            *(
+                "--bootstrap-server",
+                f"127.0.0.1:{port or self.plain}",
+                "--topic",
+                topic,
+                "--messages",
+                str(records),
+                "--timeout",
+                "120000",
+            ),
             *("--consumer.config", str(self.client(port or self.plain))),
         )
 

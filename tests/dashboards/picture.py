@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.kafka.artifacts import jars
-from tests.kafka.running import Broker, Java
+from bench.kafka.artifacts import jars
+from bench.kafka.running import Broker, Java
 from tests.service.running import Service, wait_until
 from tests.support.prometheus import Prometheus
 

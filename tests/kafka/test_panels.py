@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import pytest
 
+from bench.kafka.running import Broker
 from tests.dashboards.conftest import configuration
 from tests.dashboards.documents import Target, Viewer, targets
 from tests.service.running import wait_until
 from tests.support.prometheus import Prometheus
 
 from .conftest import Lab
-from .running import Broker
 
 TOPIC = "panels"
 RECORD, BEFORE, RECORDS = 10_240, 1_000, 8_192
