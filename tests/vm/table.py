@@ -54,6 +54,9 @@ MISSED = "three threads a CPU read a file in memory: runs of `shmem_file_read_it
 CHECKS = ("loader", "reading maps without privileges")
 """What doctor finds that differs between kernels."""
 
+_NAMED = 3
+"""Of the tests that share a reason."""
+
 HEAD = """\
 # Kernels
 
@@ -120,9 +123,14 @@ def _details(examinations: Sequence[Examination]) -> list[str]:
             for outcome in examination.are(state):
                 why = outcome.why.removeprefix("not in this kernel: ")
                 reasons.setdefault(why, []).append(f"`{outcome.module.rpartition('/')[2]}::{outcome.name}`")
-            tests = [f"- {why}: {', '.join(names)}" for why, names in reasons.items()]
+            tests = [f"- {why}: {_enumerated(names)}" for why, names in reasons.items()]
             lines += [f"## {examination.name}: {state}", "", *tests, ""] if tests else []
     return lines
+
+
+def _enumerated(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + rest
 
 
 def _row(cells: Sequence[str]) -> str:
