@@ -101,7 +101,11 @@ def served(bodies: Sequence[bytes]) -> Iterator[int]:
         def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 1024
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
@@ -204,7 +208,7 @@ def simulate(directory: Path, setting: Setting, targets: int, interval: int, scr
 def main() -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(prog="python -m bench.fleet", description=__doc__)
-    for flag, default in (("targets", 200), ("interval", 15), ("scrapes", 6)):
+    for flag, default in (("targets", 200), ("interval", 15), ("scrapes", 4)):
         parser.add_argument(f"--{flag}", type=int, default=default, help="default: %(default)s")
     arguments = vars(parser.parse_args())
     if os.geteuid():
