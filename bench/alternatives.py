@@ -46,6 +46,11 @@ _PROBES = (
 _RECEIVES = (_PROBES[0], Variant("all but the kernel's copies from sockets", lambda: product(*_without("sockets"))))
 _REQUESTS = (_PROBES[0], Variant("all but io_uring's", lambda: product(*_without("io_uring", "io_uring_multishot"))))
 
+_BROKERS = (
+    Variant("a process like any other", lambda: product(*DEFAULT_PROBE_NAMES)),
+    Variant("a broker: its folders too", lambda: product(*DEFAULT_PROBE_NAMES, brokers=True)),
+)
+
 CHOICES = (
     Choice("count table, one thread", "read_zero", (_SHARED, _PERCPU)),
     Choice("count table, two CPUs on one key", "read_zero_twice", (_SHARED, _PERCPU)),
@@ -53,6 +58,7 @@ CHOICES = (
     Choice("kernel structures, socket", "send_tcp", _READING),
     Choice("registers, a call that moves no data", "getppid", _REGISTERS),
     Choice("probes, a call that moves no data", "getppid", _PROBES),
+    Choice("probes, a cached file of 4 KiB", "read_file", _BROKERS),
     Choice("probes, a receive", "peek", _RECEIVES),
     Choice("probes, a request of io_uring", "uring_read", _REQUESTS),
 )

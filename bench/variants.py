@@ -17,6 +17,8 @@ from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loader import sizes
 from exporter.probe_table import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
+from exporter.procfs import Procfs
+from exporter.reader import Reader
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
@@ -91,12 +93,14 @@ def untyped(program: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def product(*probes: str) -> Iterator[None]:
-    """Probes as the service has them: loaded by the loader process and handed over."""
+def product(*probes: str, brokers: bool = False) -> Iterator[None]:
+    """Probes as the service has them: loaded by the loader and handed over; ``brokers``: every process is one."""
     taken = handover.load(_ORDER.model_copy(update={"probes": probes}), LOAD_TIMEOUT)
     try:
         if reasons := [probe.reason for probe in taken.probes if probe.name in _ESSENTIAL and not probe.attached]:
             raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
+        if brokers:
+            Reader(taken.maps, taken.programs).watch_brokers(Procfs().pids())
         yield
     finally:
         taken.close()
