@@ -16,6 +16,7 @@ from exporter.config import Config
 from exporter.web import tls
 from exporter.web.access import Access
 from exporter.web.door import IDLE_SECONDS, Door, guard
+from exporter.web.farewell import Farewell
 from exporter.web.limits import HEADER_BYTES, RequestLimit, ScrapeLimit
 from exporter.web.protocol import protocol_for
 from exporter.web.settings import Settings
@@ -34,7 +35,7 @@ def run(app: ASGIApp, sockets: Iterable[socket.socket], config: Config, settings
     """Serve ``app`` until SIGTERM or SIGINT, to whom ``settings`` let in at each moment, within the limits."""
     limited = ScrapeLimit(app, config.telemetry_path, config.max_requests)
     door = Door(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
-    asyncio.run(_run(RequestLimit(Access(limited, settings)), sockets, settings, door))
+    asyncio.run(_run(Farewell(RequestLimit(Access(limited, settings))), sockets, settings, door))
 
 
 async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], door: Door) -> None:
