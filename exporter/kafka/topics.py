@@ -51,7 +51,11 @@ class Topics:
     """The sums, from one look at the folders to the next."""
 
     def __init__(self, most: int = 500, *, by_partition: bool = False) -> None:
-        """``most``: so many topics (or partitions) have sums of their own; the rest counts as one called ``other``."""
+        """``most``: so many topics (or partitions) have sums of their own.
+
+        The rest counts as topic ``other`` of each node that has such, and of the node ``other``: whoever poses as
+        brokers without end adds no series.
+        """
         self._most = most
         self._by_partition = by_partition
         self._known: dict[tuple[int, int], Broker] = {}
@@ -98,7 +102,8 @@ class Topics:
         if topic in self._totals:
             return topic
         if self._own >= self._most:
-            return Topic(node_id, OTHER)
+            known = any(one.node_id == node_id for one in self._totals)
+            return Topic(node_id if known else OTHER, OTHER)
         self._own += 1
         return topic
 

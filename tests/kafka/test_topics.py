@@ -148,6 +148,19 @@ def test_topics_beyond_the_limit_are_other() -> None:
     assert sum(moved[0] for moved in totals.values()) == 15
 
 
+def test_brokers_without_end_add_no_series() -> None:
+    topics = Topics(1)
+    brokers = [broker(pid, f"{pid}") for pid in range(1, 9)]
+    folders = {str(one.pid).encode(): folder("t-0", 1, pid=one.pid) for one in brokers}
+    topics.add(folders, brokers)
+    topics.add({b"x": folder("u-0", 5, pid=1)}, brokers)
+    assert topics.totals() == {
+        Topic("1", "t"): (1, 0, 0, 0),
+        Topic("1", OTHER): (5, 0, 0, 0),
+        Topic(OTHER, OTHER): (7, 0, 0, 0),
+    }
+
+
 STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1000), st.booleans()), max_size=50)
 
 
