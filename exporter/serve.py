@@ -2,9 +2,7 @@
 
 import logging
 import os
-import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__, handover, memory, privileges
 from exporter.attribution import Attribution
 from exporter.config import Config
+from exporter.endings import Endings
 from exporter.errors import KernelError, UsageError
 from exporter.handover import Handover, LoaderOrder
 from exporter.kafka.counts import KafkaCounts
@@ -38,8 +37,7 @@ _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
-    # An end that was asked for is a good one. uvicorn puts its own handler in this one's place and then calls this one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    endings = Endings()
     memory.settle_allocator()
     account = privileges.find_user(config.user)
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
@@ -79,6 +77,7 @@ def serve(config: Config) -> None:
     )
     announce(config, loaded, sockets, "https" if settings().context else "http")
     memory.settle_collector()
+    endings.check()
     try:
         server.run(app, sockets, config, settings)
     finally:

@@ -9,7 +9,7 @@ PACKAGE = Path(exporter.__file__).parent
 LAYERS = (
     {"build", "errors", "model"},
     {"kernel"},
-    {"ledger", "contract", "memory", "privileges", "procfs", "network", "logs", "refusals"},
+    {"ledger", "contract", "endings", "memory", "privileges", "procfs", "network", "logs", "refusals"},
     {"probe_table"},
     {"source", "handover"},
     {"compiler", "reader"},

@@ -52,9 +52,10 @@ def test_their_devices_and_not_ours(network: Network) -> None:
 
 def test_we_stay_where_we_are(elsewhere: Path) -> None:
     before = os.readlink("/proc/thread-self/ns/net")
+    threads = threading.active_count()  # others of the suite may be there
     with closing(Network(str(elsewhere))):
         assert os.readlink("/proc/thread-self/ns/net") == before
-        assert threading.active_count() == 1
+        assert threading.active_count() <= threads
 
 
 def test_a_speed_that_a_driver_invents_is_none(network: Network) -> None:
