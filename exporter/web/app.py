@@ -43,7 +43,8 @@ def create_app(
         for packed in (False, True)
     }
 
-    # The exposition is made in a thread: reading maps does not hold up the event loop.
+    # The exposition is made in a thread: reading maps does not hold up the event loop. Nothing else is: threads of the
+    # framework, which it has for plain functions, outlive a loop that a signal ends, and the process with them.
     @app.get(
         telemetry_path,
         response_class=PlainTextResponse,
@@ -61,7 +62,7 @@ def create_app(
         return SlicedResponse(await scrapes[openmetrics, packed].body(), headers=headers)
 
     @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is up")
-    def healthy() -> str:
+    async def healthy() -> str:
         return "copy-exporter is healthy\n"
 
     @app.get(
@@ -70,13 +71,13 @@ def create_app(
         summary="Probes count and can be read",
         responses={503: {"description": "They cannot", "content": {"text/plain": {}}}},
     )
-    def ready() -> Response:
+    async def ready() -> Response:
         if sampler.trouble:
             return PlainTextResponse(f"not ready: {sampler.trouble}\n", status_code=503)
         return PlainTextResponse("copy-exporter is ready\n")
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
-    def landing_page() -> str:
+    async def landing_page() -> str:
         return _landing_page(states, telemetry_path)
 
     return app

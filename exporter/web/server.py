@@ -87,7 +87,11 @@ def _context_factory(settings: Callable[[], Settings]) -> Callable[..., SSLConte
 def rehearse() -> None:
     """Start, serve one request to nobody, end: what frameworks import only then, ``--user`` may be unable to read."""
     app = FastAPI()
-    app.get("/")(lambda: "")
+
+    @app.get("/")
+    async def nothing() -> str:
+        return ""
+
     stage = uvicorn.Config(app, log_config=None)
     stage.load()
     stage.get_loop_factory()
