@@ -49,7 +49,7 @@ class Scene:
     """What the real exporter said in the end."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     if os.geteuid() != 0:
         pytest.skip("loading eBPF programs needs root")

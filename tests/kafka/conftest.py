@@ -59,7 +59,7 @@ def jars() -> Path:
         pytest.skip(str(error))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Kafka's files are on ext4, with a disk below."""
     if os.geteuid() != 0:
@@ -74,7 +74,7 @@ def lab(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
             yield Lab(service, java, mounted)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def broker(lab: Lab) -> Iterator[Broker]:
     directory = lab.directory / "broker"
     directory.mkdir()

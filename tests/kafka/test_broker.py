@@ -1,5 +1,6 @@
 """A real broker under Kafka's own load: what is counted by listener and by topic is what it did."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -102,12 +103,22 @@ def test_what_the_disk_reads_has_a_topic(lab: Lab, loaded: Loaded) -> None:
     broker = loaded.broker
     broker.drop_pages(PAYMENTS)
     cold = lab.during(lambda: broker.consume(PAYMENTS, RECORDS[PAYMENTS]))
-    warm = lab.during(lambda: broker.consume(PAYMENTS, RECORDS[PAYMENTS]))
     assert is_payload(of_topic(cold, broker, PAYMENTS)["dma_read"], PAYLOAD[PAYMENTS])
     assert of_topic(cold, broker, ORDERS)["dma_read"] == 0
-    # Hosts that reclaim memory before it is short (DAMON) lose a few pages in between.
-    assert of_topic(warm, broker, PAYMENTS)["dma_read"] < 0.1 * PAYLOAD[PAYMENTS]
     assert cold.sum("copy_dma_copied_bytes_total", pid=str(broker.pid)) >= PAYLOAD[PAYMENTS]
+    assert min(warm_reads(lab, broker)) < 0.01 * PAYLOAD[PAYMENTS]
+
+
+def warm_reads(lab: Lab, broker: Broker) -> Iterator[int]:
+    """What the disk read while records were consumed again, until that was next to nothing.
+
+    Some hosts take unmapped pages back early (DAMON's pageout), and really read them anew.
+    """
+    for _ in range(5):
+        warm = lab.during(lambda: broker.consume(PAYMENTS, RECORDS[PAYMENTS]))
+        yield (read := of_topic(warm, broker, PAYMENTS)["dma_read"])
+        if read < 0.01 * PAYLOAD[PAYMENTS]:
+            return
 
 
 def test_logs_that_are_rolled_and_deleted(lab: Lab, loaded: Loaded) -> None:

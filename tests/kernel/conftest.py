@@ -24,12 +24,12 @@ def premises() -> None:
         pytest.skip(f"not in this kernel: {VMLINUX}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def ground(premises: None) -> Iterator[Ground]:  # noqa: ARG001
     yield from loaded()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def deep(premises: None) -> Iterator[Ground]:  # noqa: ARG001
     """Every probe of the table, those that are off by default too."""
     yield from loaded(probes=PROBE_NAMES)
