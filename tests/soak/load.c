@@ -4,7 +4,8 @@
  *   threads SOCKET THREADS SECONDS PAUSE  threads of one process receive 1 byte, 64 times, pause (microseconds), again
  *   crowd SOCKET PROCESSES               each receives 1 byte and lives until standard input ends; says "ready" before that
  *   files PATH SECONDS                   reads 4096 bytes at random places of a file of 1 MiB, with pauses
- *   sendfile SOCKET PEER PATH SECONDS    sends the first 4096 bytes of the file, and takes them off the other end */
+ *   sendfile SOCKET PEER PATH SECONDS    sends the first 4096 bytes of the file, and takes them off the other end
+ * All but those that have to exec are of users of their own. */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -24,6 +25,8 @@
 
 #define SECOND 1000000000L
 #define PIECE 4096
+#define USERS 1000
+#define FIRST_USER 20000 /* nobody's, on most systems */
 
 static char room[1 << 15];
 static int from;
@@ -42,6 +45,12 @@ static void sleep_until(long moment) {
     clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
 }
 
+static void become_user(long number) {
+    id_t id = FIRST_USER + number % USERS;
+    if (setresgid(id, id, id) || setresuid(id, id, id))
+        err(1, "user %u", id);
+}
+
 static void child(long number, const char *self, const char *socket) {
     char size[16];
     long wanted = 1 + number % 1000;
@@ -49,6 +58,7 @@ static void child(long number, const char *self, const char *socket) {
         snprintf(size, sizeof(size), "%ld", wanted);
         execl(self, self, "child", socket, size, NULL);
     }
+    become_user(number);
     _exit(!receive(wanted));
 }
 
@@ -96,6 +106,7 @@ static void *hammer(void *argument) {
 }
 
 static void threads(char **argument) {
+    become_user(getpid());
     int count = atoi(argument[3]);
     struct pace pace = {now() + atol(argument[4]) * SECOND, atoi(argument[5])};
     pthread_t *started = calloc(count, sizeof(*started));
@@ -107,6 +118,7 @@ static void threads(char **argument) {
 }
 
 static void live(atomic_int *ready) {
+    become_user(getpid());
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (!receive(1))
         err(1, "recv");
@@ -136,6 +148,7 @@ static void crowd(char **argument) {
 static void files(char **argument) {
     long end = now() + atol(argument[3]) * SECOND;
     int file = open(argument[2], O_RDONLY);
+    become_user(getpid());
     while (now() < end) {
         if (pread(file, room, PIECE, rand() % 256 * PIECE) != PIECE)
             err(1, "pread");
@@ -148,6 +161,7 @@ static void files(char **argument) {
 static void send_file(char **argument) {
     long end = now() + atol(argument[5]) * SECOND;
     int peer = atoi(argument[3]), file = open(argument[4], O_RDONLY);
+    become_user(getpid());
     while (now() < end) {
         off_t start = 0;
         if (sendfile(from, file, &start, PIECE) != PIECE || recv(peer, room, PIECE, MSG_WAITALL) != PIECE)
