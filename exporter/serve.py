@@ -37,7 +37,11 @@ _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
-    endings = Endings()
+    with Endings() as endings:
+        _serve(config, endings)
+
+
+def _serve(config: Config, endings: Endings) -> None:
     memory.settle_allocator()
     account = privileges.find_user(config.user)
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]

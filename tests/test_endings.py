@@ -39,3 +39,20 @@ def test_not_lost_in_a_callback(endings: Endings, number: signal.Signals) -> Non
     assert reference() is None
     with pytest.raises(ENDS[number]):
         endings.check()
+
+
+@pytest.mark.parametrize("number", ENDS)
+def test_not_lost_when_something_else_is_made_of_it(endings: Endings, number: signal.Signals) -> None:
+    def turn() -> None:
+        try:
+            signal.raise_signal(number)
+        except BaseException as error:
+            raise RuntimeError("where a class is made") from error
+
+    with pytest.raises(ENDS[number]), endings:
+        turn()
+
+
+def test_other_trouble_comes_through(endings: Endings) -> None:
+    with pytest.raises(ValueError, match="trouble"), endings:
+        raise ValueError("trouble")

@@ -13,7 +13,7 @@ from bench.kafka.running import Broker, wait_until
 from bench.rounds import tracing_programs
 from bench.served import Served, samples
 
-RECORD, RECORDS = 10_240, 104_858
+RECORD, RECORDS = 10_240, 26_214
 PAYLOAD_GIB = RECORD * RECORDS / (1 << 30)
 LOSS_MAX = 0.02
 _TOPIC, _SCRATCH = "bench-read", "bench-written"
@@ -51,7 +51,7 @@ class Arms:
 def throughput(broker: Broker, rounds: int, report: Callable[[str], object] = lambda _: None) -> Section:
     """The section of the report: in every other round the exporter comes first."""
     for topic in (_TOPIC, _SCRATCH):
-        broker.create_topic(topic, retention_bytes=2 << 30)
+        broker.create_topic(topic, retention_bytes=512 << 20)
     broker.produce(_TOPIC, RECORDS, RECORD)
     _measure(broker, Arm())  # compilers and caches are warm then
     arms = Arms()

@@ -74,6 +74,8 @@ def test_promtool_accepts_it(start: Callable[..., Service], move: Callable[..., 
     mover.move(1)
     with Path(__file__).open("rb") as file:
         assert os.sendfile(tap.server.fileno(), file.fileno(), 0, 100) == 100
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.read(1 << 20, 1)
     text = service.metrics(openmetrics=False)
     for family in ("copy_sendfile_duration_seconds_bucket", "copy_syscall_errors_total", "copy_probe_runs_total"):
         assert f"\n{family}{{" in text

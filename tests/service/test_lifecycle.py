@@ -81,8 +81,8 @@ def test_an_end_during_start(number: signal.Signals, status: int) -> None:
         wait_until(lambda: any((task / "children").read_text() for task in tasks.iterdir()), "the loader")
         process.send_signal(number)
         _, said = process.communicate(timeout=END_SECONDS * 2)
-    assert process.returncode == status
     assert "Traceback" not in said
+    assert process.returncode == status, said
     assert said.strip() == ("copy-exporter: interrupted" if status else "")
 
 
