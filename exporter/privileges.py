@@ -9,9 +9,10 @@ import os
 import pwd
 import re
 import struct
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import count, takewhile
+from typing import NamedTuple
 
 from exporter.errors import KernelError, UsageError
 from exporter.kernel import realtime
@@ -33,14 +34,15 @@ LOADING = frozenset({"CAP_BPF", "CAP_PERFMON"})
 _CLONE_NEWNET = 0x40000000
 _SETPCAP = 8
 _VERSION_3 = 0x20080522
+_DATA = struct.Struct("=6I")
+"""Effective, permitted, inheritable: the lower halves, then the upper."""
+_PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _PR_SET_KEEPCAPS = 8
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _UID = re.compile("[0-9]{1,10}")
-_LAST_CAP = Path("/proc/sys/kernel/cap_last_cap")
-_STATUS = Path("/proc/self/status")
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,14 @@ class Account:
     name: str
     uid: int
     gid: int
+
+
+class _Sets(NamedTuple):
+    """Sets of capabilities of a thread, as masks."""
+
+    effective: int
+    permitted: int
+    inheritable: int
 
 
 def find_user(name: str) -> Account:
@@ -68,7 +78,7 @@ def is_root() -> bool:
 
 def held() -> frozenset[str]:
     """Those of :data:`CAPABILITIES` that are in effect."""
-    mask = _mask("CapEff")
+    mask = _capget().effective
     return frozenset(name for name, number in CAPABILITIES.items() if mask >> number & 1)
 
 
@@ -79,8 +89,8 @@ def can_load() -> bool:
 
 def raise_permitted() -> None:
     """Put all that is permitted into effect: capabilities of a program's file (setcap) are only permitted at first."""
-    permitted = _mask("CapPrm")
-    if permitted != _mask("CapEff") and not _capset(permitted, _mask("CapInh")):
+    now = _capget()
+    if now.permitted != now.effective and not _capset(now.permitted, now.inheritable):
         raise _stuck("capset", ct.get_errno())
 
 
@@ -97,7 +107,7 @@ def drop(account: Account, keep: Iterable[str] = ()) -> None:
 
 def _leave_root(account: Account, kept: Collection[int]) -> None:
     realtime.permit()
-    for capability in range(int(_LAST_CAP.read_text()) + 1):
+    for capability in _known_capabilities():
         if capability not in kept and capability != _SETPCAP:
             _prctl(_PR_CAPBSET_DROP, capability)
     _prctl(_PR_CAPBSET_DROP, _SETPCAP)
@@ -143,13 +153,23 @@ def _capset(permitted: int, inheritable: int) -> bool:
     """Set what is permitted, all of it in effect; False with ``errno`` when that is refused."""
     header = struct.pack("=Ii", _VERSION_3, 0)
     words = [(mask & 0xFFFFFFFF, mask >> 32) for mask in (permitted, permitted, inheritable)]  # the first: effective
-    data = struct.pack("=6I", *(low for low, _ in words), *(high for _, high in words))
+    data = _DATA.pack(*(low for low, _ in words), *(high for _, high in words))
     return bool(ct.CDLL(None, use_errno=True).capset(header, data) == 0)
 
 
-def _mask(name: str) -> int:
-    """A set of capabilities of this thread, by its name in /proc/PID/status."""
-    return int(_STATUS.read_text().split(f"{name}:")[1].split()[0], 16)
+def _capget() -> _Sets:
+    """The capabilities of this thread: of the kernel itself, as /proc may be missing."""
+    header, data = ct.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0)), ct.create_string_buffer(_DATA.size)
+    if ct.CDLL(None, use_errno=True).capget(header, data) != 0:
+        raise _stuck("capget", ct.get_errno())
+    words = _DATA.unpack(data.raw)
+    return _Sets(*(low | high << 32 for low, high in zip(words[:3], words[3:], strict=True)))
+
+
+def _known_capabilities() -> Iterator[int]:
+    """The numbers of those that this kernel has."""
+    prctl = ct.CDLL(None).prctl
+    return takewhile(lambda capability: prctl(_PR_CAPBSET_READ, ct.c_ulong(capability), 0, 0, 0) >= 0, count())
 
 
 def _prctl(option: int, value: int) -> None:

@@ -182,11 +182,24 @@ def test_it_has_no_network_and_no_probes(finder: Finder) -> None:
     assert [target.split(":")[0] for target in held if "bpf" in target or "socket" in target] == ["socket"]
 
 
-def start_by_hand() -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+def start_by_hand(*wrapper: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        process = subprocess.Popen([*FINDER, str(theirs.fileno()), "/proc", "nobody"], pass_fds=(theirs.fileno(),))
+        command = [*wrapper, *FINDER, str(theirs.fileno()), "/proc", "nobody"]
+        process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE)
     return ours, process
+
+
+def test_without_proc_it_finds_nothing_and_says_nothing(finder: Finder) -> None:
+    assert finder.ask(1)
+    ours, process = start_by_hand("unshare", "--mount", "sh", "-ec", 'umount --lazy /proc; exec "$@"', "sh")
+    with ours, process:
+        ours.send((1).to_bytes(4, "little"))
+        assert Facts.decode(ours.recv(1 << 16)) == Facts(problems=("it is not a broker",))
+        assert status(process.pid)["NoNewPrivs"] == "1"
+        ours.shutdown(socket.SHUT_WR)
+        assert process.stderr
+        assert (process.stderr.read(), process.wait(20)) == (b"", 0)
 
 
 def test_ctrl_c_is_not_for_it(finder: Finder) -> None:
@@ -199,7 +212,7 @@ def test_ctrl_c_is_not_for_it(finder: Finder) -> None:
 def test_garbage_ends_it(finder: Finder, garbage: bytes) -> None:
     assert finder.ask(1)
     ours, process = start_by_hand()
-    with ours:
+    with ours, process:
         ours.send(garbage)
         assert process.wait(20) == 0
 
