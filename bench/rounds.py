@@ -11,7 +11,15 @@ from bench.variants import NOTHING, Variant
 from bench.workload import Workload
 from exporter.kernel.libbpf import library
 
-BATCHES = {"getppid": 150, "read_zero": 150, "read_file": 100, "send_tcp": 50, "read_zero_twice": 300}
+BATCHES = {
+    "getppid": 150,
+    "read_zero": 150,
+    "read_file": 100,
+    "send_tcp": 50,
+    "read_zero_twice": 300,
+    "peek": 100,
+    "uring_read": 100,
+}
 SECONDS_MAX = 80.0
 """What a section takes at most, on a busy host with fewer rounds than were asked for, but for :data:`ROUNDS_MIN`."""
 ROUNDS_MIN = 3

@@ -5,7 +5,7 @@ They are builders of the Grafana Foundation SDK, so callers go on with ``.span(8
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from grafana_foundation_sdk.builders import bargauge, common, dashboard, heatmap, prometheus, stat, table, timeseries
 from grafana_foundation_sdk.cog.builder import Builder
@@ -34,6 +34,7 @@ GREEN, YELLOW, RED, BLUE = "green", "yellow", "red", "blue"
 ROW_SPAN = 24
 
 Panel = Builder[models.Panel]
+AnyPanel = TypeVar("AnyPanel", timeseries.Panel, stat.Panel, bargauge.Panel, heatmap.Panel, table.Panel)
 
 
 class Query(NamedTuple):
@@ -78,11 +79,7 @@ def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
 def timeline(title: str, description: str, unit: str, *queries: Query) -> timeseries.Panel:
     """Lines over time, half a row wide."""
     panel = (
-        timeseries.Panel()
-        .title(title)
-        .description(description)
-        .unit(unit)
-        .datasource(DATASOURCE)
+        _about(timeseries.Panel(), title, description, unit)
         .no_value(NONE)
         .min(0)
         .span(12)
@@ -119,11 +116,7 @@ def lines_at(panel: timeseries.Panel, steps: Steps) -> timeseries.Panel:
 def number(title: str, description: str, unit: str, *queries: Query) -> stat.Panel:
     """The present value, large, with its course behind it."""
     panel = (
-        stat.Panel()
-        .title(title)
-        .description(description)
-        .unit(unit)
-        .datasource(DATASOURCE)
+        _about(stat.Panel(), title, description, unit)
         .no_value("No data")
         .span(4)
         .height(4)
@@ -140,11 +133,7 @@ def number(title: str, description: str, unit: str, *queries: Query) -> stat.Pan
 def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.Panel:
     """Present values side by side as bars."""
     panel = (
-        bargauge.Panel()
-        .title(title)
-        .description(description)
-        .unit(unit)
-        .datasource(DATASOURCE)
+        _about(bargauge.Panel(), title, description, unit)
         .no_value(NONE)
         .min(0)
         .span(12)
@@ -162,11 +151,7 @@ def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.P
 def latencies(title: str, description: str, query: Query) -> heatmap.Panel:
     """A histogram's buckets over time; the query sums buckets by ``le``."""
     panel = (
-        heatmap.Panel()
-        .title(title)
-        .description(description)
-        .unit(SECONDS)
-        .datasource(DATASOURCE)
+        _about(heatmap.Panel(), title, description, SECONDS)
         .no_value(NONE)
         .span(12)
         .height(8)
@@ -182,11 +167,7 @@ def listing(title: str, description: str, labels: Mapping[str, str], columns: Se
     names = {_value_of(index, columns): column.name for index, column in enumerate(columns)}
     shown = {**labels, **names}
     panel = (
-        table.Panel()
-        .title(title)
-        .description(description)
-        .unit(columns[0].unit)
-        .datasource(DATASOURCE)
+        _about(table.Panel(), title, description, columns[0].unit)
         .no_value(NONE)
         .span(ROW_SPAN)
         .height(9)
@@ -204,6 +185,11 @@ def listing(title: str, description: str, labels: Mapping[str, str], columns: Se
 def linked(panel: timeseries.Panel | table.Panel, link: dashboard.DashboardLink) -> None:
     """Let a click on a value lead elsewhere."""
     panel.data_links([link])
+
+
+def _about(panel: AnyPanel, title: str, description: str, unit: str) -> AnyPanel:
+    """What every panel has; the SDK's builders have nothing in common."""
+    return panel.title(title).description(description).unit(unit).datasource(DATASOURCE)
 
 
 def _target(query: Query, number: int) -> prometheus.Dataquery:

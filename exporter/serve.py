@@ -47,21 +47,11 @@ def _serve(config: Config, endings: Endings) -> None:
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
     if config.web_config_file:
         read_settings(config)
-    order = LoaderOrder(
-        probes=config.probes,
-        map_entries=config.map_entries,
-        statistics=config.probe_stats,
-        sampling_rate=config.sampling_rate,
-    )
-    with ThreadPoolExecutor(1) as executor:
-        loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
-        # Each takes a third of a second: FastAPI's modules come in while the loader compiles.
-        from exporter.network_metrics import NetworkCollector  # noqa: PLC0415
-        from exporter.web import server  # noqa: PLC0415
-        from exporter.web.app import create_app  # noqa: PLC0415
+    loaded = load(config)
+    from exporter.network_metrics import NetworkCollector  # noqa: PLC0415  # see load()
+    from exporter.web import server  # noqa: PLC0415
+    from exporter.web.app import create_app  # noqa: PLC0415
 
-        server.rehearse()
-        loaded = loading.result()
     check_probes(loaded, strict=config.strict)
     finder = Finder(config.procfs, config.user) if config.kafka else None
     network = Network(config.procfs)
@@ -86,6 +76,25 @@ def _serve(config: Config, endings: Endings) -> None:
         server.run(app, sockets, config, settings)
     finally:
         stopped.set()
+
+
+def load(config: Config) -> Handover:
+    """Load and attach the probes."""
+    order = LoaderOrder(
+        probes=config.probes,
+        map_entries=config.map_entries,
+        statistics=config.probe_stats,
+        sampling_rate=config.sampling_rate,
+    )
+    with ThreadPoolExecutor(1) as executor:
+        loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
+        # They take as long as the loader: FastAPI's modules come in while that compiles.
+        import exporter.network_metrics  # noqa: PLC0415
+        import exporter.web.app  # noqa: PLC0415
+        import exporter.web.server  # noqa: PLC0415
+
+        exporter.web.server.rehearse()
+        return loading.result()
 
 
 def read_settings(config: Config) -> "Callable[[], Settings]":

@@ -10,10 +10,10 @@ from pathlib import Path
 from bench.figures import Figure, Section, Target, figure
 from bench.footprint import OURS
 from bench.kafka.running import Broker, wait_until
-from bench.rounds import tracing_programs
+from bench.rounds import tracing_programs, wait_for_quiet
 from bench.served import Served, samples
 
-RECORD, RECORDS = 10_240, 26_214
+RECORD, RECORDS = 10_240, 104_858
 PAYLOAD_GIB = RECORD * RECORDS / (1 << 30)
 LOSS_MAX = 0.02
 _TOPIC, _SCRATCH = "bench-read", "bench-written"
@@ -51,16 +51,18 @@ class Arms:
 def throughput(broker: Broker, rounds: int, report: Callable[[str], object] = lambda _: None) -> Section:
     """The section of the report: in every other round the exporter comes first."""
     for topic in (_TOPIC, _SCRATCH):
-        broker.create_topic(topic, retention_bytes=512 << 20)
+        broker.create_topic(topic, retention_bytes=2 << 30)
     broker.produce(_TOPIC, RECORDS, RECORD)
     _measure(broker, Arm())  # compilers and caches are warm then
-    arms = Arms()
+    arms, residents = Arms(), tracing_programs()
     for number in range(rounds):
+        wait_for_quiet(residents)  # for our own, which go away a little after they are closed
         others = tracing_programs()
         turns = [(arms.without, nullcontext), (arms.beside, lambda: beside(broker))]
         for arm, context in turns if number % 2 else reversed(turns):
             with context():
                 _measure(broker, arm)
+        wait_for_quiet(residents)
         arms.disturbed += bool(others or tracing_programs())
         report(f"{number + 1} of {rounds}")
     return _section(arms, rounds)

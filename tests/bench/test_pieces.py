@@ -3,7 +3,7 @@
 import pytest
 
 from bench import rounds
-from bench.alternatives import CHOICES
+from bench.alternatives import alternatives, possible
 from bench.crowd import births, crowd
 from bench.footprint import ours
 from bench.overhead import VARIANTS, WORKS
@@ -44,10 +44,10 @@ def test_a_round_measures_every_variant_of_the_overhead(workload):
     assert set(measured.values) == {(variant.name, work) for variant in VARIANTS for work in WORKS}
 
 
-def test_every_alternative_attaches(workload):
-    ways = tuple(dict.fromkeys(way for choice in CHOICES for way in choice.ways))
-    measured = rounds.interleave(workload, ways, ("getppid",), rounds=1)
-    assert {len(values) for values in measured.values.values()} == {1}
+def test_every_alternative_is_measured_on_its_own_work(workload):
+    section = alternatives(workload, rounds=1)
+    assert len(section.rows) == sum(len(choice.ways) for choice in possible())
+    assert set(section.figures) == {f"{choice.what}: {way.name}" for choice in possible() for way in choice.ways}
 
 
 def test_samples_cost_something(tmp_path):

@@ -2,15 +2,12 @@
 
 import json
 import math
-import socket
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
+from tests.support.server import Server, free_address
 
 
 @dataclass(frozen=True)
@@ -36,52 +33,22 @@ class RefusedQueryError(AssertionError):
     """Prometheus could not make sense of an expression, or not evaluate it."""
 
 
-class Prometheus:
-    """A server with this configuration; a context manager that ends it. Asking it before it is ready is an error."""
+class Prometheus(Server):
+    """With a configuration; see :class:`Server`."""
 
     def __init__(self, directory: Path, config: Mapping[str, Any] | Path) -> None:
         """``directory`` takes data, log, and the configuration unless that is a file."""
         file = config if isinstance(config, Path) else directory / "prometheus.yml"
         if not isinstance(config, Path):
             file.write_text(json.dumps(config))  # JSON is YAML
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
-        self._log = (directory / "log").open("w+")
-        self._client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=30)
-        self._process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={file}",
-                f"--storage.tsdb.path={directory}/data",
-                f"--web.listen-address=127.0.0.1:{self.port}",
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=self._log,
-            stderr=self._log,
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
-    ) -> None:
-        self._process.terminate()
-        self._process.wait(30)
-        self._client.close()
-        self._log.close()
-
-    def ready(self) -> bool:
-        """Whether it serves queries by now."""
-        assert self._process.poll() is None, self.log()
-        try:
-            return self._client.get("/-/ready").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def log(self) -> str:
-        """All that it has said so far."""
-        return Path(self._log.name).read_text()
+        host, self.port = free_address()
+        command = [
+            "prometheus",
+            f"--config.file={file}",
+            f"--storage.tsdb.path={directory}/data",
+            f"--web.listen-address={host}:{self.port}",
+        ]
+        super().__init__(command, self.port, directory / "log")
 
     def get(self, path: str, **parameters: object) -> Any:
         """``data`` of an answer of the API."""
