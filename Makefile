@@ -37,7 +37,7 @@ demo: $(VENV)/.run ## measure the article's experiment on this host (ARGS="--siz
 doctor: $(VENV)/.run ## what this kernel allows, probe by probe
 	@$(BIN)/copy-exporter doctor $(ARGS)
 
-test: $(VENV)/.test lint ## lint, types, and every test (ARGS="-k sendfile")
+test: $(VENV)/.matrix lint ## lint, types, and every test, also under two other kernels (ARGS="-k sendfile")
 	@$(BIN)/python -m pytest $(ARGS)
 
 matrix: $(VENV)/.matrix ## the tests under other kernels, emulated; writes docs/kernels.md
