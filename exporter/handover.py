@@ -36,30 +36,12 @@ class LoaderOrder(BaseModel):
     """Samples a second and CPU; at least 1."""
 
 
-class ProbeReport(BaseModel):
-    """What became of one probe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    hook: str
-    mechanism: str
-    attached: bool
-    reason: str = ""
-    remedy: str = ""
-    preemptible: bool = False
-
-    def state(self) -> ProbeState:
-        """The same as the model's own type."""
-        return ProbeState(**self.model_dump())
-
-
 class LoaderReport(BaseModel):
     """What the loader did: ``maps`` and ``programs`` name the descriptors that follow, then come the links."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    probes: tuple[ProbeReport, ...] = ()
+    probes: tuple[ProbeState, ...] = ()
     maps: tuple[str, ...] = ()
     programs: tuple[str, ...] = ()
     keepers: int = 0
@@ -158,7 +140,7 @@ def _handover(report: LoaderReport, descriptors: list[int]) -> Handover:
     maps = len(report.maps)
     programs = maps + len(report.programs)
     return Handover(
-        probes=tuple(probe.state() for probe in report.probes),
+        probes=report.probes,
         maps=dict(zip(report.maps, descriptors[:maps], strict=True)),
         programs=dict(zip(report.programs, descriptors[maps:programs], strict=True)),
         keepers=tuple(descriptors[programs:]),

@@ -12,10 +12,11 @@ import sys
 from exporter.attachers import ATTACHERS, Descriptors
 from exporter.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.errors import CopyExporterError, KernelError
-from exporter.handover import LoaderOrder, LoaderReport, ProbeReport, send
+from exporter.handover import LoaderOrder, LoaderReport, send
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.kernel.facts import Abilities, defines
+from exporter.model import ProbeState
 from exporter.preemption import lossy_mechanisms
 from exporter.privileges import raise_permitted
 from exporter.probe_table import Hook, Probe, named
@@ -28,7 +29,7 @@ MULTISHOTS_ENTRIES = 16384
 FOLDERS_ENTRIES = 16384
 
 
-def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeReport]]:
+def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeState]]:
     """The probes whose facts this kernel knows, and a report of each other one."""
     known, refused = [], {}
     for probe in probes:
@@ -40,7 +41,7 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeReport, Descriptors]:
+def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeState, Descriptors]:
     """Try the hooks in order, ``lossy`` ones last: a report of the one that attached, or of the first that there is."""
     refused: dict[Hook, Exception] = {}
     for hook in sorted(probe.hooks, key=lambda hook: hook.mechanism in lossy):
@@ -54,15 +55,15 @@ def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[Pro
     return _refusal(probe, hook, refused[hook]), ()
 
 
-def _success(probe: Probe, hook: Hook, *, preemptible: bool) -> ProbeReport:
-    return ProbeReport(
+def _success(probe: Probe, hook: Hook, *, preemptible: bool) -> ProbeState:
+    return ProbeState(
         name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True, preemptible=preemptible
     )
 
 
-def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeReport:
+def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
     reason, remedy = explain(hook.mechanism, error)
-    return ProbeReport(
+    return ProbeState(
         name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=False, reason=reason, remedy=remedy
     )
 

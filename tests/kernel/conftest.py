@@ -9,6 +9,7 @@ import pytest
 
 from exporter.kernel.btf import VMLINUX
 from exporter.probe_table import PROBE_NAMES
+from tests.support.server import free_address
 
 from .filesystems import command, file_system
 from .ground import Ground, loaded
@@ -70,3 +71,10 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         return
     with file_system("ext4", directory) as (_, mounted):
         yield mounted
+
+
+@pytest.fixture
+def port(ground: Ground) -> Iterator[int]:
+    """One to watch; afterwards none is."""
+    yield free_address()[1]
+    ground.reader.watch_ports([])

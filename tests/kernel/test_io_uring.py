@@ -1,8 +1,7 @@
 """Requests of io_uring: what each completion returned, and what the deeper probes see of them."""
 
 import errno
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,15 +49,6 @@ def file(disk: Path) -> Path:
     path = disk / "file"
     path.write_bytes(bytes(10000))
     return path
-
-
-@pytest.fixture
-def port(ground: Ground) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    yield number
-    ground.reader.watch_ports([])
 
 
 def read_from(endpoint: Endpoint, call: Call, events: int, total: int) -> Counts:

@@ -3,7 +3,7 @@
 import errno
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -25,15 +25,6 @@ def file(disk: Path) -> Path:
     path = disk / "sent"
     path.write_bytes(bytes(BYTES))
     return path
-
-
-@pytest.fixture
-def port(ground: Ground) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    yield number
-    ground.reader.watch_ports([])
 
 
 def durations(rows: Rows) -> dict[int, tuple[int, int]]:
