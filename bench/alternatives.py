@@ -44,8 +44,11 @@ _PROBES = (
     Variant("all but sendfile's duration", lambda: product(*_without("sendfile"))),
 )
 _RECEIVES = (_PROBES[0], Variant("all but the kernel's copies from sockets", lambda: product(*_without("sockets"))))
-_REQUESTS = (_PROBES[0], Variant("all but io_uring's", lambda: product(*_without("io_uring", "io_uring_multishot"))))
-
+_REQUESTS = (
+    _PROBES[0],
+    Variant("all but io_uring's submissions", lambda: product(*_without("io_uring_multishot"))),
+    Variant("all but io_uring's", lambda: product(*_without("io_uring", "io_uring_multishot"))),
+)
 _BROKERS = (
     Variant("a process like any other", lambda: product(*DEFAULT_PROBE_NAMES)),
     Variant("a broker: its folders too", lambda: product(*DEFAULT_PROBE_NAMES, brokers=True)),
