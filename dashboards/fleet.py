@@ -23,6 +23,7 @@ from dashboards.panels import (
     lines_at,
     linked,
     listing,
+    losses,
     number,
     stacked,
     thresholds,
@@ -141,14 +142,12 @@ def _tables() -> Iterator[Panel]:
         .span(12)
         .no_value(NOTHING_WRONG)
     )
-    reasons = f"max by (instance, node_id, port, reason) (copy_kafka_zero_copy_lost_info{{{q.HOST}}})"
     yield (
-        listing(
+        losses(
             "Brokers without zero copy, and why",
             "TLS listeners are here by design. Anything else is worth a look at the broker's dashboard, by "
             "the link above.",
-            {"instance": "Host", "node_id": "Broker", "port": "Port", "reason": "Reason"},
-            [Column("Lost", COUNT, reasons, ANY_IS_BAD)],
+            q.HOST,
         )
         .span(12)
         .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found anywhere")

@@ -162,6 +162,21 @@ def latencies(title: str, description: str, query: Query) -> heatmap.Panel:
     return panel.with_target(_target(query, 0).range().format(query_kinds.PromQueryFormat.HEATMAP))
 
 
+def quantiles(buckets: str, who: str, among: str = "") -> tuple[Query, Query]:
+    """Lines for the middle of a histogram and for its 99 %; ``among`` is put behind the expressions."""
+    return (
+        Query(f"histogram_quantile(0.5, {buckets}){among}", f"half, {who}"),
+        Query(f"histogram_quantile(0.99, {buckets}){among}", f"99 %, {who}"),
+    )
+
+
+def losses(title: str, description: str, selector: str) -> table.Panel:
+    """Brokers' listeners that have lost zero copy, and why."""
+    reasons = f"max by (instance, node_id, port, reason) (copy_kafka_zero_copy_lost_info{{{selector}}})"
+    labels = {"instance": "Host", "node_id": "Broker", "port": "Port", "reason": "Reason"}
+    return listing(title, description, labels, [Column("Lost", COUNT, reasons, ANY_IS_BAD)])
+
+
 def listing(title: str, description: str, labels: Mapping[str, str], columns: Sequence[Column]) -> table.Panel:
     """One row for each set of labels; ``labels`` gives their headings in order, others are left out."""
     names = {_value_of(index, columns): column.name for index, column in enumerate(columns)}

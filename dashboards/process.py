@@ -23,6 +23,7 @@ from dashboards.panels import (
     latencies,
     listing,
     number,
+    quantiles,
     stacked,
     thresholds,
     timeline,
@@ -261,8 +262,7 @@ def _sendfile() -> Iterator[Panel]:
             "page-cache miss on the network thread) or, on a blocking socket, for the peer. Buckets end at "
             "powers of 4: between them it is interpolated.",
             SECONDS,
-            Query(f"histogram_quantile(0.5, {buckets})", f"half, {_WHO}"),
-            Query(f"histogram_quantile(0.99, {buckets})", f"99 %, {_WHO}"),
+            *quantiles(buckets, _WHO),
         )
         .span(8)
         .no_value(NO_SENDFILE)

@@ -31,6 +31,7 @@ CAPABILITIES = {
 LOADING = frozenset({"CAP_BPF", "CAP_PERFMON"})
 """What loading the probes takes; CAP_SYS_ADMIN has both in it."""
 
+_LIBC = ct.CDLL(None, use_errno=True)
 _CLONE_NEWNET = 0x40000000
 _SETPCAP = 8
 _VERSION_3 = 0x20080522
@@ -122,7 +123,7 @@ def _leave_root(account: Account, kept: Collection[int]) -> None:
 
 def leave_network() -> None:
     """Move into a network namespace in which there is nothing; who may not (no CAP_SYS_ADMIN) stays where they are."""
-    ct.CDLL(None, use_errno=True).unshare(_CLONE_NEWNET)
+    _LIBC.unshare(_CLONE_NEWNET)
 
 
 def works_after_drop(account: Account, action: Callable[[], object]) -> bool:
@@ -154,13 +155,13 @@ def _capset(permitted: int, inheritable: int) -> bool:
     header = struct.pack("=Ii", _VERSION_3, 0)
     words = [(mask & 0xFFFFFFFF, mask >> 32) for mask in (permitted, permitted, inheritable)]  # the first: effective
     data = _DATA.pack(*(low for low, _ in words), *(high for _, high in words))
-    return bool(ct.CDLL(None, use_errno=True).capset(header, data) == 0)
+    return bool(_LIBC.capset(header, data) == 0)
 
 
 def _capget() -> _Sets:
     """The capabilities of this thread: of the kernel itself, as /proc may be missing."""
     header, data = ct.create_string_buffer(struct.pack("=Ii", _VERSION_3, 0)), ct.create_string_buffer(_DATA.size)
-    if ct.CDLL(None, use_errno=True).capget(header, data) != 0:
+    if _LIBC.capget(header, data) != 0:
         raise _stuck("capget", ct.get_errno())
     words = _DATA.unpack(data.raw)
     return _Sets(*(low | high << 32 for low, high in zip(words[:3], words[3:], strict=True)))
@@ -168,12 +169,11 @@ def _capget() -> _Sets:
 
 def _known_capabilities() -> Iterator[int]:
     """The numbers of those that this kernel has."""
-    prctl = ct.CDLL(None).prctl
-    return takewhile(lambda capability: prctl(_PR_CAPBSET_READ, ct.c_ulong(capability), 0, 0, 0) >= 0, count())
+    return takewhile(lambda capability: _LIBC.prctl(_PR_CAPBSET_READ, ct.c_ulong(capability), 0, 0, 0) >= 0, count())
 
 
 def _prctl(option: int, value: int) -> None:
-    if ct.CDLL(None, use_errno=True).prctl(option, ct.c_ulong(value), 0, 0, 0) != 0:
+    if _LIBC.prctl(option, ct.c_ulong(value), 0, 0, 0) != 0:
         raise _stuck(f"prctl {option}", ct.get_errno())
 
 

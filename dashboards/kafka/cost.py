@@ -22,6 +22,7 @@ from dashboards.panels import (
     latencies,
     lines_at,
     number,
+    quantiles,
     timeline,
 )
 from dashboards.process import NO_COPY_CPU, NO_SENDFILE
@@ -58,8 +59,7 @@ def calls() -> Iterator[Panel]:
         "Half of the calls, and 99 % of them, took less. Slow ones read from disk on a network thread (see "
         "disk reads by topic): all its clients wait. More network threads help; more page cache helps more.",
         SECONDS,
-        Query(f"histogram_quantile(0.5, {buckets}) and {BROKERS}", f"half, {WHO}"),
-        Query(f"histogram_quantile(0.99, {buckets}) and {BROKERS}", f"99 %, {WHO}"),
+        *quantiles(buckets, WHO, f" and {BROKERS}"),
     ).no_value(NO_SENDFILE)
     ours = f"{buckets} and on ({q.OF_PROCESS}) {BROKERS}"
     yield latencies(

@@ -16,6 +16,7 @@ from dashboards.panels import (
     Panel,
     Query,
     listing,
+    losses,
     number,
     stacked,
     thresholds,
@@ -106,14 +107,12 @@ def listeners() -> Iterator[Panel]:
         .height(8)
         .no_value(NO_PORT)
     )
-    reasons = f"max by (instance, node_id, port, reason) (copy_kafka_zero_copy_lost_info{{{q.PORTS}}})"
     yield (
-        listing(
+        losses(
             "Why zero copy is lost",
             "The reason that the exporter sees for each listener; docs/kafka.md tells what is evidence and "
             "what is inferred, and what to do about each.",
-            {"instance": "Host", "node_id": "Broker", "port": "Port", "reason": "Reason"},
-            [Column("Lost", COUNT, reasons, ANY_IS_BAD)],
+            q.PORTS,
         )
         .span(10)
         .height(8)
