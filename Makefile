@@ -11,6 +11,8 @@ RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
 TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs ethtool gcc gdb iproute2 \
 	libc6-dev libfaketime maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
 	util-linux xfsprogs
+# Other packages of kubectl than Debian's keep that one from being installed.
+TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)
 
 IMAGE_PACKAGES := buildah debootstrap
 BENCH_PACKAGES := prometheus-process-exporter
