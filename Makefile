@@ -43,7 +43,7 @@ test: $(VENV)/.matrix lint ## lint, types, and every test, also under two other 
 	@$(BIN)/python -m pytest $(ARGS)
 
 matrix: $(VENV)/.matrix ## the tests under other kernels, emulated; writes docs/kernels.md
-	@$(BIN)/python -m pytest -m "vm or matrix" tests/vm $(ARGS)
+	@$(BIN)/python -m pytest -m "vm or matrix" tests/matrix $(ARGS)
 
 lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/ruff format --check --quiet .
@@ -55,7 +55,7 @@ format: $(VENV)/.test ## let ruff rewrite
 	@$(BIN)/ruff check --quiet --fix .
 
 docs: $(VENV)/.run ## write docs/metrics.md from the code
-	@$(BIN)/python -m exporter.contract > docs/metrics.md
+	@$(BIN)/python -m exporter.metrics.catalog > docs/metrics.md
 
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
 	@$(BIN)/python -m dashboards.generate

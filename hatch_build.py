@@ -13,11 +13,11 @@ class RevisionHook(BuildHookInterface):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """See hatchling. An editable install goes on reading ``.git``."""
-        build = runpy.run_path(str(Path(self.root, "exporter", "build.py")))
-        written = Path("exporter", build["FILE"])
+        revision = runpy.run_path(str(Path(self.root, "exporter", "revision.py")))
+        written = Path("exporter", revision["FILE"])
         if version == "editable" or Path(self.root, written).exists():
             return
         self._directory = tempfile.TemporaryDirectory()  # gone with the hook
-        file = Path(self._directory.name, build["FILE"])
-        file.write_text(f"{build['REVISION']}\n")
+        file = Path(self._directory.name, revision["FILE"])
+        file.write_text(f"{revision['REVISION']}\n")
         build_data["force_include"][str(file)] = str(written)

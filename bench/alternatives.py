@@ -8,7 +8,7 @@ from bench.figures import Section
 from bench.rounds import Measured, interleave
 from bench.variants import FLOOR, NOTHING, Variant, product, typed, untyped
 from bench.workload import Workload
-from exporter.probe_table import DEFAULT_PROBE_NAMES
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
 
 _CAST = "bpf_rdonly_cast"
 _URING_SWITCH = Path("/proc/sys/kernel/io_uring_disabled")

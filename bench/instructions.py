@@ -4,9 +4,9 @@ import sys
 
 from bench.figures import markdown
 from exporter.errors import KernelError
-from exporter.handover import LoaderOrder, load
 from exporter.kernel import libbpf
-from exporter.probe_table import DEFAULT_PROBE_NAMES, PROBE_NAMES
+from exporter.loading.handover import LoaderOrder, load
+from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBE_NAMES
 
 TIMEOUT_SECONDS = 300.0
 COLUMNS = ("probe", "hook", "by default", "BPF instructions", "bytes of machine code")

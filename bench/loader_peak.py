@@ -2,8 +2,8 @@
 
 from resource import RUSAGE_CHILDREN, getrusage
 
-from exporter.handover import LoaderOrder, load
-from exporter.probe_table import DEFAULT_PROBE_NAMES
+from exporter.loading.handover import LoaderOrder, load
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
 
 if __name__ == "__main__":
     load(LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536), timeout=60).close()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from bench.figures import Section, figure, number
 from bench.workload import build
-from exporter.handover import Handover, LoaderOrder, load
 from exporter.kernel.libbpf import program_info
+from exporter.loading.handover import Handover, LoaderOrder, load
 from exporter.model import DEFAULT_SAMPLING_RATE
 
 RATE = 10_000

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from functools import cache
 
 from bench.workload import HERE
-from exporter import attachers, handover
-from exporter.compiler import Compiled, compile_probes
-from exporter.handover import LoaderOrder
+from exporter.counting.maps import Reader
+from exporter.host.procfs import Procfs
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.loader import sizes
-from exporter.probe_table import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
-from exporter.procfs import Procfs
-from exporter.reader import Reader
+from exporter.loading import attach, handover
+from exporter.loading.compiler import Compiled, compile_probes
+from exporter.loading.handover import LoaderOrder
+from exporter.loading.loader import sizes
+from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
@@ -80,7 +80,7 @@ def _links(descriptors: tuple[int, int]) -> Iterator[None]:
 
 def typed(program: str, *missing: str) -> AbstractContextManager[None]:
     """A function of the product or the bench on ``sys_exit``, as the loader attaches it."""
-    return _links(attachers.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
+    return _links(attach.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
 
 
 def untyped(program: str) -> AbstractContextManager[None]:

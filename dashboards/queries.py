@@ -1,4 +1,4 @@
-"""PromQL that panels share: rates of the metrics of :mod:`exporter.contract`, and what is made of them.
+"""PromQL that panels share: rates of the metrics of :mod:`exporter.metrics.catalog`, and what is made of them.
 
 ``by`` is a list of labels as PromQL has it, ``scope`` matchers as they stand between braces.
 """

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from exporter import __version__, config, logs, privileges
-from exporter.attribution import Limits
-from exporter.build import REVISION
+from exporter import __version__, config, logs
+from exporter.counting.attribution import Limits
 from exporter.demo import DemoOptions, parse_size
 from exporter.demo import run as run_demo
 from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size
 from exporter.errors import CopyExporterError, UsageError
+from exporter.host import privileges
+from exporter.loading.probes import PROBES
 from exporter.model import DEFAULT_SAMPLING_RATE
-from exporter.probe_table import PROBES
+from exporter.revision import REVISION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -197,7 +198,7 @@ def cli() -> None:
 def serve(log_level: str, log_format: str, **flags: Any) -> None:
     """Attach the probes and serve the metrics."""
     logs.set_up(log_level, log_format)
-    from exporter.serve import serve as run  # noqa: PLC0415  # the other commands need no web server
+    from exporter.service.serve import serve as run  # noqa: PLC0415  # the other commands need no web server
 
     run(_config(flags))
 

@@ -9,13 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter import handover, privileges
+from exporter.counting.maps import Reader
 from exporter.errors import KernelError
-from exporter.handover import Handover, LoaderOrder
+from exporter.host import privileges
 from exporter.kernel.btf import VMLINUX
+from exporter.loading import handover
+from exporter.loading.handover import Handover, LoaderOrder
+from exporter.loading.probes import PROBE_NAMES, PROBES, note_of
 from exporter.model import ProbeState
-from exporter.probe_table import PROBE_NAMES, PROBES, note_of
-from exporter.reader import Reader
 
 _TIMEOUT_SECONDS = 180.0
 _MAP_ENTRIES = 1024

@@ -1,7 +1,7 @@
 """The words of the product as data: endpoints, kinds of rows, calls, and what the probes have counted.
 
 ``Endpoint``, ``Kind`` and ``Call`` are the one source of these numbers: the loader renders them as C enumerations for
-the probes (:mod:`exporter.source`), and the reader turns what the maps hold back into them.
+the probes (:mod:`exporter.loading.source`), and the reader turns what the maps hold back into them.
 """
 
 from dataclasses import dataclass

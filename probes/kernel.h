@@ -19,7 +19,7 @@
 #define PROBE(ctype, pointer, type, member) COPY(ctype, MEMBER(pointer, type, member))
 
 #ifdef HAVE_RDONLY_CAST
-/* The loader turns calls of this number into calls of the kernel function (exporter/compiler.py). */
+/* The loader turns calls of this number into calls of the kernel function (exporter/loading/compiler.py). */
 #define CAST(address, type) (((void *(*)(u64, u32))KFUNC_RDONLY_CAST)((u64)(address), TYPE_##type))
 #define READ LOAD
 /* Any structure that begins with a pointer serves to read a bare pointer. */

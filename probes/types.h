@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * What the maps hold. exporter/reader.py unpacks the same layouts; `enum endpoint`, `enum kind` and `enum call` are
+ * What the maps hold. exporter/counting/maps.py unpacks the same layouts; `enum endpoint`, `enum kind` and `enum call` are
  * generated from exporter/model.py, so that C and Python cannot disagree. No padding is implicit: keys are compared
  * byte by byte. */
 #ifndef COPY_EXPORTER_TYPES_H

@@ -4,9 +4,9 @@ import subprocess
 import time
 
 from bench.figures import Section, figure, number
+from exporter.host.procfs import Procfs
 from exporter.kafka.broker import Facts
-from exporter.kafka.watcher import LOOK_SECONDS, Watcher
-from exporter.procfs import Procfs
+from exporter.kafka.discovery import LOOK_SECONDS, Watcher
 
 PROCESSES = 1000
 _YOUNG = 30

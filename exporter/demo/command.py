@@ -5,14 +5,14 @@ import contextlib
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from exporter.counting.maps import Reader
 from exporter.demo.claims import exit_status, judge
 from exporter.demo.experiment import Results, run_experiment
 from exporter.demo.interrupts import Interrupts
 from exporter.demo.options import DemoOptions
 from exporter.demo.report import print_json, print_report
 from exporter.errors import KernelError
-from exporter.handover import Handover, LoaderOrder, load
-from exporter.reader import Reader
+from exporter.loading.handover import Handover, LoaderOrder, load
 
 _LOADER_SECONDS = 60
 _MAIN_PROBE = "syscalls"

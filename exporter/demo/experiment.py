@@ -4,6 +4,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from exporter.counting.maps import Source
 from exporter.demo.children import Child, connected
 from exporter.demo.interrupts import Interrupts
 from exporter.demo.measurement import Measurement, Setting, counted_between
@@ -11,9 +12,8 @@ from exporter.demo.methods import METHODS, Method
 from exporter.demo.options import DemoOptions
 from exporter.demo.payload import Payload
 from exporter.errors import CopyExporterError, KernelError
+from exporter.host.procfs import Procfs
 from exporter.model import Rows
-from exporter.procfs import Procfs
-from exporter.reader import Source
 
 _START_SECONDS = 30
 _SLOWEST_DISK = 4 << 20  # bytes a second

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.kafka.broker import Broker
-from exporter.kafka.lost import Loss, Losses
 from exporter.kafka.topics import Topic, Topics
+from exporter.kafka.zero_copy_loss import Loss, Losses
 from exporter.model import Folder, Identity, Rows
 
 
 class Folders(Protocol):
-    """What is asked of the maps: :class:`exporter.reader.Source`."""
+    """What is asked of the maps: :class:`exporter.counting.maps.Source`."""
 
     def folders(self) -> dict[bytes, Folder]:
         """All folders, by their keys."""

@@ -13,7 +13,7 @@ from platform import machine
 from typing import Any
 
 from exporter.errors import KernelError
-from exporter.kernel.realtime import unpreempted
+from exporter.kernel.scheduling import unpreempted
 
 PROG_TYPE_KPROBE = 2
 PROG_TYPE_TRACEPOINT = 5

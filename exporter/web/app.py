@@ -11,12 +11,12 @@ from prometheus_client.exposition import gzip_accepted
 from prometheus_client.registry import Collector
 
 from exporter import __version__
-from exporter.exposition import negotiate
-from exporter.metrics import CopyCollector
+from exporter.counting.sampler import Sampler
+from exporter.metrics.collector import CopyCollector
+from exporter.metrics.text_format import negotiate
 from exporter.model import ProbeState
-from exporter.sampler import Sampler
 from exporter.web.head import HeadAsGet
-from exporter.web.scrapes import SharedScrape, SlicedResponse
+from exporter.web.shared_scrape import SharedScrape, SlicedResponse
 
 
 def create_app(

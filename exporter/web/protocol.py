@@ -4,7 +4,7 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from exporter.web.door import IDLE_SECONDS, REQUEST_SECONDS, Door, Guest
+from exporter.web.connections import IDLE_SECONDS, REQUEST_SECONDS, Door, Guest
 
 _GRACE_SECONDS = 10.0  # uvicorn closes idle connections itself, and in good order
 

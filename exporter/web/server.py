@@ -14,12 +14,12 @@ from starlette.types import ASGIApp
 
 from exporter.config import Config
 from exporter.web import tls
-from exporter.web.access import Access
-from exporter.web.door import IDLE_SECONDS, Door, guard
+from exporter.web.auth import Access
+from exporter.web.connections import IDLE_SECONDS, Door, guard
 from exporter.web.farewell import Farewell
 from exporter.web.limits import HEADER_BYTES, RequestLimit, ScrapeLimit
 from exporter.web.protocol import protocol_for
-from exporter.web.settings import Settings
+from exporter.web.reload import Settings
 
 FAREWELL_SECONDS = 2
 """How long a scrape that is under way at the end may take; a client that does not take its answer is left."""

@@ -4,7 +4,7 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
-from exporter.web.webfile import TlsServerConfig, unusable
+from exporter.web.web_config import TlsServerConfig, unusable
 
 _VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kafka.posing import Poser
+from tests.kafka.fake_broker import Poser
 
 from .load import MIB
 

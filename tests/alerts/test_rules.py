@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter import contract, probe_table
+from exporter.loading import probes
+from exporter.metrics import catalog
 
 from .rulefiles import (
     ALERTS,
@@ -99,7 +100,7 @@ def texts() -> dict[str, str]:
 
 
 def test_every_metric_that_is_named_is_of_the_contract_or_recorded():
-    known = {metric.name for metric in contract.METRICS} | recorded_names()
+    known = {metric.name for metric in catalog.METRICS} | recorded_names()
     unknown = {where: sorted(metrics_in(text) - known) for where, text in texts().items()}
     assert {where: names for where, names in unknown.items() if names} == {}
 
@@ -111,4 +112,4 @@ def test_every_label_that_is_asked_for_is_of_the_contract():
 def test_the_probes_whose_absence_alarms_are_those_that_every_kernel_has():
     (rule,) = [rule for rule in rules(ALERTS) if rule.text["labels"].get("reason") == "probe_not_attached"]
     (named,) = re.findall(r'probe=~"([^"]+)"', rule.text["expr"])
-    assert set(named.split("|")) == set(probe_table.DEFAULT_PROBE_NAMES) - ABSENT_FROM_SOME_KERNELS
+    assert set(named.split("|")) == set(probes.DEFAULT_PROBE_NAMES) - ABSENT_FROM_SOME_KERNELS

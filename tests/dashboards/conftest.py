@@ -11,7 +11,7 @@ import pytest
 from tests.service.running import Service, wait_until
 from tests.support.prometheus import Prometheus
 
-from . import steady
+from . import constant_series
 from .documents import RULES
 from .load import BEFORE, FILE_BYTES, TIMES, WAYS, Sender, cold_file
 
@@ -58,7 +58,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         senders = {way.name: stack.enter_context(Sender(way, cold_file(directory, way.name))) for way in WAYS}
         watched = [flag for sender in senders.values() for flag in ("--port", sender.port)]
         service = stack.enter_context(Service("--probe.stats", "--no-kafka", *watched))
-        replay = stack.enter_context(steady.serve())
+        replay = stack.enter_context(constant_series.serve())
         stack.callback(replay.shutdown)
         with socket.create_server(("127.0.0.1", 0)) as nobody:
             ports = (service.port, replay.server_port, nobody.getsockname()[1])

@@ -6,7 +6,7 @@ import yaml
 
 from dashboards.fleet import ALERTS
 from dashboards.health import PROCESS_METRICS
-from exporter.contract import METRICS
+from exporter.metrics.catalog import METRICS
 
 from .documents import DOCUMENTS, RULES, targets, variables
 from .promql import labels, selectors

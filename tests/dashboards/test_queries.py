@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from . import steady
+from . import constant_series as constants
 from .conftest import JOB, Scene
 from .documents import DOCUMENTS, Target, Viewer, targets, variables
 from .load import APPENDS, BY_HAND, BY_REFERENCE, CHUNK, FILE_BYTES, TIMES, Way
@@ -217,24 +217,24 @@ def test_names_of_processes_are_joined(scene: Scene):
 def test_kafka_panels_say_what_a_broker_does(scene: Scene):
     asked = Asked(scene, scene.steady)
     plain, secure = ("PLAINTEXT", "9092"), ("SSL", "9093")
-    share = steady.SENT_BY_REFERENCE / (steady.SENT_BY_REFERENCE + steady.SENT_BESIDE)
+    share = constants.SENT_BY_REFERENCE / (constants.SENT_BY_REFERENCE + constants.SENT_BESIDE)
     shares = {plain: exactly(share), secure: 0}
     assert asked.panel("kafka", "Sent by zero copy, by listener", "listener", "port") == shares
     assert asked.panel("kafka", "Listeners", "protocol", "port", letter="B") == shares
-    sent_plainly = steady.SENT_BY_REFERENCE + steady.SENT_BESIDE
-    sent = {plain: near(sent_plainly), secure: near(steady.SENT_SECURELY)}
+    sent_plainly = constants.SENT_BY_REFERENCE + constants.SENT_BESIDE
+    sent = {plain: near(sent_plainly), secure: near(constants.SENT_SECURELY)}
     assert asked.panel("kafka", "Listeners", "protocol", "port", letter="A") == sent
-    of_broker = steady.SENT_BY_REFERENCE / (sent_plainly + steady.SENT_SECURELY)
+    of_broker = constants.SENT_BY_REFERENCE / (sent_plainly + constants.SENT_SECURELY)
     assert asked.panel("kafka", "Sent by zero copy, by broker", "node_id") == {("1",): exactly(of_broker)}
     assert asked.panel("kafka", "Why zero copy is lost", "port", "reason") == {("9093", "tls"): 1}
     assert asked.number("kafka", "Listeners without zero copy") == 1
-    calls = (steady.SENDFILE_CALLS + steady.OTHER_SENDS) / (sent_plainly / MIB)
+    calls = (constants.SENDFILE_CALLS + constants.OTHER_SENDS) / (sent_plainly / MIB)
     assert asked.panel("kafka", "System calls for each MiB sent", "port")["9092",] == exactly(calls)
 
 
 def test_topic_panels_say_what_each_topic_does(scene: Scene):
     asked = Asked(scene, scene.steady)
-    for topic, (zero, read, written, dma) in steady.TOPICS.items():
+    for topic, (zero, read, written, dma) in constants.TOPICS.items():
         for title, rate in (
             ("Passed by reference, by topic", zero),
             ("Read with a copy, by topic", read),
@@ -251,13 +251,13 @@ def test_topic_panels_say_what_each_topic_does(scene: Scene):
 
 def test_saturation_panels_set_cpu_against_the_network(scene: Scene):
     asked = Asked(scene, scene.steady)
-    use = steady.NETWORK_SENT / steady.NETWORK_SPEED
-    assert asked.panel("kafka", "CPU of brokers, and of it copying", "comm") == {("java",): near(steady.BROKER_CPU)}
-    needed = steady.BROKER_CPU / use
+    use = constants.NETWORK_SENT / constants.NETWORK_SPEED
+    assert asked.panel("kafka", "CPU of brokers, and of it copying", "comm") == {("java",): near(constants.BROKER_CPU)}
+    needed = constants.BROKER_CPU / use
     title = "CPUs that brokers would need to fill the network"
     assert asked.panel("kafka", title, "instance") == {(scene.steady,): near(needed)}
-    assert asked.number("kafka", "Saturates first") == near(needed / steady.CPUS)
-    coverage = (steady.SENT_BY_REFERENCE + steady.SENT_BESIDE + steady.SENT_SECURELY) / steady.NETWORK_SENT
+    assert asked.number("kafka", "Saturates first") == near(needed / constants.CPUS)
+    coverage = (constants.SENT_BY_REFERENCE + constants.SENT_BESIDE + constants.SENT_SECURELY) / constants.NETWORK_SENT
     assert asked.number("kafka", "Coverage") == exactly(coverage)
 
 
@@ -284,7 +284,7 @@ def test_a_variable_offers_what_there_is(scene: Scene):
             assert values, f"{document}: {name}"
     offers = offered(scene, "kafka")
     assert {"9092", "9093"} | {sender.port for sender in scene.senders.values()} == set(offers["port"])
-    assert set(offers["topic"]) == set(steady.TOPICS)
+    assert set(offers["topic"]) == set(constants.TOPICS)
 
 
 def offered(scene: Scene, document: str) -> dict[str, list[str]]:

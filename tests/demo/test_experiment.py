@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from exporter.counting.maps import Reader, Sample
 from exporter.demo import DemoOptions, run
 from exporter.demo.experiment import run_experiment
 from exporter.demo.interrupts import Interrupts
 from exporter.errors import CopyExporterError, KernelError
-from exporter.handover import LoaderOrder, load
-from exporter.reader import Reader, Sample
+from exporter.loading.handover import LoaderOrder, load
 
 SIZE = 8 << 20
 CHUNK = 64 << 10

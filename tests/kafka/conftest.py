@@ -8,7 +8,7 @@ import pytest
 
 from bench.kafka import artifacts
 from bench.kafka.running import Broker, Java
-from tests.kernel.filesystems import command, file_system
+from tests.probes.filesystems import command, file_system
 from tests.service.running import Service, wait_until
 from tests.service.scraped import Scrape
 

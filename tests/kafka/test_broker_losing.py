@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from bench.kafka.running import Broker, Java
-from exporter.kafka.lost import LEAST_BYTES
+from exporter.kafka.zero_copy_loss import LEAST_BYTES
 
 from .conftest import Lab
-from .posing import PYTHON
+from .fake_broker import PYTHON
 
 RECORD = 10_240
 RECORDS = 2 * LEAST_BYTES // RECORD

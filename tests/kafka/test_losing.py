@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from exporter.kafka.lost import LEAST_BYTES
+from exporter.kafka.zero_copy_loss import LEAST_BYTES
 from tests.service.running import Service, wait_until
 from tests.service.scraped import Scrape
 
-from .posing import PYTHON, Poser
+from .fake_broker import PYTHON, Poser
 
 SIZE = 2 * LEAST_BYTES
 WITHOUT_SENDFILE = (PYTHON, Path(__file__).with_name("without_sendfile.py"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporter import __version__
-from exporter.build import REVISION
+from exporter.revision import REVISION
 from tests.service.movers import HOST_BYTES, Tap
 from tests.service.running import Service, wait_until
 from tests.service.scraped import Scrape

@@ -7,7 +7,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 
-from exporter.build import REVISION
+from exporter.revision import REVISION
 from tests.service.running import Service
 from tests.service.scraped import Scrape
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.probe_table import DEFAULT_PROBE_NAMES
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from tests.service.movers import HOST_BYTES, Tap
 from tests.service.running import Service
 from tests.service.scraped import Scrape

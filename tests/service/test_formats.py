@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.probe_table import DEFAULT_PROBE_NAMES
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
 
 from .movers import CALLS, MOST, Mover, Tap
 from .running import OPENMETRICS, Service

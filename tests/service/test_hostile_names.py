@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.kafka.posing import Poser
+from tests.kafka.fake_broker import Poser
 
 from .movers import BYTES, CALLS, HOST_BYTES, Tap
 from .running import Service, wait_until

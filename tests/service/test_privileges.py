@@ -64,7 +64,7 @@ def test_every_thread_gave_up_the_same(service: Service, needed: int) -> None:
 
 
 SHADOW = """
-from exporter.privileges import drop, find_user
+from exporter.host.privileges import drop, find_user
 open("/etc/shadow").close()
 drop(find_user("nobody"))
 try:
@@ -83,7 +83,7 @@ def test_the_files_of_root_are_out_of_reach() -> None:
 def test_the_loader_is_gone(service: Service) -> None:
     children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
     commands = [Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in children]
-    assert [b"exporter.kafka.finder" in command for command in commands] == [True]
+    assert [b"exporter.kafka.inspector" in command for command in commands] == [True]
     held = [os.readlink(entry) for entry in Path(f"/proc/{service.pid}/fd").iterdir()]
     assert any("bpf-prog" in target for target in held), "the probes are in these descriptors"
 

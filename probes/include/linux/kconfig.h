@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
  * BCC includes this file before anything else: all that our probes need of a kernel tree, so that no kernel headers
- * have to be installed. Member offsets come from the running kernel's BTF instead (exporter/kernel/facts.py). */
+ * have to be installed. Member offsets come from the running kernel's BTF instead (exporter/loading/kernel_constants.py). */
 #ifndef COPY_EXPORTER_KCONFIG_H
 #define COPY_EXPORTER_KCONFIG_H
 

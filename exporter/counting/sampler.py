@@ -1,0 +1,135 @@
+"""The one place that reads the kernel's maps: at each scrape, and once a second for processes that have ended."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from exporter.counting.attribution import Attribution, Snapshot
+from exporter.counting.maps import Sample, Source
+from exporter.counting.self_check import PROBE, Pulse
+from exporter.host.procfs import Procfs, Stat
+from exporter.kafka.counts import NOTHING_OF_KAFKA, KafkaCounts, KafkaReading
+from exporter.model import Exit, Identity, MapUse, ProbeRuns
+
+_log = logging.getLogger(__name__)
+DRAIN_SECONDS = 1.0
+_T = TypeVar("_T")
+
+
+def boottime_ns() -> int:
+    """CLOCK_BOOTTIME, the clock of the probes."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One scrape's worth of facts."""
+
+    snapshot: Snapshot
+    dropped: Mapping[str, int]
+    maps: list[MapUse]
+    runs: list[ProbeRuns]
+    kafka: KafkaReading = NOTHING_OF_KAFKA
+    silent: frozenset[str] = frozenset()
+    """Probes that were attached and count no longer."""
+
+
+class Sampler:
+    """Reads for one at a time, whoever asks."""
+
+    def __init__(
+        self,
+        source: Source,
+        procfs: Procfs,
+        attribution: Attribution,
+        clock: Callable[[], int] = boottime_ns,
+        kafka: KafkaCounts | None = None,
+    ) -> None:
+        """``kafka``: None when nobody looks for brokers."""
+        self._source = source
+        self._procfs = procfs
+        self._attribution = attribution
+        self._clock = clock
+        self._kafka = kafka
+        self._lock = threading.Lock()
+        self._vanished: set[Identity] = set()
+        self._pulse = Pulse(procfs.own())
+        self._silent: frozenset[str] = frozenset()
+        self.trouble = "nothing was read yet"
+        """Why the last read failed, or what it showed to be wrong; empty when all is well."""
+
+    def drain(self) -> None:
+        """Book what has ended since the last call. Raises :class:`OSError` when the maps cannot be read."""
+        with self._lock:
+            self._guarded(self._drain)
+
+    def read(self) -> Reading:
+        """What to show now. Raises :class:`OSError` when the maps cannot be read."""
+        with self._lock:
+            return self._guarded(self._read)
+
+    def drain_until(self, stopped: threading.Event) -> None:
+        """Drain about once a second: a full map loses counts, and a process that has ended is nobody's for long."""
+        while not stopped.wait(DRAIN_SECONDS):
+            try:
+                self.drain()
+            except OSError as error:
+                _log.error("cannot read the probes' maps: %s", error)
+
+    def _guarded(self, read: Callable[[], _T]) -> _T:
+        try:
+            result = read()
+        except OSError as error:
+            self.trouble = str(error)
+            raise
+        self.trouble = f"probe {PROBE} counts no longer; restart" if self._silent else ""
+        return result
+
+    def _drain(self) -> None:
+        exits = self._source.take_exits()
+        if exits or self._vanished:
+            self._settle(exits, self._source.sample())
+        if self._kafka:
+            self._kafka.drain()
+
+    def _read(self) -> Reading:
+        exits = self._source.take_exits()
+        sample = self._source.sample()
+        self._feel_pulse(sample)
+        self._settle(exits, sample)
+        snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
+        kafka = self._kafka.read(sample.processes, self._clock()) if self._kafka else NOTHING_OF_KAFKA
+        return Reading(
+            snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka, self._silent
+        )
+
+    def _feel_pulse(self, sample: Sample) -> None:
+        silent = frozenset() if self._pulse.feel(sample) else frozenset({PROBE})
+        if silent and not self._silent:
+            _log.error("probe %s counts no longer: it was detached or switched off; remedy: restart", PROBE)
+        self._silent = silent
+
+    def _settle(self, exits: list[Exit], sample: Sample) -> None:
+        known = {gone.identity for gone in exits}
+        # Gone from /proc at the last look, and no exit seen since: its event was lost.
+        lost = [identity for identity in self._vanished - known if identity in sample.processes]
+        self._vanished.clear()
+        exits = exits + [Exit(identity, self._attribution.comm_of(identity)) for identity in lost]
+        due = self._attribution.due(exits, sample.processes)
+        self._source.forget(key for identity in due for key in sample.keys[identity])
+        self._attribution.settle(exits, sample.processes, self._clock())
+        for identity in due:
+            sample.drop(identity)
+
+    def _alive(self, sample: Sample) -> dict[Identity, Stat]:
+        alive = {}
+        for identity in sample.processes:
+            stat = self._procfs.stat(identity.pid)
+            if stat and stat.is_of(identity.start):
+                alive[identity] = stat
+            elif stat or not self._procfs.exists(identity.pid):
+                self._vanished.add(identity)
+        return alive

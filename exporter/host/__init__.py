@@ -1,0 +1,1 @@
+"""The host: /proc, network devices, privileges, signals, child processes."""

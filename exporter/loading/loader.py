@@ -1,0 +1,152 @@
+"""The loader: a short-lived process, root, the only one in which bcc is imported.
+
+It compiles the probes with BCC, loads and attaches them row by row, sends the descriptors over the socket that it
+got (:mod:`exporter.loading.handover`), and exits without tidying up: the receiver holds what it attached.
+"""
+
+import errno
+import os
+import socket
+import sys
+
+from exporter.errors import CopyExporterError, KernelError
+from exporter.host.privileges import raise_permitted
+from exporter.kernel import libbpf
+from exporter.kernel.btf import Btf
+from exporter.loading.attach import ATTACHERS, Descriptors
+from exporter.loading.attach_errors import explain
+from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
+from exporter.loading.handover import LoaderOrder, LoaderReport, send
+from exporter.loading.kernel_constants import Abilities, defines
+from exporter.loading.preemption import lossy_mechanisms
+from exporter.loading.probes import Hook, Probe, named
+from exporter.model import ProbeState
+
+MAPS = ("counts", "exits", "sendfile_starts", "dropped", "ports", "brokers", "folders")
+EXITS_ENTRIES = 16384
+SENDFILE_STARTS_ENTRIES = 16384
+MULTISHOTS_ENTRIES = 16384
+FOLDERS_ENTRIES = 16384
+
+
+def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeState]]:
+    """The probes whose facts this kernel knows, and a report of each other one."""
+    known, refused = [], {}
+    for probe in probes:
+        try:
+            defines(btf, probe.facts)
+            known.append(probe)
+        except LookupError as error:
+            refused[probe.name] = _refusal(probe, probe.hooks[0], error)
+    return tuple(known), refused
+
+
+def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeState, Descriptors]:
+    """Try the hooks in order, ``lossy`` ones last: a report of the one that attached, or of the first that there is."""
+    refused: dict[Hook, Exception] = {}
+    for hook in sorted(probe.hooks, key=lambda hook: hook.mechanism in lossy):
+        try:
+            descriptors = ATTACHERS[hook.mechanism](compiled, hook)
+            return _success(probe, hook, preemptible=hook.mechanism in lossy), descriptors
+        except (OSError, LookupError) as error:
+            refused[hook] = error
+    present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
+    hook = (present or probe.hooks)[0]
+    return _refusal(probe, hook, refused[hook]), ()
+
+
+def _success(probe: Probe, hook: Hook, *, preemptible: bool) -> ProbeState:
+    return ProbeState(
+        name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True, preemptible=preemptible
+    )
+
+
+def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
+    reason, remedy = explain(hook.mechanism, error)
+    return ProbeState(
+        name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=False, reason=reason, remedy=remedy
+    )
+
+
+def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
+    """All the work: the report, and the descriptors in its order."""
+    probes, reports = usable(btf := Btf(), named(order.probes))
+    compiled = compile_probes(btf, probes, sizes(order), order.sampling_rate)
+    lossy = lossy_mechanisms(compiled)
+    programs: dict[str, int] = {}
+    keepers = [_run_statistics()] if order.statistics else []
+    for probe in probes:
+        reports[probe.name], descriptors = attach(compiled, probe, lossy)
+        if descriptors:
+            programs[probe.name] = descriptors[0]
+            keepers += descriptors[1:]
+    names = dict.fromkeys((*MAPS, *(name for probe in probes for name in probe.maps)))
+    maps = {name: compiled.bpf[name.encode()].map_fd for name in names}
+    report = LoaderReport(
+        probes=tuple(reports[probe.name] for probe in named(order.probes)),
+        maps=tuple(maps),
+        programs=tuple(programs),
+        keepers=len(keepers),
+        reading=_reading(compiled.able),
+    )
+    return report, [*maps.values(), *programs.values(), *keepers]
+
+
+def sizes(order: LoaderOrder) -> dict[str, int]:
+    """How many entries each map has room for, by the names that the C has for it."""
+    return {
+        "MAP_ENTRIES": order.map_entries,
+        "EXITS_ENTRIES": EXITS_ENTRIES,
+        "SENDFILE_STARTS_ENTRIES": SENDFILE_STARTS_ENTRIES,
+        "MULTISHOTS_ENTRIES": MULTISHOTS_ENTRIES,
+        "FOLDERS_ENTRIES": FOLDERS_ENTRIES,
+    }
+
+
+def _reading(able: Abilities) -> str:
+    if able.rdonly_cast:
+        return "typed pointers throughout"
+    return "typed pointers for the task, probe reads behind descriptors" if able.typed_task else "probe reads"
+
+
+def _run_statistics() -> int:
+    try:
+        return libbpf.enable_run_statistics()
+    except OSError as error:
+        raise KernelError(
+            f"--probe.stats: the kernel does not measure run times: {(error.strerror or str(error)).lower()}; "
+            "start with CAP_SYS_ADMIN, or leave the flag away"
+        ) from None
+
+
+def _require_privilege() -> None:
+    """BCC's own complaint about a missing privilege is about the compiler; ask the kernel first."""
+    try:
+        os.close(libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, "privilege", _RETURN_0))
+    except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES):
+            raise KernelError(
+                "loading eBPF programs is not permitted: run as root (sudo copy-exporter …), "
+                "or with CAP_BPF and CAP_PERFMON, in a container too"
+            ) from None
+        raise KernelError(f"this kernel loads no eBPF program: {error.strerror}") from None
+
+
+_RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
+
+
+def main() -> None:
+    """``python -m exporter.loading.loader SOCKET ORDER``."""
+    channel = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        raise_permitted()
+        _require_privilege()
+        report, descriptors = load(LoaderOrder.model_validate_json(sys.argv[2]))
+    except CopyExporterError as error:
+        report, descriptors = LoaderReport(error=str(error)), []
+    send(channel, report, descriptors)
+    os._exit(0)  # BCC would detach everything on its way out
+
+
+if __name__ == "__main__":
+    main()

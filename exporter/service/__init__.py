@@ -1,0 +1,1 @@
+"""Start-up and shutdown of the serving process."""

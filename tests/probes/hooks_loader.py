@@ -1,0 +1,25 @@
+"""The loader where one mechanism alone attaches to the entries of functions: the first argument names it."""
+
+import errno
+import os
+import sys
+
+from exporter.loading import loader
+from exporter.loading.attach import ATTACHERS
+from exporter.loading.compiler import Compiled
+from exporter.loading.probes import Hook
+
+
+def refuse(_: Compiled, hook: Hook) -> tuple[int, int]:
+    raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP), hook.target)
+
+
+def main() -> None:
+    wanted = sys.argv.pop(1)
+    for mechanism in {"fentry", "kprobe"} - {wanted}:
+        ATTACHERS[mechanism] = refuse
+    loader.main()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""The probes as the tests see them: run something, get exactly that process's rows."""
+
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from platform import machine
+
+import pytest
+
+from exporter.counting.maps import Reader
+from exporter.loading.handover import LOADER, Handover, LoaderOrder, load
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
+from exporter.model import DEFAULT_SAMPLING_RATE, Call, Endpoint, Identity, Kind, Row, Rows
+
+Counts = dict[Row, tuple[int, int]]
+"""Events and amount: a count without its time."""
+
+
+def cpu(call: Call, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
+    return Row(Kind.CPU_COPY, call, source, destination, port, 0)
+
+
+def zero_copy(call: Call, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
+    return Row(Kind.ZERO_COPY, call, source, destination, port, 0)
+
+
+def dma(call: Call, source: Endpoint, destination: Endpoint) -> Row:
+    return Row(Kind.DMA, call, source, destination, 0, 0)
+
+
+def error(call: Call, number: int) -> Row:
+    return Row(Kind.ERROR, call, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
+
+
+DISK_READS = dma(Call.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE)
+
+
+def kernel_copy(source: Endpoint, destination: Endpoint) -> Row:
+    return Row(Kind.KERNEL_COPY, Call.NONE, source, destination, 0, 0)
+
+
+def socket_copy(source: Endpoint) -> Row:
+    return kernel_copy(source, Endpoint.USER)
+
+
+def syscalls(rows: Rows) -> Counts:
+    """What was counted at system calls: everything but their durations and what deeper probes saw."""
+    return {
+        row: (count.events, count.amount)
+        for row, count in rows.items()
+        if row.call is not Call.NONE and row.kind is not Kind.DURATION
+    }
+
+
+def amount(rows: Rows, row: Row) -> int:
+    return rows[row].amount if row in rows else 0
+
+
+def since(before: Rows, after: Rows) -> Counts:
+    """What was added between two samples of one process."""
+    added = {}
+    for row, count in after.items():
+        old = before.get(row)
+        events = count.events - (old.events if old else 0)
+        if events:
+            added[row] = (events, count.amount - (old.amount if old else 0))
+    return added
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A process that has ended."""
+
+    pid: int
+    identity: Identity | None
+    """None when nothing was counted."""
+    rows: Rows
+    output: bytes
+
+    @property
+    def calls(self) -> Counts:
+        return syscalls(self.rows)
+
+
+class Ground:
+    """One set of attached probes."""
+
+    def __init__(self, handover: Handover) -> None:
+        self.handover = handover
+        self.reader = Reader(handover.maps, handover.programs)
+        self._exits: dict[Identity, str] = {}
+
+    def needs(self, *probes: str) -> None:
+        """Skip the test when this kernel does not let one of these probes attach."""
+        for probe in self.handover.probes:
+            if probe.name in probes and not probe.attached:
+                pytest.skip(f"not in this kernel: {probe.name}: {probe.reason}")
+
+    def run(self, *argv: str | Path | int, **options: object) -> Ran:
+        """Run a program to its end, which has to be a good one."""
+        with self.start(*argv, **options) as process:
+            output, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, f"{argv} ended with status {process.returncode}"
+        return self.result(process, output)
+
+    def start(self, *argv: str | Path | int, **options: object) -> subprocess.Popen[bytes]:
+        """Start a program; :meth:`result` when it has ended."""
+        options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
+        return subprocess.Popen([str(argument) for argument in argv], **options)  # type: ignore[call-overload]
+
+    def result(self, process: subprocess.Popen[bytes], output: bytes = b"") -> Ran:
+        return self.ran(process.pid, output)
+
+    def ran(self, pid: int, output: bytes = b"") -> Ran:
+        """The rows of the latest process with this id."""
+        identity, rows = self.latest(pid)
+        return Ran(pid, identity, rows, output)
+
+    def latest(self, pid: int) -> tuple[Identity | None, Rows]:
+        processes = self.reader.sample().processes
+        identity = max((identity for identity in processes if identity.pid == pid), default=None)
+        return identity, processes[identity] if identity else {}
+
+    def rows(self, pid: int) -> Rows:
+        return self.latest(pid)[1]
+
+    def exits(self) -> dict[Identity, str]:
+        """The names of all processes that have ended so far: what is taken from the kernel is kept for every test."""
+        self._exits |= {ended.identity: ended.comm for ended in self.reader.take_exits()}
+        return self._exits
+
+
+def loaded(
+    map_entries: int = 65536,
+    command: Sequence[str] = LOADER,
+    probes: Sequence[str] = DEFAULT_PROBE_NAMES,
+    sampling_rate: int = DEFAULT_SAMPLING_RATE,
+) -> Iterator[Ground]:
+    """For a fixture: probes of its own, detached afterwards."""
+    order = LoaderOrder(probes=tuple(probes), map_entries=map_entries, sampling_rate=sampling_rate)
+    handover = load(order, timeout=240, command=command)
+    try:
+        yield Ground(handover)
+    finally:
+        handover.close()
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Look until it is so; a bound on a test that would hang, not a way to let time pass."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.001)
+
+
+NUMBERS = {
+    "x86_64": {"read": 0, "pread64": 17, "sendfile": 40},
+    "aarch64": {"read": 63, "pread64": 67, "sendfile": 71},
+}[machine()]
+
+
+def blocked_in(pid: int, call: str, descriptor: int | None = None) -> None:
+    """Come back when a process sleeps inside this system call, on a certain descriptor if one is given."""
+    path = Path(f"/proc/{pid}/syscall")
+    wanted = [str(NUMBERS[call])] + ([] if descriptor is None else [hex(descriptor)])
+    wait_until(lambda: path.read_text().split()[: len(wanted)] == wanted)

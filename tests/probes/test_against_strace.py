@@ -1,0 +1,114 @@
+"""Agreement with what others counted: /proc/PID/io and strace."""
+
+import re
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Call, Kind, Row, Rows
+
+from .filesystems import command
+from .probe_fixture import Counts, Ground, blocked_in, since, wait_until
+
+READS = {Call.READ, Call.READV, Call.PREAD64, Call.PREADV, Call.PREADV2}
+WRITES = {Call.WRITE, Call.WRITEV, Call.PWRITE64, Call.PWRITEV, Call.PWRITEV2}
+BOTH = {Call.SENDFILE, Call.COPY_FILE_RANGE}
+"""How the kernel's own accounting (task_io_accounting) takes them: send, receive, splice and their like not at all."""
+
+SCRIPT = """
+import os, socket
+os.read(0, 1)
+a, b = socket.socketpair()
+with open("/proc/version", "rb") as f: f.read()
+file = os.open({path!r}, os.O_RDWR)
+for n in range(100):
+    os.pwrite(file, bytes(n), 0)
+    os.readv(file, [bytearray(10), bytearray(n)])
+    a.send(bytes(100)); b.recv(1000)
+    os.write(a.fileno(), bytes(7)); os.read(b.fileno(), 100)
+    os.sendfile(a.fileno(), file, 0, 50); b.recv(1000)
+os.read(0, 1)
+"""
+
+
+def total(counts: Counts, calls: set[Call]) -> tuple[int, int]:
+    """Calls and bytes."""
+    rows = [count for row, count in counts.items() if row.call in calls and row.kind is not Kind.DURATION]
+    return sum(events for events, _ in rows), sum(amount for _, amount in rows)
+
+
+def look(ground: Ground, pid: int) -> tuple[Rows, dict[str, int]]:
+    """What we and the kernel have counted, while the process sleeps in a read."""
+    blocked_in(pid, "read", 0)  # a read of something else may sleep as well
+    lines = Path(f"/proc/{pid}/io").read_text().splitlines()
+    return ground.rows(pid), {key: int(value) for key, value in (line.split(": ") for line in lines)}
+
+
+def test_proc_pid_io(ground: Ground, disk: Path) -> None:
+    """Not of the whole life: the kernel's own reads of a program that it executes are in there as well."""
+    path = disk / "witnessed"
+    path.write_bytes(bytes(1000))
+    argv = ("/usr/bin/python3", "-c", SCRIPT.format(path=str(path)))
+    with ground.start(*argv, stdin=subprocess.PIPE, bufsize=0) as process:
+        assert process.stdin
+        rows, witness = look(ground, process.pid)
+        process.stdin.write(b"1")
+        wait_until(lambda: ground.rows(process.pid) != rows)
+        later, witness_later = look(ground, process.pid)
+        process.stdin.write(b"2")
+        assert process.wait(30) == 0
+    counts = since(rows, later)
+    added = {key: witness_later[key] - witness[key] for key in witness}
+    assert total(counts, READS | BOTH) == (added["syscr"], added["rchar"])
+    assert total(counts, WRITES | BOTH) == (added["syscw"], added["wchar"])
+    assert added["rchar"] > 100 * (10 + 7 + 50)
+
+
+def counted(rows: Rows) -> dict[str, tuple[int, int]]:
+    """Calls and, among them, errors, under the names of strace."""
+    calls: Counter[str] = Counter()
+    errors: Counter[str] = Counter()
+    for row, count in rows.items():
+        if _is_call(row):
+            calls[row.call.name.lower()] += count.events
+            errors[row.call.name.lower()] += count.events if row.kind is Kind.ERROR else 0
+    return {name: (calls[name], errors[name]) for name in calls}
+
+
+def _is_call(row: Row) -> bool:
+    return row.call is not Call.NONE and row.kind is not Kind.DURATION
+
+
+def strace_summary(text: str) -> dict[str, tuple[int, int]]:
+    """Lines of ``% time, seconds, usecs/call, calls, [errors,] syscall``."""
+    ours = {call.name.lower() for call in Call}
+    lines = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:(\d+) +)?(\w+)$", text, re.MULTILINE)
+    return {name: (int(calls), int(errors or 0)) for calls, errors, name in lines if name in ours}
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ("failures", "errors"),
+        ("sockets", "families", "tcp4"),
+        ("sockets", "many", "udp4", "100"),
+        ("endpoints", "pipes"),
+        ("endpoints", "reads", "/dev/zero"),
+        ("transfers", "between_pipes"),
+        ("processes", "threads"),
+    ],
+)
+def test_strace_counts_the_same_calls(
+    ground: Ground, workload: Callable[..., Path], tmp_path: Path, argv: tuple[str, ...]
+) -> None:
+    """Of a traced workload: strace's own reads and writes are another process's."""
+    summary = tmp_path / "summary"
+    pidfile = tmp_path / "pid"
+    # The shell tells its id, which the workload then keeps.
+    shell = ["sh", "-c", 'echo $$ >"$0"; exec "$@"', pidfile, workload(argv[0]), *argv[1:]]
+    command("strace", "-f", "-c", "-o", summary, *shell)
+    pid = int(pidfile.read_text())
+    assert counted(ground.rows(pid)) == strace_summary(summary.read_text())

@@ -1,0 +1,224 @@
+"""Requests of io_uring: what each completion returned, and what the deeper probes see of them."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.loading.probes import named
+from exporter.model import Call, Endpoint
+
+from .probe_fixture import DISK_READS, Counts, Ground, Ran, amount, cpu, dma, error, socket_copy, zero_copy
+
+SWITCH = Path("/proc/sys/kernel/io_uring_disabled")
+PROBES = [probe.name for probe in named(("io_uring", "io_uring_multishot"))]
+
+UNTOLD = "this kernel's BTF has no request among the arguments of tracepoint io_uring_complete"
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def io_uring(ground: Ground, workload: Callable[..., Path]) -> Run:
+    if SWITCH.exists() and SWITCH.read_text() != "0\n":
+        pytest.skip(f"not in this kernel: {SWITCH} says no")
+    program = workload("io_uring")
+
+    def run(*arguments: str | Path | int) -> Ran:
+        ran = ground.run(program, *arguments)
+        if ran.output == b"absent":
+            pytest.skip(f"not in this kernel: {arguments[0]}")
+        return ran
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def counted(ground: Ground, io_uring: Run) -> Run:
+    """Where the kernel tells which request has completed."""
+    for probe in ground.handover.probes:
+        if probe.name in PROBES and not probe.attached:
+            assert probe.reason == UNTOLD
+            pytest.skip(f"not in this kernel: {probe.reason}")
+    return io_uring
+
+
+@pytest.fixture
+def file(disk: Path) -> Path:
+    path = disk / "file"
+    path.write_bytes(bytes(10000))
+    return path
+
+
+def read_from(endpoint: Endpoint, call: Call, events: int, total: int) -> Counts:
+    return {cpu(call, endpoint, Endpoint.USER): (events, total)}
+
+
+def written_to(endpoint: Endpoint, call: Call, events: int, total: int) -> Counts:
+    return {cpu(call, Endpoint.USER, endpoint): (events, total)}
+
+
+def from_file(total: int, events: int = 1) -> Counts:
+    return read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READ, events, total)
+
+
+def test_files(counted: Run, file: Path) -> None:
+    assert counted("files", file).calls == (
+        from_file(4096 + 10 + 0 + 7000, events=4)
+        | read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READV, 1, 1000)
+        | read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READ_FIXED, 1, 3000)
+        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITE, 1, 2000)
+        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITEV, 1, 1000)
+        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITE_FIXED, 1, 500)
+    )
+
+
+def test_vectors_in_registered_memory(counted: Run, file: Path) -> None:
+    assert counted("fixed_vectors", file).calls == (
+        read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READV_FIXED, 1, 1000)
+        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITEV_FIXED, 1, 1000)
+    )
+
+
+def test_past_the_page_cache(counted: Run, disk: Path) -> None:
+    file = disk / "direct"
+    file.write_bytes(bytes(1 << 20))
+    assert counted("direct", file).calls == {
+        dma(Call.IO_URING_READ, Endpoint.DISK, Endpoint.USER): (1, 65536),
+        dma(Call.IO_URING_WRITE, Endpoint.USER, Endpoint.DISK): (1, 4096),
+    }
+
+
+def test_pipes(counted: Run) -> None:
+    assert counted("pipes").calls == (
+        read_from(Endpoint.PIPE, Call.IO_URING_READ, 1, 1000) | written_to(Endpoint.PIPE, Call.IO_URING_WRITE, 1, 1000)
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"),
+    [("tcp4", Endpoint.TCP), ("tcp6", Endpoint.TCP), ("udp4", Endpoint.UDP), ("unix_stream", Endpoint.UNIX)],
+)
+def test_sockets(counted: Run, kind: str, endpoint: Endpoint) -> None:
+    expected: Counts = {}
+    for send in (Call.IO_URING_SEND, Call.IO_URING_SENDMSG, Call.IO_URING_WRITE):
+        expected |= written_to(endpoint, send, 1, 1000)
+    for receive in (Call.IO_URING_RECV, Call.IO_URING_RECVMSG, Call.IO_URING_READ):
+        expected |= read_from(endpoint, receive, 1, 1000)
+    assert counted("sockets", kind).calls == expected
+
+
+def test_a_watched_port(ground: Ground, counted: Run, port: int) -> None:
+    """The server's two transfers have its port, its client's have none."""
+    ground.reader.watch_ports([port])
+    assert counted("on_a_port", port).calls == {
+        cpu(Call.IO_URING_SEND, Endpoint.USER, Endpoint.TCP, port): (1, 1000),
+        cpu(Call.IO_URING_RECV, Endpoint.TCP, Endpoint.USER): (1, 1000),
+        cpu(Call.IO_URING_SEND, Endpoint.USER, Endpoint.TCP): (1, 500),
+        cpu(Call.IO_URING_RECV, Endpoint.TCP, Endpoint.USER, port): (1, 500),
+    }
+
+
+@pytest.mark.parametrize(("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("udp4", Endpoint.UDP)])
+def test_zero_copy(counted: Run, kind: str, endpoint: Endpoint) -> None:
+    """The notification that follows each of the two is no completion of bytes."""
+    assert counted("zero_copy", kind).calls == {
+        zero_copy(Call.IO_URING_SEND_ZC, Endpoint.USER, endpoint): (1, 1000),
+        zero_copy(Call.IO_URING_SENDMSG_ZC, Endpoint.USER, endpoint): (1, 1000),
+        zero_copy(Call.IO_URING_SEND, Endpoint.USER, endpoint): (1, 200),
+        cpu(Call.IO_URING_SEND, Endpoint.USER, endpoint): (2, 400),
+        cpu(Call.RECVFROM, endpoint, Endpoint.USER): (2, 2000),
+    }
+
+
+def test_errors(counted: Run, file: Path) -> None:
+    assert counted("errors", file).calls == {
+        error(Call.IO_URING_READ, errno.EBADF): (1, 0),
+        error(Call.IO_URING_WRITE, errno.EBADF): (1, 0),
+        error(Call.IO_URING_READ, errno.EFAULT): (1, 0),
+        error(Call.IO_URING_SEND, errno.ENOTSOCK): (1, 0),
+        error(Call.IO_URING_RECV, errno.EAGAIN): (1, 0),
+    }
+
+
+def test_requests_that_move_no_data(counted: Run, file: Path) -> None:
+    assert counted("others", file).calls == {}
+
+
+@pytest.mark.parametrize("who", ["asynchronous", "polled", "threads"])
+def test_whoever_does_the_work_it_is_the_submitters(counted: Run, file: Path, who: str) -> None:
+    """A worker of the kernel, the kernel's thread that polls the ring, a thread of the process."""
+    assert counted(who, file).calls == from_file(5000)
+
+
+def test_a_ring_that_is_inherited(ground: Ground, counted: Run, file: Path) -> None:
+    parent = counted("forked", file)
+    assert ground.ran(int(parent.output)).calls == from_file(5000)
+    assert {row.call for row in parent.calls} == {Call.WRITE}  # what it told us
+
+
+def test_a_completion_that_comes_later(counted: Run) -> None:
+    assert counted("waits").calls == (
+        read_from(Endpoint.TCP, Call.IO_URING_RECV, 1, 100) | written_to(Endpoint.TCP, Call.SENDTO, 1, 100)
+    )
+
+
+def test_a_chain_that_breaks(counted: Run, file: Path) -> None:
+    assert counted("linked", file).calls == (
+        from_file(3000)
+        | written_to(Endpoint.PIPE, Call.IO_URING_WRITE, 1, 3000)
+        | {error(Call.IO_URING_READ, errno.EBADF): (1, 0), error(Call.IO_URING_WRITE, errno.ECANCELED): (1, 0)}
+    )
+
+
+def test_splices(counted: Run, file: Path) -> None:
+    """A source that is a registered file is let go of before the completion: into a pipe it is unknown."""
+    assert counted("splices", file, file.with_name("copy")).calls == {
+        zero_copy(Call.IO_URING_SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 4000),
+        zero_copy(Call.IO_URING_TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 3000),
+        zero_copy(Call.IO_URING_SPLICE, Endpoint.PIPE, Endpoint.TCP): (2, 3000),
+        cpu(Call.IO_URING_SPLICE, Endpoint.PIPE, Endpoint.PAGE_CACHE): (1, 3000),
+        zero_copy(Call.IO_URING_SPLICE, Endpoint.UNKNOWN, Endpoint.PIPE): (1, 500),
+    }
+
+
+def test_a_multishot_counts_each_completion(ground: Ground, counted: Run) -> None:
+    """The last one is the end of the stream, or the cancellation."""
+    before = ground.reader.dropped()
+    assert counted("multishot").calls == (
+        read_from(Endpoint.TCP, Call.IO_URING_RECV, 4, 600)
+        | read_from(Endpoint.UNIX, Call.IO_URING_RECV, 3, 6)
+        | written_to(Endpoint.TCP, Call.SENDTO, 3, 600)
+        | written_to(Endpoint.UNIX, Call.SENDTO, 3, 6)
+        | {error(Call.IO_URING_RECV, errno.ECANCELED): (1, 0)}
+    )
+    assert ground.reader.dropped() == before
+
+
+def test_reads_of_many_shots(counted: Run) -> None:
+    assert counted("read_multishot").calls == (
+        read_from(Endpoint.PIPE, Call.IO_URING_READ_MULTISHOT, 3, 150) | written_to(Endpoint.PIPE, Call.WRITE, 2, 150)
+    )
+
+
+def test_what_is_not_announced_is_not_counted(counted: Run, file: Path) -> None:
+    assert counted("silent", file).calls == from_file(2000)
+
+
+def test_what_a_full_ring_has_no_room_for_is_not_counted(counted: Run, file: Path) -> None:
+    """Of 24 completions 16 fit: the kernel hands on the others later, past the tracepoint."""
+    assert counted("overflowing", file).calls == from_file(160, events=16)
+
+
+def test_what_never_completes_is_not_counted(counted: Run) -> None:
+    assert counted("unfinished").calls == {}
+
+
+def test_io_uring_is_seen_below_the_requests(ground: Ground, io_uring: Run, disk: Path) -> None:
+    ground.needs("sockets", "block")
+    file = disk / "uring"
+    file.write_bytes(bytes(4 << 20))
+    ran = io_uring("transfers", file)
+    assert ran.rows[socket_copy(Endpoint.TCP)][:2] == (1, 1000)
+    assert amount(ran.rows, DISK_READS) >= 65536

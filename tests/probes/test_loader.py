@@ -1,0 +1,138 @@
+"""What the loader leaves behind, and what is said when it fails."""
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.errors import KernelError
+from exporter.kernel import libbpf
+from exporter.loading.handover import LOADER, Handover, LoaderOrder, load
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
+from exporter.model import Kind, Row, Rows
+
+from .probe_fixture import Ground, loaded
+
+ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=1024)
+
+
+def program_ids(handover: Handover) -> list[int]:
+    return [_id(descriptor, "prog_id") for descriptor in handover.programs.values()]
+
+
+def _id(descriptor: int, name: str) -> int:
+    lines = Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines()
+    return int(dict(line.split(":\t") for line in lines)[name])
+
+
+def is_loaded(program_id: int) -> bool:
+    descriptor = libbpf.library().bpf_prog_get_fd_by_id(program_id)
+    if descriptor >= 0:
+        os.close(descriptor)
+    return bool(descriptor >= 0)
+
+
+def unsampled(rows: Rows) -> set[Row]:
+    """But for what two sets of clocks see at different times."""
+    return {row for row in rows if row.kind is not Kind.COPY_TIME}
+
+
+def test_two_at_once_count_the_same(ground: Ground, workload: Callable[..., Path]) -> None:
+    for other in loaded():
+        ran = ground.run(workload("endpoints"), "pipes")
+        assert unsampled(other.rows(ran.pid)) == unsampled(ran.rows)
+        assert other.ran(ran.pid).calls == ran.calls
+
+
+def test_nothing_stays_when_the_descriptors_are_closed(ground: Ground) -> None:
+    ours = program_ids(ground.handover)
+    handover = load(ORDER, timeout=60)
+    ids = program_ids(handover)
+    assert [is_loaded(number) for number in ids] == [True] * len(DEFAULT_PROBE_NAMES)
+    handover.close()
+    wait = time.monotonic() + 10  # the kernel frees them a grace period later
+    while any(is_loaded(number) for number in ids):
+        assert time.monotonic() < wait
+    assert all(is_loaded(number) for number in ours)
+
+
+def test_only_the_probes_that_are_ordered(ground: Ground) -> None:
+    assert ground
+    handover = load(LoaderOrder(probes=("exits",), map_entries=1024), timeout=60)
+    handover.close()
+    assert [probe.name for probe in handover.probes] == ["exits"]
+    assert list(handover.programs) == ["exits"]
+
+
+def refusal(code: str, timeout: float = 30) -> str:
+    with pytest.raises(KernelError) as refused:
+        load(ORDER, timeout, (sys.executable, "-c", code))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+SAY = "import sys, socket; socket.socket(fileno=int(sys.argv[1])).sendall({message!r})"
+
+
+def test_a_loader_that_dies() -> None:
+    said = refusal("import sys; print('no luck\\ntoday', file=sys.stderr); sys.exit(3)")
+    assert said == "the loader ended with status 3 before it was done: today"
+
+
+def test_a_loader_that_is_killed() -> None:
+    assert refusal("import os; os.kill(os.getpid(), 9)") == "the loader was killed by SIGKILL before it was done"
+
+
+def test_a_loader_that_hangs() -> None:
+    said = refusal("import time; time.sleep(600)", timeout=0.5)
+    assert said == "the loader was not done within 0.5 s and was stopped"
+
+
+@pytest.mark.parametrize("message", [b"garbage", b"[]", b'{"maps": 3}', b'{"surprise": 1}', b"\xff"])
+def test_a_loader_that_reports_nonsense(message: bytes) -> None:
+    assert refusal(SAY.format(message=message)).startswith("the loader's report is not understood: ")
+
+
+def test_a_loader_that_reports_an_error() -> None:
+    assert refusal(SAY.format(message=b'{"error": "no such luck"}')) == "no such luck"
+
+
+def test_a_loader_that_promises_descriptors_and_ends() -> None:
+    said = refusal(SAY.format(message=b'{"maps": ["counts"]}'))
+    assert said == "the loader ended with status 0 before it was done"
+
+
+MANY = """
+import os, socket, sys
+from exporter.loading.handover import LoaderReport, send
+events = [os.open(os.devnull, os.O_RDONLY) for _ in range(600)]
+send(socket.socket(fileno=int(sys.argv[1])), LoaderReport(keepers=len(events)), events)
+"""
+
+
+def test_events_of_more_cpus_than_a_message_has_room_for() -> None:
+    handover = load(ORDER, 30, (sys.executable, "-c", MANY))
+    opened = {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in handover.keepers}
+    handover.close()
+    assert len(set(handover.keepers)) == 600
+    assert opened == {os.devnull}
+
+
+def test_a_loader_that_is_not_there() -> None:
+    with pytest.raises(FileNotFoundError):
+        load(ORDER, 30, ("/nonexistent",))
+
+
+def test_the_other_bcc(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ground
+    (tmp_path / "bcc.py").write_text('"""Lattices."""\n')
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(KernelError) as refused:
+        load(ORDER, 60, LOADER)
+    assert str(refused.value) == (
+        f"{tmp_path}/bcc.py is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
+        "then apt-get install python3-bpfcc"
+    )

@@ -1,0 +1,85 @@
+"""The devices of another network namespace, which a procfs may be of: entered for a moment, then asked from outside."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from exporter.host import ethtool
+from exporter.host.network_devices import Link, Network
+
+WIRES = """
+ip link add left type veth peer name right
+ip link set left up
+ip link set right up
+ethtool --offload right sg off >&2
+echo
+cat
+"""
+NO_VETH = "not in this kernel: veth devices"
+
+
+@pytest.fixture(scope="module")
+def elsewhere(premises: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:  # noqa: ARG001
+    """A procfs whose process 1 is in a network namespace with two devices that are wired together."""
+    command = ["unshare", "--net", "sh", "-ec", WIRES]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as inside:
+        assert inside.stdout
+        if inside.stdout.readline() != b"\n":
+            pytest.skip(NO_VETH)
+        procfs = tmp_path_factory.mktemp("procfs")
+        (procfs / "1").symlink_to(f"/proc/{inside.pid}")
+        (procfs / "self").symlink_to("/proc/self")
+        yield procfs
+        inside.communicate()
+
+
+@pytest.fixture
+def network(elsewhere: Path) -> Iterator[Network]:
+    with closing(Network(str(elsewhere))) as opened:
+        opened.refresh()
+        yield opened
+
+
+def test_their_devices_and_not_ours(network: Network) -> None:
+    assert set(network.traffic()) == set(network.links) == {"lo", "left", "right"}
+    assert set(network.traffic()) != set(os.listdir("/sys/class/net"))
+
+
+def test_we_stay_where_we_are(elsewhere: Path) -> None:
+    before = os.readlink("/proc/thread-self/ns/net")
+    threads = threading.active_count()  # others of the suite may be there
+    with closing(Network(str(elsewhere))):
+        assert os.readlink("/proc/thread-self/ns/net") == before
+        assert threading.active_count() <= threads
+
+
+def test_a_speed_that_a_driver_invents_is_none(network: Network) -> None:
+    assert network.links["left"] == Link(speed_bytes=None, scatter_gather=True)
+    assert network._socket
+    assert ethtool.speed(network._socket, "left"), "the kernel tells one"
+
+
+def test_a_device_that_cannot_gather(network: Network) -> None:
+    assert network.links["right"].scatter_gather is False
+
+
+def test_a_device_that_is_gone_is_unknown(network: Network) -> None:
+    of = network._socket
+    assert of
+    assert (ethtool.speed(of, "gone"), ethtool.scatter_gather(of, "gone"), ethtool.driver(of, "gone")) == (None,) * 3
+
+
+def test_what_cannot_be_entered_is_told(elsewhere: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "1" / "net").mkdir(parents=True)
+    (tmp_path / "1" / "net" / "dev").symlink_to(elsewhere / "1" / "net" / "dev")
+    (tmp_path / "self").symlink_to("/proc/self")
+    with closing(Network(str(tmp_path))) as network:
+        network.refresh()
+        assert network.links == {}
+        assert set(network.traffic()) == {"lo", "left", "right"}
+    assert "copy_network_speed_bytes and copy_network_scatter_gather are missing" in caplog.text

@@ -1,0 +1,47 @@
+"""Moments in which no ordinary task takes the CPU, with and without privileges."""
+
+import os
+import resource
+
+import pytest
+
+from exporter.host.privileges import find_user, is_root, works_after_drop
+from exporter.kernel.scheduling import permit, unpreempted
+
+
+def becomes_realtime() -> None:
+    """Raise :class:`OSError` if it does not."""
+    before = os.sched_getscheduler(0), os.nice(0)
+    with unpreempted():
+        if os.sched_getscheduler(0) != os.SCHED_FIFO:
+            raise OSError("not real-time")
+    assert (os.sched_getscheduler(0), os.nice(0)) == before
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _root() -> None:
+    if not is_root():
+        pytest.skip("giving up root needs root")
+
+
+def test_root() -> None:
+    becomes_realtime()
+
+
+def test_who_gave_up_root_still_may() -> None:
+    child = os.fork()
+    if child == 0:  # limits are the whole process's
+        permit()
+        os._exit(resource.getrlimit(resource.RLIMIT_RTPRIO)[0])
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+        pytest.skip("not in this kernel: CAP_SYS_RESOURCE")
+    assert works_after_drop(find_user("nobody"), becomes_realtime)
+
+
+def test_who_may_not_goes_on_as_before() -> None:
+    def forbidden() -> None:
+        resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
+        with unpreempted():
+            assert os.sched_getscheduler(0) == os.SCHED_OTHER
+
+    assert works_after_drop(find_user("nobody"), forbidden)

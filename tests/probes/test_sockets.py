@@ -1,0 +1,114 @@
+"""The send and receive families on every kind of socket; what the kernel itself copies from sockets."""
+
+import errno
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Call, Endpoint
+
+from .probe_fixture import Counts, Ground, cpu, error, socket_copy, zero_copy
+
+KINDS = {
+    "tcp4": Endpoint.TCP,
+    "tcp6": Endpoint.TCP,
+    "udp4": Endpoint.UDP,
+    "udp6": Endpoint.UDP,
+    "unix_stream": Endpoint.UNIX,
+    "unix_dgram": Endpoint.UNIX,
+    "netlink": Endpoint.SOCKET,
+}
+DATAGRAMS = ("udp4", "udp6", "unix_dgram")
+
+
+@pytest.fixture(scope="module")
+def sockets(workload: Callable[..., Path]) -> Path:
+    return workload("sockets")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_call(ground: Ground, sockets: Path, kind: str) -> None:
+    endpoint = KINDS[kind]
+    sends = (Call.WRITE, Call.WRITEV, Call.SENDTO, Call.SENDMSG)
+    receives = (Call.READ, Call.READV, Call.RECVFROM, Call.RECVMSG)
+    assert ground.run(sockets, "families", kind).calls == (
+        {cpu(call, Endpoint.USER, endpoint): (1, 100) for call in sends}
+        | {cpu(call, endpoint, Endpoint.USER): (1, 100) for call in receives}
+        | {cpu(Call.SENDMMSG, Endpoint.USER, endpoint): (3, 60), cpu(Call.RECVMMSG, endpoint, Endpoint.USER): (3, 60)}
+    )
+
+
+@pytest.mark.parametrize("count", [1, 3, 1023, 1024])
+def test_many_messages_in_one_call(ground: Ground, sockets: Path, count: int) -> None:
+    """The bytes are the sum of msg_len, not the number that the call returns."""
+    total = count * (count + 1) // 2
+    assert ground.run(sockets, "many", "udp4", count).calls == {
+        cpu(Call.SENDMMSG, Endpoint.USER, Endpoint.UDP): (2, total),
+        cpu(Call.RECVMMSG, Endpoint.UDP, Endpoint.USER): (1, total),
+        error(Call.RECVMMSG, errno.EAGAIN): (1, 0),
+    }
+
+
+@pytest.mark.parametrize("kind", ["tcp4", "udp4", "unix_stream", "unix_dgram"])
+def test_a_peek_copies_like_any_other_receive(ground: Ground, sockets: Path, kind: str) -> None:
+    ran = ground.run(sockets, "peek", kind)
+    assert ran.calls == {
+        cpu(Call.SENDTO, Endpoint.USER, KINDS[kind]): (1, 100),
+        cpu(Call.RECVFROM, KINDS[kind], Endpoint.USER): (3, 240),
+    }
+
+
+@pytest.mark.parametrize("kind", DATAGRAMS)
+def test_what_a_truncating_receive_returns_counts(ground: Ground, sockets: Path, kind: str) -> None:
+    """Of each datagram 40 bytes were copied: with MSG_TRUNC the call returns, and we count, all 100."""
+    ran = ground.run(sockets, "truncated", kind)
+    assert ran.calls == {
+        cpu(Call.SENDTO, Endpoint.USER, KINDS[kind]): (2, 200),
+        cpu(Call.RECVFROM, KINDS[kind], Endpoint.USER): (2, 140),
+    }
+
+
+def copied_by_the_kernel(ground: Ground, *argv: object) -> Counts:
+    """Rows of the copy functions, without how many calls of them there were."""
+    rows = ground.run(*argv).rows
+    return {row: (0, count.amount) for row, count in rows.items() if row.kind.name == "KERNEL_COPY"}
+
+
+@pytest.mark.parametrize("kind", ["tcp4", "tcp6", "unix_stream", "unix_dgram", "netlink", "udp4", "udp6"])
+def test_the_kernel_copies_what_is_received(ground: Ground, sockets: Path, kind: str) -> None:
+    expected = {socket_copy(KINDS[kind]): (0, 60000)}
+    assert copied_by_the_kernel(ground, sockets, "transfer", kind, 60000) == expected
+
+
+@pytest.mark.parametrize("kind", ["udp4", "udp6"])
+def test_a_datagram_in_one_piece_is_copied_past_the_tracepoint(ground: Ground, sockets: Path, kind: str) -> None:
+    """copy_linear_skb() in net/ipv4/udp.c: no tracepoint there."""
+    assert copied_by_the_kernel(ground, sockets, "transfer", kind, 1000) == {}
+
+
+def test_the_kernel_copies_only_what_fits(ground: Ground, sockets: Path) -> None:
+    expected = {socket_copy(Endpoint.UNIX): (0, 80)}
+    assert copied_by_the_kernel(ground, sockets, "truncated", "unix_dgram") == expected
+
+
+def test_what_tcp_discards_is_returned_but_not_copied(ground: Ground, sockets: Path) -> None:
+    ran = ground.run(sockets, "discarded", "tcp4")
+    assert ran.calls == {
+        cpu(Call.SENDTO, Endpoint.USER, Endpoint.TCP): (1, 100),
+        cpu(Call.RECVFROM, Endpoint.TCP, Endpoint.USER): (2, 100),
+    }
+    assert ran.rows[socket_copy(Endpoint.TCP)].amount == 40
+
+
+@pytest.mark.parametrize("kind", ["tcp4", "tcp6", "udp4"])
+def test_zero_copy_needs_the_flag_and_the_option(ground: Ground, sockets: Path, kind: str) -> None:
+    endpoint = KINDS[kind]
+    assert ground.run(sockets, "zero_copy", kind).calls == {
+        cpu(Call.SENDTO, Endpoint.USER, endpoint): (2, 30),
+        cpu(Call.WRITE, Endpoint.USER, endpoint): (1, 40),
+        zero_copy(Call.SENDTO, Endpoint.USER, endpoint): (1, 1000),
+        zero_copy(Call.SENDMSG, Endpoint.USER, endpoint): (1, 100),
+        zero_copy(Call.SENDMMSG, Endpoint.USER, endpoint): (1, 7000),
+        cpu(Call.RECVMSG, endpoint, Endpoint.USER): (1, 0),
+    }

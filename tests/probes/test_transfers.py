@@ -1,0 +1,129 @@
+"""sendfile, splice, tee, vmsplice and copy_file_range: what goes by reference and what the kernel copies."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Call, Endpoint
+
+from .filesystems import file_system
+from .probe_fixture import Ground, cpu, error, zero_copy
+
+
+@pytest.fixture(scope="module")
+def transfers(workload: Callable[..., Path]) -> Path:
+    return workload("transfers")
+
+
+@pytest.fixture(scope="module")
+def file(disk: Path) -> Path:
+    path = disk / "transferred"
+    path.write_bytes(bytes(10000))
+    return path
+
+
+WITHOUT_PAGES = [("/proc/version", Endpoint.PSEUDO), ("/dev/zero", Endpoint.DEVICE)]
+
+
+def require_splice_from(path: str) -> None:
+    """Devices and pseudo files lost it when the fallback for all files went (36e2c7421f02, v5.10), and got it back."""
+    reader, writer = os.pipe()
+    with open(path, "rb") as file, open(reader, "rb"), open(writer, "wb"):
+        try:
+            os.splice(file.fileno(), writer, 1)
+        except OSError as problem:
+            pytest.skip(f"not in this kernel: splice from {path}: {problem.strerror}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("tcp6", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)]
+)
+def test_sendfile_to_a_socket(ground: Ground, transfers: Path, file: Path, kind: str, endpoint: Endpoint) -> None:
+    ran = ground.run(transfers, "sendfile_to_socket", file, kind)
+    assert ran.calls == {zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, endpoint): (3, 5000)}
+
+
+def test_sendfile_to_a_file_is_copied(ground: Ground, transfers: Path, file: Path, tmp_path: Path) -> None:
+    ran = ground.run(transfers, "sendfile_to_file", file, tmp_path / "to")
+    assert ran.calls == {cpu(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 3000)}
+
+
+def test_sendfile_to_a_pipe(ground: Ground, transfers: Path, file: Path) -> None:
+    ran = ground.run(transfers, "sendfile_to_pipe", file, 3000)
+    assert ran.calls == {zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000)}
+
+
+@pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
+def test_sendfile_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
+    require_splice_from(path)
+    ran = ground.run(transfers, "sendfile_to_pipe", path, 20)
+    assert ran.calls == {cpu(Call.SENDFILE, source, Endpoint.PIPE): (1, 20)}
+
+
+@pytest.mark.parametrize(("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)])
+def test_splice_through_pipe_and_socket(
+    ground: Ground, transfers: Path, file: Path, kind: str, endpoint: Endpoint
+) -> None:
+    ran = ground.run(transfers, "splice_through", file, 3000, kind)
+    assert ran.calls == {
+        zero_copy(Call.SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000),
+        zero_copy(Call.SPLICE, Endpoint.PIPE, endpoint): (1, 3000),
+        zero_copy(Call.SPLICE, endpoint, Endpoint.PIPE): (1, 3000),
+        cpu(Call.SPLICE, Endpoint.PIPE, Endpoint.DEVICE): (1, 3000),
+    }
+
+
+@pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
+def test_splice_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
+    require_splice_from(path)
+    assert cpu(Call.SPLICE, source, Endpoint.PIPE) in ground.run(transfers, "splice_through", path, 20, "tcp4").calls
+
+
+@pytest.mark.parametrize(
+    ("path", "destination"), [(None, Endpoint.PAGE_CACHE), ("/proc/sys/kernel/hostname", Endpoint.PSEUDO)]
+)
+def test_splice_into_a_file_is_copied(
+    ground: Ground, transfers: Path, file: Path, path: str | None, destination: Endpoint
+) -> None:
+    assert ground.run(transfers, "splice_to", path or file).calls == {
+        cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 7),
+        cpu(Call.SPLICE, Endpoint.PIPE, destination): (1, 7),
+    }
+
+
+def test_tee_and_splice_between_pipes(ground: Ground, transfers: Path) -> None:
+    assert ground.run(transfers, "between_pipes").calls == {
+        cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 500),
+        zero_copy(Call.TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 300),
+        zero_copy(Call.SPLICE, Endpoint.PIPE, Endpoint.PIPE): (1, 500),
+    }
+
+
+def test_vmsplice_both_ways(ground: Ground, transfers: Path, tmp_path: Path) -> None:
+    assert ground.run(transfers, "vmsplices", tmp_path / "fifo").calls == {
+        zero_copy(Call.VMSPLICE, Endpoint.USER, Endpoint.PIPE): (2, 1050),
+        cpu(Call.VMSPLICE, Endpoint.PIPE, Endpoint.USER): (1, 1000),
+    }
+
+
+def test_copy_file_range_is_copied_where_files_cannot_be_cloned(ground: Ground, transfers: Path, file: Path) -> None:
+    ran = ground.run(transfers, "copies_range", file, file.with_name("copied"), 4096)
+    assert ran.calls == {cpu(Call.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 4096)}
+
+
+def test_copy_file_range_across_file_systems(ground: Ground, transfers: Path, file: Path) -> None:
+    to = Path("/dev/shm/copy-exporter-test-range")
+    ran = ground.run(transfers, "copies_range_across", file, to)
+    to.unlink()
+    assert ran.calls == {error(Call.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}
+
+
+@pytest.mark.parametrize("kind", ["btrfs", "xfs"])
+def test_copy_file_range_clones_where_it_can(ground: Ground, transfers: Path, tmp_path: Path, kind: str) -> None:
+    with file_system(kind, tmp_path) as (_, mounted):
+        (mounted / "from").write_bytes(bytes(65536))
+        ran = ground.run(transfers, "copies_range", mounted / "from", mounted / "to", 65536)
+    assert ran.calls == {zero_copy(Call.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)}

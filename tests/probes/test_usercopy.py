@@ -1,0 +1,68 @@
+"""copy_to_user and copy_from_user: calls and bytes of copies whose lengths are known."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Call, Endpoint, Kind, Row
+
+from .probe_fixture import Ground, loaded, since
+
+PROBES = ("copy_to_user", "copy_from_user")
+TIMES = 40
+"""And twice as many: written with as many digits, for arguments are copied too."""
+VERSION = len(Path("/proc/version").read_bytes())
+HOOKS_LOADER = Path(__file__).with_name("hooks_loader.py")
+
+
+def hooks(ground: Ground) -> set[tuple[str, str]]:
+    return {(probe.hook, probe.mechanism) for probe in ground.handover.probes if probe.name in PROBES}
+
+
+@pytest.fixture(scope="module", params=["fentry", "kprobe"])
+def by_mechanism(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
+    """The probes on the function that nearly every copy passes, by one way to attach them."""
+    deep.needs(*PROBES)
+    wanted = {("__check_object_size", request.param)}
+    if hooks(deep) == wanted:
+        yield deep
+        return
+    command = (sys.executable, str(HOOKS_LOADER), request.param)
+    for ground in loaded(command=command, probes=("exits", *PROBES)):
+        ground.needs(*PROBES)
+        assert hooks(ground) == wanted
+        yield ground
+
+
+def usercopy(kind: Kind) -> Row:
+    return Row(kind, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
+
+
+def added(ground: Ground, *argv: str | Path) -> dict[Kind, tuple[int, int]]:
+    """Calls and bytes of :data:`TIMES` times more: what starting a program copies is in both runs."""
+    few, many = ground.run(*argv, TIMES).rows, ground.run(*argv, 2 * TIMES).rows
+    counts = since(few, many)
+    return {kind: counts.get(usercopy(kind), (0, 0)) for kind in (Kind.TO_USER, Kind.FROM_USER)}
+
+
+@pytest.fixture(scope="module")
+def levels(workload: Callable[..., Path]) -> Path:
+    return workload("levels")
+
+
+def test_copies_of_computed_length(by_mechanism: Ground, levels: Path) -> None:
+    """A sequential file asks for all that it has, and the iterator takes the 5 bytes that it has room for."""
+    assert added(by_mechanism, levels, "computed") == {
+        Kind.TO_USER: (2 * TIMES, (VERSION + 21) * TIMES),
+        Kind.FROM_USER: (2 * TIMES, (9 + 21) * TIMES),
+    }
+
+
+def test_copies_of_constant_length_pass_no_check(by_mechanism: Ground, levels: Path) -> None:
+    assert added(by_mechanism, levels, "constant") == {Kind.TO_USER: (0, 0), Kind.FROM_USER: (0, 0)}
+
+
+def test_page_cache_and_pipes_are_copied_elsewhere(by_mechanism: Ground, levels: Path, disk: Path) -> None:
+    assert added(by_mechanism, levels, "pages", disk / "pages") == {Kind.TO_USER: (0, 0), Kind.FROM_USER: (0, 0)}

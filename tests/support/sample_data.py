@@ -1,0 +1,99 @@
+"""A host in memory: processes that count, take names and end, behind the interfaces of the maps and of /proc."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from exporter.counting.maps import Sample
+from exporter.host.procfs import ProcessInfo, Self, Stat
+from exporter.model import Call, Count, Endpoint, Exit, Identity, Kind, MapUse, ProbeRuns, Row, Rows
+
+TICK_NS = 10_000_000
+SECOND_NS = 1_000_000_000
+
+READ = Row(Kind.CPU_COPY, Call.READ, Endpoint.PAGE_CACHE, Endpoint.USER, 0, 0)
+SENDFILE = Row(Kind.ZERO_COPY, Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, 9092, 0)
+EAGAIN = Row(Kind.ERROR, Call.RECVFROM, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 11)
+DISK = Row(Kind.DMA, Call.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE, 0, 0)
+DIRECT = Row(Kind.DMA, Call.PREAD64, Endpoint.DISK, Endpoint.USER, 0, 0)
+RECEIVED = Row(Kind.KERNEL_COPY, Call.NONE, Endpoint.TCP, Endpoint.USER, 0, 0)
+COPYING = Row(Kind.COPY_TIME, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
+SLOW = Row(Kind.DURATION, Call.SENDFILE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 3)
+
+
+@dataclass
+class World:
+    """The host: also the :class:`exporter.counting.maps.Source` of its counts, and its own /proc."""
+
+    now_ns: int = 1000 * SECOND_NS
+    comms: dict[Identity, str] = field(default_factory=dict)
+    rows: dict[Identity, Rows] = field(default_factory=dict)
+    exits: list[Exit] = field(default_factory=list)
+    truth: Rows = field(default_factory=dict)
+    hidden: set[int] = field(default_factory=set)
+    own_pid: int = 0
+    """Of the process that asks, when it is one of these."""
+
+    def start(self, pid: int, comm: str) -> Identity:
+        self.now_ns += TICK_NS
+        identity = Identity(self.now_ns, pid)
+        self.comms[identity] = comm
+        return identity
+
+    def alive(self, pid: int) -> Identity | None:
+        return next((identity for identity in self.comms if identity.pid == pid), None)
+
+    def count(self, identity: Identity, row: Row = READ, amount: int = 1, events: int = 1) -> None:
+        for rows in (self.rows.setdefault(identity, {}), self.truth):
+            before = rows.get(row, Count(0, 0, self.now_ns))
+            rows[row] = Count(before.events + events, before.amount + amount, before.since_ns)
+
+    def end(self, identity: Identity, *, event: bool = True) -> None:
+        comm = self.comms.pop(identity)
+        if event:
+            self.exits.append(Exit(identity, comm))
+
+    def take_exits(self) -> list[Exit]:
+        exits, self.exits = self.exits, []
+        return exits
+
+    def sample(self) -> Sample:
+        keys = {identity: [repr((identity, row)).encode() for row in rows] for identity, rows in self.rows.items()}
+        processes = {identity: dict(rows) for identity, rows in self.rows.items()}
+        return Sample(processes, keys)
+
+    def forget(self, keys: Iterable[bytes]) -> None:
+        gone = set(keys)
+        for identity, rows in list(self.rows.items()):
+            for row in list(rows):
+                if repr((identity, row)).encode() in gone:
+                    del rows[row]
+            if not rows:
+                del self.rows[identity]
+
+    def watch_ports(self, ports: Iterable[int]) -> None:
+        raise AssertionError(f"attribution has nothing to do with ports: {ports}")
+
+    def dropped(self) -> dict[str, int]:
+        return {"counts": 0}
+
+    def map_use(self, sample: Sample) -> list[MapUse]:
+        return [MapUse("counts", sample.entries, 65536)]
+
+    def runs(self) -> list[ProbeRuns]:
+        return [ProbeRuns("syscalls", 0, 0.0, 0)]
+
+    def stat(self, pid: int) -> Stat | None:
+        identity = self.alive(pid)
+        if identity is None or pid in self.hidden:
+            return None
+        return Stat(self.comms[identity], identity.start // TICK_NS, 1.5, 0.5)
+
+    def own(self) -> Self | None:
+        identity = self.alive(self.own_pid)
+        return Self(self.own_pid, Stat("exporter", identity.start // TICK_NS, 0, 0)) if identity else None
+
+    def exists(self, pid: int) -> bool:
+        return self.alive(pid) is not None
+
+    def describe(self, pid: int, comm: str) -> ProcessInfo:
+        return ProcessInfo(f"{comm} of {pid}")

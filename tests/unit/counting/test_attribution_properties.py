@@ -1,0 +1,85 @@
+"""Whatever processes do, and whenever someone scrapes: nothing lost, nothing twice, nothing decreases, all bounded."""
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from exporter.counting.attribution import Attribution, Limits
+from exporter.counting.sampler import Sampler
+from exporter.model import Identity, Rows
+from tests.support.sample_data import EAGAIN, READ, SECOND_NS, SENDFILE, World
+
+PIDS = st.integers(1, 4)
+COMMS = st.sampled_from(["java", "cat", "sh", "dd"])
+ROWS = st.sampled_from([READ, SENDFILE, EAGAIN])
+
+
+def total(rows: Rows) -> int:
+    return sum(count.amount + count.events for count in rows.values())
+
+
+class Host(RuleBasedStateMachine):
+    @initialize(process_max=st.integers(0, 5), comms_max=st.integers(0, 3), by_comm=st.booleans())
+    def begin(self, process_max: int, comms_max: int, by_comm: bool) -> None:
+        self.world = World()
+        self.limits = Limits(process_max=process_max, comms_max=comms_max, by_comm=by_comm, linger_ns=5 * SECOND_NS)
+        attribution = Attribution(self.limits)
+        self.sampler = Sampler(self.world, self.world, attribution, lambda: self.world.now_ns)  # type: ignore[arg-type]
+        self.shown: dict[tuple[str, str], tuple[int, int]] = {}
+        self.attributed = 0
+
+    @rule(pid=PIDS, comm=COMMS)
+    def process_starts(self, pid: int, comm: str) -> None:
+        if self.world.alive(pid) is None:
+            self.world.start(pid, comm)
+
+    @rule(pid=PIDS, row=ROWS, amount=st.integers(0, 1000))
+    def process_counts(self, pid: int, row: object, amount: int) -> None:
+        if identity := self.world.alive(pid):
+            self.world.count(identity, row, amount)  # type: ignore[arg-type]
+
+    @rule(pid=PIDS, comm=COMMS)
+    def process_takes_a_name(self, pid: int, comm: str) -> None:
+        if identity := self.world.alive(pid):
+            self.world.comms[identity] = comm
+
+    @rule(pid=PIDS)
+    def process_ends(self, pid: int) -> None:
+        if identity := self.world.alive(pid):
+            self.world.end(identity)
+
+    @rule(seconds=st.integers(0, 4))
+    def time_passes(self, seconds: int) -> None:
+        self.world.now_ns += seconds * SECOND_NS
+
+    @rule()
+    def drain(self) -> None:
+        self.sampler.drain()
+
+    @rule()
+    def scrape(self) -> None:
+        snapshot = self.sampler.read().snapshot
+        assert total(snapshot.host) == total(self.world.truth)
+        for one in snapshot.series:
+            before, since = self.shown.get((one.pid, one.comm), (0, one.since_ns))
+            if since != one.since_ns:  # another process, or a series that had ended: it counts from zero
+                before = 0
+            assert total(one.rows) >= before, "a counter decreased"
+            self.attributed += total(one.rows) - before
+            self.shown[one.pid, one.comm] = (total(one.rows), one.since_ns)
+        # Each byte was in exactly one per-process series, once every process is known.
+        assert self.attributed == total(self.world.truth)
+        assert snapshot.own + snapshot.lingering <= self.limits.process_max
+        common = {one.comm for one in snapshot.series if not one.pid.isdigit()}
+        assert len(common) <= self.limits.comms_max + 1
+
+    @precondition(lambda self: hasattr(self, "world"))
+    @invariant()
+    def ended_processes_leave_nothing_behind_after_a_drain(self) -> None:
+        pending = {gone.identity for gone in self.world.exits}
+        left: set[Identity] = self.world.rows.keys() - self.world.comms.keys() - pending
+        assert not left
+
+
+Host.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestHost = Host.TestCase

@@ -1,0 +1,55 @@
+"""Network devices: what is read of them, and what is said when they cannot be read."""
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.parser import text_string_to_metric_families
+
+from exporter.host.network_devices import Network, Traffic, parse_traffic
+from exporter.metrics.network import NetworkCollector
+from exporter.metrics.text_format import encode
+from tests.support.veth_pairs import Wires
+
+DEV = """\
+Inter-|   Receive                                                |  Transmit
+ face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
+    lo: 124765741687 10607328 0 0 0 0 0 0 124765741687 10607328 0 0 0 0 0 0
+eth0:2751971037   67938    0    0    0     0          0         0  5021975   46242    0    0    0     0       0          0
+ br:0: 1 2 3 4 5 6 7 8 18446744073709551615 10 11 12 13 14 15 16
+"""  # noqa: E501
+
+
+def shown(wires: Wires) -> dict[str, float]:
+    registry = CollectorRegistry()
+    registry.register(NetworkCollector(wires))
+    families = text_string_to_metric_families(encode(registry, openmetrics=False).decode())
+    return {f"{one.name} {one.labels['device']}": one.value for family in families for one in family.samples}
+
+
+def test_numbers_of_each_device():
+    assert parse_traffic(DEV) == {
+        "lo": Traffic(124765741687, 124765741687),
+        "eth0": Traffic(2751971037, 5021975),
+        "br:0": Traffic(1, 18446744073709551615),
+    }
+
+
+def test_what_is_not_known_is_absent():
+    values = shown(Wires())
+    assert {name for name in values if "speed" in name} == {"copy_network_speed_bytes eth0"}
+    gather = {name.split()[1]: value for name, value in values.items() if "scatter_gather" in name}
+    assert gather == {"lo": 1, "eth0": 0}
+    assert values["copy_network_receive_bytes_total eth0"] == 1 << 40
+    assert values["copy_network_transmit_bytes_total new"] == 8
+
+
+def test_unreadable_devices_are_told_once(caplog):
+    registry = CollectorRegistry()
+    registry.register(NetworkCollector(Wires(readable=False)))
+    assert encode(registry, openmetrics=False) == encode(registry, openmetrics=False) == b""
+    assert caplog.text.count("/proc/1/net/dev") == 1
+
+
+def test_a_host_without_such_files_is_no_error(tmp_path, caplog):
+    network = Network(str(tmp_path))
+    network.refresh()
+    assert network.links == {}
+    assert "copy_network_speed_bytes" in caplog.text

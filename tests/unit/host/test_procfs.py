@@ -1,0 +1,92 @@
+"""What is read off /proc: texts as the kernel writes them, and a directory that looks like /proc."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from exporter.host.procfs import ProcessInfo, Procfs, parse_cgroup, parse_stat, person_name
+
+STAT = (
+    "{pid} ({comm}) S 1 1 1 0 -1 4194560 100 0 0 0 {user} {system} 0 0 20 0 1 0 {start} 1000 10 18446744073709551615\n"
+)
+CONTAINER = "0123456789abcdef" * 4
+
+
+def stat_line(comm: str) -> str:
+    return STAT.format(pid=7, comm=comm, user=250, system=50, start=123456)
+
+
+@pytest.mark.parametrize("comm", ["cat", "a b", "a) R 1 (b", "(sd-pam)", "", "new\nline", ")"])
+def test_stat_of_any_name(comm):
+    stat = parse_stat(stat_line(comm))
+    assert (stat.comm, stat.start_ticks, stat.user_seconds, stat.system_seconds) == (comm, 123456, 2.5, 0.5)
+
+
+def test_start_tells_a_process_from_its_successor():
+    stat = parse_stat(stat_line("cat"))
+    assert stat.is_of(1_234_567_891_234)
+    assert not stat.is_of(1_234_577_891_234)
+
+
+def test_this_very_process():
+    stat = Procfs().stat(os.getpid())
+    assert stat is not None
+    assert stat.comm == Path("/proc/self/comm").read_text().rstrip("\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ([], ""),
+        (["/usr/sbin/nginx", "-g", "daemon off;"], ""),
+        (["java", "-Xmx1g", "-cp", "a.jar:b.jar", "-Dx=y", "kafka.Kafka", "server.properties"], "kafka.Kafka"),
+        (["/opt/jdk/bin/java", "@options", "-jar", "/srv/app.jar", "serve"], "app.jar"),
+        (["java", "-m", "com.example/com.example.Main"], "com.example.Main"),
+        (["java", "-version"], ""),
+        (["/usr/bin/python3.11", "-u", "/srv/worker.py", "--fast"], "worker.py"),
+        (["python3", "-m", "http.server", "80"], "http.server"),
+        (["python3", "-c", "print(1)"], ""),
+        (["node", "--inspect", "/srv/app/server.js"], "server.js"),
+        (["bash"], ""),
+    ],
+)
+def test_what_a_person_calls_it(arguments, name):
+    assert person_name(arguments) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("0::/system.slice/kafka.service\n", "/system.slice/kafka.service"),
+        ("12:cpu:/a\n1:name=systemd:/system.slice/x.service\n0::/\n", "/system.slice/x.service"),
+        ("4:memory:/docker/abc\n", "/docker/abc"),
+        ("0::/with:colon\n", "/with:colon"),
+        ("", ""),
+    ],
+)
+def test_cgroup(text, path):
+    assert parse_cgroup(text) == path
+
+
+def test_a_process_in_a_container(tmp_path):
+    folder = tmp_path / "7"
+    folder.mkdir()
+    (folder / "stat").write_text(stat_line("java"))
+    (folder / "cmdline").write_bytes(b"java\0kafka.Kafka\0")
+    (folder / "cgroup").write_text(f"0::/kubepods.slice/pod1.slice/cri-containerd-{CONTAINER}.scope\n")
+    proc = Procfs(str(tmp_path))
+    assert proc.describe(7, "java") == ProcessInfo(
+        name="kafka.Kafka",
+        cgroup=f"/kubepods.slice/pod1.slice/cri-containerd-{CONTAINER}.scope",
+        container_id=CONTAINER,
+        unit=f"cri-containerd-{CONTAINER}.scope",
+    )
+
+
+def test_a_process_that_is_not_there(tmp_path):
+    proc = Procfs(str(tmp_path))
+    assert proc.stat(7) is None
+    assert proc.describe(7, "cat") == ProcessInfo(name="cat")
+    assert not proc.exists(2**22 + 1)
+    assert proc.exists(1), "hidden from us, but there"

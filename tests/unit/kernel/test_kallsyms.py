@@ -1,0 +1,63 @@
+"""Where the kernel's functions are, from lists like those of /proc/kallsyms."""
+
+import pytest
+
+from exporter.kernel import perf_events
+from exporter.kernel.kallsyms import HiddenAddressesError, joined, ranges
+from exporter.loading.attach_errors import explain
+from exporter.loading.copy_routines import COPY_ROUTINES
+
+SYMBOLS = b"""
+0000000000000000 A fixed_percpu_data
+ffffffff81000000 T _stext
+ffffffff81000100 T memcpy
+ffffffff81000100 W __memcpy
+ffffffff81000140 t memcpy_orig
+ffffffff81000200 T memcpy_and_pad
+ffffffff81000300 t copyout.isra.0
+ffffffff81000340 d copyin
+ffffffff81000400 t memcpy_orig.cold
+ffffffff81000410 T _etext
+ffffffffc0000000 t copyout\t[module]
+ffffffffc0000100 t other\t[module]
+"""
+HIDDEN = b"\n0000000000000000 T memcpy\n0000000000000000 T memmove\n"
+
+
+def found(*functions: str) -> list[tuple[int, int]]:
+    return [(start & 0xFFFF, end & 0xFFFF) for start, end in ranges(SYMBOLS, functions)]
+
+
+def test_a_function_ends_where_the_next_one_begins():
+    assert found("memcpy", "__memcpy") == [(0x100, 0x140), (0x100, 0x140)]
+
+
+def test_pieces_that_the_compiler_named_are_there():
+    assert found("memcpy_orig", "copyout") == [(0x140, 0x200), (0x300, 0x340), (0x400, 0x410)]
+
+
+def test_names_are_whole_and_those_of_functions():
+    assert found("memcpy_and", "copyin", "no_such") == []
+
+
+def test_ranges_that_touch_become_one():
+    assert list(joined([(7, 9), (1, 3), (3, 5), (1, 2), (8, 9)])) == [(1, 5), (7, 9)]
+    assert list(joined([])) == []
+
+
+def test_hidden_addresses_are_no_ranges():
+    with pytest.raises(HiddenAddressesError) as caught:
+        list(ranges(HIDDEN, ("memcpy",)))
+    reason, remedy = explain("perf_event", caught.value)
+    assert reason == "/proc/kallsyms shows no addresses"
+    assert "CAP_SYSLOG" in remedy
+    assert "kernel.kptr_restrict" in remedy
+
+
+def test_each_routine_is_named_once():
+    assert len(set(COPY_ROUTINES)) == len(COPY_ROUTINES)
+
+
+@pytest.mark.parametrize(("text", "cpus"), [("0\n", [0]), ("0-3\n", [0, 1, 2, 3]), ("0,2-3,7\n", [0, 2, 3, 7])])
+def test_lists_of_cpus(text, cpus):
+    assert perf_events.numbers(text) == cpus

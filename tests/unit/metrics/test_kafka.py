@@ -1,0 +1,68 @@
+"""What a scrape shows of brokers and topics."""
+
+from collections.abc import Mapping
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from exporter.counting.attribution import Snapshot
+from exporter.counting.sampler import Reading
+from exporter.kafka.broker import Broker, Facts, Listener
+from exporter.kafka.counts import KafkaReading
+from exporter.kafka.topics import Topic
+from exporter.kafka.zero_copy_loss import Loss
+from exporter.metrics.collector import CopyCollector
+from exporter.metrics.text_format import encode
+
+FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE", "SASL_SSL", 9093)))
+
+
+def shown(
+    *brokers: Broker,
+    topics: Mapping[Topic, tuple[int, ...]] | None = None,
+    losses: tuple[Loss, ...] = (),
+    by_comm: bool = False,
+) -> list[str]:
+    """The lines about Kafka."""
+    snapshot = Snapshot({}, [], 0, 0, 0, by_comm)
+    registry = CollectorRegistry()
+    reading = Reading(snapshot, {}, [], [], KafkaReading(brokers, topics or {}, losses))
+    registry.register(CopyCollector(lambda: reading, ()))
+    lines = encode(registry, openmetrics=False).decode().splitlines()
+    return [line.removeprefix("copy_kafka_") for line in lines if line.startswith("copy_kafka_")]
+
+
+def test_listeners() -> None:
+    assert shown(Broker(7, 1, "java", FACTS)) == [
+        'listener_info{pid="7",comm="java",node_id="1",listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"} 1.0',
+        'listener_info{pid="7",comm="java",node_id="1",listener="SECURE",protocol="SASL_SSL",port="9093"} 1.0',
+    ]
+
+
+def test_losses() -> None:
+    assert shown(losses=(Loss("1", 9093, "tls"), Loss("", 9092, "copied"))) == [
+        'zero_copy_lost_info{node_id="1",port="9093",reason="tls"} 1.0',
+        'zero_copy_lost_info{node_id="",port="9092",reason="copied"} 1.0',
+    ]
+
+
+def test_listeners_without_pid() -> None:
+    """Two brokers that nothing tells apart are one series."""
+    twins = (Broker(7, 1, "java", FACTS), Broker(8, 1, "java", FACTS))
+    assert [line.split("{")[1].split(",")[0] for line in shown(*twins, by_comm=True)] == ['comm="java"'] * 2
+
+
+@pytest.mark.parametrize(
+    ("topic", "labels"),
+    [
+        (Topic("1", "a.b-c"), '{node_id="1",topic="a.b-c"}'),
+        (Topic("1", "a", "3"), '{node_id="1",topic="a",partition="3"}'),
+    ],
+)
+def test_topics(topic: Topic, labels: str) -> None:
+    assert shown(topics={topic: (1, 2, 3, 4)}) == [
+        f"topic_zero_copied_bytes_total{labels} 1",
+        f"topic_cpu_copied_read_bytes_total{labels} 2",
+        f"topic_cpu_copied_written_bytes_total{labels} 3",
+        f"topic_dma_read_bytes_total{labels} 4",
+    ]
