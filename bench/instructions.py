@@ -5,7 +5,7 @@ import sys
 from bench.figures import markdown
 from exporter.errors import KernelError
 from exporter.kernel import libbpf
-from exporter.loading.handover import LoaderOrder, load
+from exporter.loading.handover import LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBE_NAMES
 
 TIMEOUT_SECONDS = 300.0
@@ -14,7 +14,7 @@ COLUMNS = ("probe", "hook", "by default", "BPF instructions", "bytes of machine 
 
 def rows() -> list[tuple[str, ...]]:
     """Attach everything, ask the kernel, detach."""
-    loaded = load(LoaderOrder(probes=PROBE_NAMES, map_entries=1024), TIMEOUT_SECONDS)
+    loaded = load(LoadRequest(probes=PROBE_NAMES, map_entries=1024), TIMEOUT_SECONDS)
     try:
         infos = {name: libbpf.program_info(descriptor) for name, descriptor in loaded.programs.items()}
     finally:

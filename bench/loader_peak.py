@@ -2,9 +2,9 @@
 
 from resource import RUSAGE_CHILDREN, getrusage
 
-from exporter.loading.handover import LoaderOrder, load
+from exporter.loading.handover import LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 
 if __name__ == "__main__":
-    load(LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536), timeout=60).close()
+    load(LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries=65536), timeout=60).close()
     print(getrusage(RUSAGE_CHILDREN).ru_maxrss)

@@ -32,7 +32,7 @@ int filter_probed(u64 *context) {
 static inline void identify(struct row *row, void *task) {
     row->start = READ_START(task);
     row->tgid = READ_TGID(task);
-    row->call = CALL_READ;
+    row->operation = OPERATION_READ;
 }
 
 int count_shared(u64 *context) {

@@ -8,13 +8,13 @@ from pathlib import Path
 from bench.figures import Section, figure, number
 from bench.workload import build
 from exporter.kernel.libbpf import program_info
-from exporter.loading.handover import Handover, LoaderOrder, load
+from exporter.loading.handover import LoadedProbes, LoadRequest, load
 from exporter.model import DEFAULT_SAMPLING_RATE
 
 RATE = 10_000
 MILLISECONDS = 300
 _COPIED, _TIMES = 1 << 20, 2000
-_ORDER = LoaderOrder(probes=("syscalls", "exits", "copy_time"), map_entries=1024, statistics=True, sampling_rate=RATE)
+_ORDER = LoadRequest(probes=("syscalls", "exits", "copy_time"), map_entries=1024, statistics=True, sampling_rate=RATE)
 
 
 def sampling(directory: Path, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
@@ -65,7 +65,7 @@ def _copy_for_a_while() -> None:
             os.pread(file.fileno(), _COPIED, 0)
 
 
-def _program_ns(loaded: Handover) -> float:
+def _program_ns(loaded: LoadedProbes) -> float:
     """Of one run that counts, by the kernel's own measurement."""
     info = program_info(loaded.programs["copy_time"])
     return info.run_time_ns / max(1, info.run_count)

@@ -16,14 +16,14 @@ from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
 from exporter.loading.compiler import Compiled, compile_probes
-from exporter.loading.handover import LoaderOrder
+from exporter.loading.handover import LoadRequest
 from exporter.loading.loader import sizes
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
-_ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=65536)
+_ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries=65536)
 _BPFTRACE = " ".join(
     f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
 )

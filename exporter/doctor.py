@@ -14,7 +14,7 @@ from exporter.errors import KernelError
 from exporter.host import privileges
 from exporter.kernel.btf import VMLINUX
 from exporter.loading import handover
-from exporter.loading.handover import Handover, LoaderOrder
+from exporter.loading.handover import LoadedProbes, LoadRequest
 from exporter.loading.probes import PROBE_NAMES, PROBES, note_of
 from exporter.model import ProbeState
 
@@ -61,7 +61,7 @@ def examine(user: str = "nobody") -> Diagnosis:
     checks = [_btf(), _privileges()]
     probes: tuple[ProbeState, ...] = ()
     try:
-        loaded = handover.load(LoaderOrder(probes=PROBE_NAMES, map_entries=_MAP_ENTRIES), _TIMEOUT_SECONDS)
+        loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries=_MAP_ENTRIES), _TIMEOUT_SECONDS)
     except KernelError as error:
         checks.append(Check("loader", False, str(error), "nothing can be attached before that is mended"))
     else:
@@ -89,7 +89,7 @@ def _whoever(root: str) -> str:
     return root if privileges.is_root() else f"user id {os.geteuid()}"
 
 
-def _reading(loaded: Handover, user: str) -> Check:
+def _reading(loaded: LoadedProbes, user: str) -> Check:
     name = "reading maps without privileges"
     account = privileges.find_user(user)
     if privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):

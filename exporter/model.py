@@ -1,7 +1,7 @@
 """The words of the product as data: endpoints, kinds of rows, calls, and what the probes have counted.
 
-``Endpoint``, ``Kind`` and ``Call`` are the one source of these numbers: the loader renders them as C enumerations for
-the probes (:mod:`exporter.loading.source`), and the reader turns what the maps hold back into them.
+``Endpoint``, ``RowKind`` and ``Operation`` are the one source of these numbers: the loader renders them as C
+enumerations for the probes (:mod:`exporter.loading.source`), and the reader turns what the maps hold back into them.
 """
 
 from dataclasses import dataclass
@@ -26,21 +26,21 @@ class Endpoint(IntEnum):
     ANON = 11
 
 
-class Kind(IntEnum):
+class RowKind(IntEnum):
     """What a row counts."""
 
     ERROR = 0
-    """Calls that returned an error; ``detail`` is the errno."""
+    """Calls that returned an error; ``errno_or_bucket`` is the errno."""
     CPU_COPY = 1
     """A system call's bytes that the CPU copied."""
     ZERO_COPY = 2
     """A system call's bytes that were passed by reference."""
     DMA = 3
-    """Bytes that a device moved: of a system call with O_DIRECT, or (``Call.NONE``) of the block layer."""
+    """Bytes that a device moved: of a system call with O_DIRECT, or (``Operation.NONE``) of the block layer."""
     KERNEL_COPY = 4
     """Bytes seen in the kernel's own copy functions, whatever system call asked for them."""
     DURATION = 5
-    """System calls by how long they took; ``detail`` is the bucket, the amount is in nanoseconds."""
+    """System calls by how long they took; ``errno_or_bucket`` is the bucket, the amount is in nanoseconds."""
     TO_USER = 6
     """Calls of the kernel's own copy_to_user, and the bytes that they were asked for."""
     FROM_USER = 7
@@ -49,7 +49,7 @@ class Kind(IntEnum):
     """Samples of the CPU clock inside the kernel's copy routines; the amount is in nanoseconds."""
 
 
-class Call(IntEnum):
+class Operation(IntEnum):
     """The system calls that move data, under their kernel names, and the requests of io_uring that do."""
 
     NONE = 0
@@ -93,7 +93,7 @@ class Call(IntEnum):
     IO_URING_TEE = 38
 
 
-class Moved(IntEnum):
+class FolderTransfer(IntEnum):
     """How bytes went from or to a file of a broker."""
 
     BY_REFERENCE = 0
@@ -109,7 +109,7 @@ class Moved(IntEnum):
 DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
 """Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
 
-NS_A_TICK = 10_000_000
+NS_PER_TICK = 10_000_000
 """USER_HZ is 100 on every architecture that we know."""
 
 DEFAULT_SAMPLING_RATE = 99
@@ -130,19 +130,19 @@ class Identity(NamedTuple):
     @property
     def start_ticks(self) -> int:
         """The start as /proc has it."""
-        return self.start // NS_A_TICK
+        return self.start // NS_PER_TICK
 
 
 class Row(NamedTuple):
     """What is counted, without whose it is."""
 
-    kind: Kind
-    call: Call
+    kind: RowKind
+    operation: Operation
     source: Endpoint
     destination: Endpoint
     port: int
     """The local TCP port when it is watched, else 0."""
-    detail: int
+    errno_or_bucket: int
     """Errno of an error, bucket of a duration, else 0."""
 
 
@@ -151,7 +151,7 @@ class Count(NamedTuple):
 
     events: int
     amount: int
-    """Bytes; nanoseconds for :attr:`Kind.DURATION` and :attr:`Kind.COPY_TIME`."""
+    """Bytes; nanoseconds for :attr:`RowKind.DURATION` and :attr:`RowKind.COPY_TIME`."""
     since_ns: int
     """CLOCK_BOOTTIME of the first event."""
 
@@ -178,7 +178,7 @@ class Folder:
     parent: int
     """Inode number of the folder that it is in."""
     moved: tuple[int, ...]
-    """Bytes, by :class:`Moved`."""
+    """Bytes, by :class:`FolderTransfer`."""
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ enum shape {
 };
 
 struct syscall {
-    u32 call;  /* enum call */
+    u32 operation;  /* enum operation */
     u32 shape; /* enum shape */
     bool compat;
     u64 argument[4];
@@ -57,7 +57,7 @@ struct syscall {
         return true;
 #define DECODE(number, name, how)                                                                                      \
     case number:                                                                                                       \
-        syscall->call = CALL_##name;                                                                                   \
+        syscall->operation = OPERATION_##name;                                                                                   \
         syscall->shape = SHAPE_##how;                                                                                  \
         return true;
 

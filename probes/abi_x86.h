@@ -78,7 +78,7 @@ static inline bool load_compat_arguments(struct syscall *syscall, void *register
     syscall->argument[1] = (u32)LOAD(u64, registers, pt_regs, cx);
     syscall->argument[2] = (u32)LOAD(u64, registers, pt_regs, dx);
     syscall->argument[3] = (u32)LOAD(u64, registers, pt_regs, si);
-    return syscall->call != CALL_NONE || load_socketcall(syscall);
+    return syscall->operation != OPERATION_NONE || load_socketcall(syscall);
 }
 
 /* Argument 0 to 3 of a kernel function, at its entry. */

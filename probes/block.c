@@ -32,7 +32,7 @@ static inline void count_page_in_folder(struct row *row, void *page, u64 bytes) 
     void *inode = READ(void *, CAST(mapping, address_space), address_space, host);
     u64 alias = PROBE(u64, inode, inode, i_dentry_first);
     if (alias)
-        count_in_folder(row, CAST(alias - OFFSET_dentry_d_alias, dentry), MOVED_DMA_READ, bytes);
+        count_in_folder(row, CAST(alias - OFFSET_dentry_d_alias, dentry), FOLDER_TRANSFER_DMA_READ, bytes);
 }
 
 static inline int count_read(void *bio) {
@@ -52,8 +52,8 @@ static inline int count_read(void *bio) {
         return 0;
     u32 bytes = LOAD(u32, bio, bio, bi_iter_bi_size);
     struct row row = ROW_OF(task);
-    row.kind = KIND_DMA;
-    row.call = CALL_NONE;
+    row.kind = ROW_KIND_DMA;
+    row.operation = OPERATION_NONE;
     row.source = ENDPOINT_DISK;
     row.destination = ENDPOINT_PAGE_CACHE;
     add(&row, bytes);

@@ -14,7 +14,7 @@ int copy_time_sample(void *context) {
     if (READ_TASK(u32, task, task_struct, flags) & (PF_KTHREAD | PF_EXITING))
         return 0;
     struct row row = ROW_OF(task);
-    row.kind = KIND_COPY_TIME;
+    row.kind = ROW_KIND_COPY_TIME;
     add(&row, LOAD(u64, context, bpf_perf_event_data, sample_period));
     return 0;
 }

@@ -76,10 +76,10 @@ static inline bool sends_by_reference(u64 flags, struct end *end) {
 
 /* Between user memory and what is behind one file. */
 static inline void fill_copy(struct row *row, struct end *end, bool to_user, bool by_reference) {
-    row->kind = by_reference ? KIND_ZERO_COPY : KIND_CPU_COPY;
+    row->kind = by_reference ? ROW_KIND_ZERO_COPY : ROW_KIND_CPU_COPY;
     if (bypasses_page_cache(end)) {
         end->endpoint = ENDPOINT_DISK;
-        row->kind = KIND_DMA;
+        row->kind = ROW_KIND_DMA;
     }
     row->source = to_user ? end->endpoint : ENDPOINT_USER;
     row->destination = to_user ? ENDPOINT_USER : end->endpoint;
@@ -100,7 +100,7 @@ static inline bool passes_pages(struct end *from, struct end *to) {
 
 /* Between two files, inside the kernel. */
 static inline void fill_transfer(struct row *row, struct end *from, struct end *to, bool by_reference) {
-    row->kind = by_reference ? KIND_ZERO_COPY : KIND_CPU_COPY;
+    row->kind = by_reference ? ROW_KIND_ZERO_COPY : ROW_KIND_CPU_COPY;
     row->source = from->endpoint;
     row->destination = to->endpoint;
     row->port = to->port ? to->port : from->port;

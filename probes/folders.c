@@ -48,7 +48,7 @@ static inline void count_in_folder(struct row *row, void *dentry, u32 moved, u64
     if (!folder)
         folder = add_folder(&key, above);
     if (folder)
-        __sync_fetch_and_add(&folder->bytes[moved & (MOVED_WAYS - 1)], bytes);
+        __sync_fetch_and_add(&folder->bytes[moved & (FOLDER_TRANSFERS - 1)], bytes);
 }
 
 static inline bool is_brokers_file(struct row *row, struct end *end) {
@@ -62,15 +62,15 @@ static inline void count_copy_in_folder(struct row *row, struct end *end, u64 by
     if (!is_brokers_file(row, end))
         return;
     if (row->destination == ENDPOINT_USER)
-        count_in_folder(row, dentry_of(end), row->kind == KIND_DMA ? MOVED_DMA_READ : MOVED_CPU_READ, bytes);
-    else if (row->kind == KIND_CPU_COPY)
-        count_in_folder(row, dentry_of(end), MOVED_CPU_WRITTEN, bytes);
+        count_in_folder(row, dentry_of(end), row->kind == ROW_KIND_DMA ? FOLDER_TRANSFER_DMA_READ : FOLDER_TRANSFER_CPU_READ, bytes);
+    else if (row->kind == ROW_KIND_CPU_COPY)
+        count_in_folder(row, dentry_of(end), FOLDER_TRANSFER_CPU_WRITTEN, bytes);
 }
 
 /* Between two files, inside the kernel. */
 static inline void count_transfer_in_folders(struct row *row, struct end *from, struct end *to, u64 bytes) {
     if (is_brokers_file(row, from))
-        count_in_folder(row, dentry_of(from), row->kind == KIND_ZERO_COPY ? MOVED_BY_REFERENCE : MOVED_CPU_READ, bytes);
-    if (row->kind == KIND_CPU_COPY && is_brokers_file(row, to))
-        count_in_folder(row, dentry_of(to), MOVED_CPU_WRITTEN, bytes);
+        count_in_folder(row, dentry_of(from), row->kind == ROW_KIND_ZERO_COPY ? FOLDER_TRANSFER_BY_REFERENCE : FOLDER_TRANSFER_CPU_READ, bytes);
+    if (row->kind == ROW_KIND_CPU_COPY && is_brokers_file(row, to))
+        count_in_folder(row, dentry_of(to), FOLDER_TRANSFER_CPU_WRITTEN, bytes);
 }

@@ -39,13 +39,13 @@ enum request_shape {
 
 struct request {
     void *kiocb;
-    u32 call; /* enum call */
+    u32 operation; /* enum operation */
     u32 shape;
 };
 
 #define DECODE_REQUEST(number, name, how)                                                                              \
     case number:                                                                                                       \
-        request->call = CALL_IO_URING_##name;                                                                          \
+        request->operation = OPERATION_IO_URING_##name;                                                                          \
         request->shape = REQUEST_##how;                                                                                \
         return true;
 
@@ -103,10 +103,10 @@ static inline int count_request(struct request *request, s32 result) {
     struct row row = {};
     if (!set_submitter(&row, request->kiocb))
         return 0;
-    row.call = request->call;
+    row.operation = request->operation;
     if (result < 0) {
-        row.kind = KIND_ERROR;
-        row.detail = errno_of(result);
+        row.kind = ROW_KIND_ERROR;
+        row.errno_or_bucket = errno_of(result);
         row.source = row.destination = ENDPOINT_UNKNOWN;
         add(&row, 0);
         return 0;
@@ -125,11 +125,11 @@ struct shots {
 BPF_TABLE("lru_hash", struct shots, u64, multishots, MULTISHOTS_ENTRIES);
 
 static inline bool is_multishot(struct request *request) {
-    switch (request->call) {
-    case CALL_IO_URING_READ_MULTISHOT: return true;
-    case CALL_IO_URING_RECV:
-    case CALL_IO_URING_RECVMSG:
-    case CALL_IO_URING_SEND:
+    switch (request->operation) {
+    case OPERATION_IO_URING_READ_MULTISHOT: return true;
+    case OPERATION_IO_URING_RECV:
+    case OPERATION_IO_URING_RECVMSG:
+    case OPERATION_IO_URING_SEND:
         return READ(u16, COMMAND(request->kiocb, io_sr_msg), io_sr_msg, flags) &
                (IORING_RECV_MULTISHOT | IORING_RECVSEND_BUNDLE);
     }

@@ -17,8 +17,8 @@ static inline void count_copied(s32 bytes, u8 source, u8 destination) {
         return;
     void *task = CURRENT();
     struct row row = ROW_OF(task);
-    row.kind = KIND_KERNEL_COPY;
-    row.call = CALL_NONE;
+    row.kind = ROW_KIND_KERNEL_COPY;
+    row.operation = OPERATION_NONE;
     row.source = source;
     row.destination = destination;
     add(&row, bytes);

@@ -36,8 +36,8 @@ static inline void sendfile_leave(struct row *row, s64 result) {
     sendfile_starts.delete(&thread);
     if (result < 0)
         return;
-    row->kind = KIND_DURATION;
-    row->detail = bucket_of(duration);
+    row->kind = ROW_KIND_DURATION;
+    row->errno_or_bucket = bucket_of(duration);
     row->source = row->destination = ENDPOINT_UNKNOWN;
     row->port = 0;
     add(row, duration);

@@ -17,8 +17,8 @@ static inline u8 endpoint_of_skb(void *skb) {
 static inline int count_receive(void *skb, u32 bytes) {
     void *task = CURRENT();
     struct row row = ROW_OF(task);
-    row.kind = KIND_KERNEL_COPY;
-    row.call = CALL_NONE;
+    row.kind = ROW_KIND_KERNEL_COPY;
+    row.operation = OPERATION_NONE;
     row.source = endpoint_of_skb(skb);
     row.destination = ENDPOINT_USER;
     add(&row, bytes);

@@ -49,7 +49,7 @@ static inline void classify(struct row *row, struct syscall *syscall, void *task
         count_copy_in_folder(row, &end, result);
         return;
     }
-    bool by_reference = syscall->call == CALL_COPY_FILE_RANGE ? clones(&end, &to) : passes_pages(&end, &to);
+    bool by_reference = syscall->operation == OPERATION_COPY_FILE_RANGE ? clones(&end, &to) : passes_pages(&end, &to);
     fill_transfer(row, &end, &to, by_reference);
     count_transfer_in_folders(row, &end, &to, result);
 }
@@ -98,10 +98,10 @@ static inline int count_call(void *task, void *registers, u32 number, s64 result
         return 0;
 
     struct row row = ROW_OF(task);
-    row.call = syscall.call;
+    row.operation = syscall.operation;
     if (result < 0) {
-        row.kind = KIND_ERROR;
-        row.detail = errno_of(result);
+        row.kind = ROW_KIND_ERROR;
+        row.errno_or_bucket = errno_of(result);
         row.source = row.destination = ENDPOINT_UNKNOWN;
         add(&row, 0);
     } else {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * What the maps hold. exporter/counting/maps.py unpacks the same layouts; `enum endpoint`, `enum kind` and `enum call` are
+ * What the maps hold. exporter/counting/maps.py unpacks the same layouts; `enum endpoint`, `enum row_kind` and `enum operation` are
  * generated from exporter/model.py, so that C and Python cannot disagree. No padding is implicit: keys are compared
  * byte by byte. */
 #ifndef COPY_EXPORTER_TYPES_H
@@ -10,8 +10,8 @@ struct row {
     u64 start; /* start_boottime of the thread-group leader, in ns */
     u32 tgid;
     u16 port;   /* local TCP port when it is watched, else 0 */
-    u16 detail; /* errno of an error, bucket of a duration, else 0 */
-    u8 call;
+    u16 errno_or_bucket; /* errno of an error, bucket of a duration, else 0 */
+    u8 operation;
     u8 source;
     u8 destination;
     u8 kind;
@@ -34,7 +34,7 @@ struct exit_event {
     char comm[16]; /* of the thread-group leader, at its end */
 };
 
-#define MOVED_WAYS 4 /* as many as enum moved has */
+#define FOLDER_TRANSFERS 4 /* as many as enum folder_transfer has */
 #define NAME_BYTES 256
 
 /* A folder that a process has used files of. */
@@ -48,7 +48,7 @@ struct folder_key {
 };
 
 struct folder {
-    u64 bytes[MOVED_WAYS]; /* by enum moved */
+    u64 bytes[FOLDER_TRANSFERS]; /* by enum folder_transfer */
     u64 parent;            /* inode number of the folder that it is in */
     char name[NAME_BYTES];
 };

@@ -7,20 +7,20 @@ static inline int count_usercopy(u8 kind, u64 bytes) {
     void *task = CURRENT();
     struct row row = ROW_OF(task);
     row.kind = kind;
-    row.call = CALL_NONE;
+    row.operation = OPERATION_NONE;
     row.source = row.destination = ENDPOINT_UNKNOWN;
     add(&row, bytes);
     return 0;
 }
 
 /* copy_to_user(to, from, bytes), copy_from_user(to, from, bytes) */
-int copy_to_user_itself(void *registers) { return count_usercopy(KIND_TO_USER, function_argument(registers, 2)); }
+int copy_to_user_itself(void *registers) { return count_usercopy(ROW_KIND_TO_USER, function_argument(registers, 2)); }
 
-int copy_from_user_itself(void *registers) { return count_usercopy(KIND_FROM_USER, function_argument(registers, 2)); }
+int copy_from_user_itself(void *registers) { return count_usercopy(ROW_KIND_FROM_USER, function_argument(registers, 2)); }
 
-static inline int check_to(u64 bytes, bool to_user) { return to_user ? count_usercopy(KIND_TO_USER, bytes) : 0; }
+static inline int check_to(u64 bytes, bool to_user) { return to_user ? count_usercopy(ROW_KIND_TO_USER, bytes) : 0; }
 
-static inline int check_from(u64 bytes, bool to_user) { return to_user ? 0 : count_usercopy(KIND_FROM_USER, bytes); }
+static inline int check_from(u64 bytes, bool to_user) { return to_user ? 0 : count_usercopy(ROW_KIND_FROM_USER, bytes); }
 
 int check_to_user(u64 *arguments) { return check_to(arguments[1], (u8)arguments[2]); }
 

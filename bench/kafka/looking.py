@@ -6,7 +6,7 @@ import time
 from bench.figures import Section, figure, number
 from exporter.host.procfs import Procfs
 from exporter.kafka.broker import Facts
-from exporter.kafka.discovery import LOOK_SECONDS, Watcher
+from exporter.kafka.discovery import LOOK_SECONDS, Discovery
 
 PROCESSES = 1000
 _YOUNG = 30
@@ -18,7 +18,7 @@ def looking() -> Section:
     sleepers = [subprocess.Popen(["sleep", "1000"]) for _ in range(PROCESSES)]
     try:
         procfs = Procfs()
-        watcher = Watcher(procfs, lambda _: _FACTS, lambda _ports, _pids: None)
+        watcher = Discovery(procfs, lambda _: _FACTS, lambda _ports, _pids: None)
         young, old = ([_look_ms(watcher) for _ in range(_YOUNG)] for _ in range(2))
         processes = len(procfs.pids())
     finally:
@@ -37,7 +37,7 @@ def looking() -> Section:
     )
 
 
-def _look_ms(watcher: Watcher) -> float:
+def _look_ms(watcher: Discovery) -> float:
     before = time.process_time()
     watcher.look()
     return (time.process_time() - before) * 1e3

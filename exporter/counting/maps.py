@@ -8,16 +8,16 @@ from typing import Protocol
 from exporter.kernel import libbpf
 from exporter.model import (
     DROPPABLE_MAPS,
-    Call,
     Count,
     Endpoint,
     Exit,
     Folder,
     Identity,
-    Kind,
     MapUse,
+    Operation,
     ProbeRuns,
     Row,
+    RowKind,
     Rows,
 )
 
@@ -202,4 +202,4 @@ class Reader:
 
 def _row(packed: bytes) -> Row:
     port, detail, call, source, destination, kind = _ROW.unpack(packed)
-    return Row(Kind(kind), Call(call), Endpoint(source), Endpoint(destination), port, detail)
+    return Row(RowKind(kind), Operation(call), Endpoint(source), Endpoint(destination), port, detail)

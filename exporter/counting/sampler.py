@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from exporter.counting.attribution import Attribution, Snapshot
 from exporter.counting.maps import Sample, Source
-from exporter.counting.self_check import PROBE, Pulse
+from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.host.procfs import Procfs, Stat
 from exporter.kafka.counts import NOTHING_OF_KAFKA, KafkaCounts, KafkaReading
 from exporter.model import Exit, Identity, MapUse, ProbeRuns
@@ -56,7 +56,7 @@ class Sampler:
         self._kafka = kafka
         self._lock = threading.Lock()
         self._vanished: set[Identity] = set()
-        self._pulse = Pulse(procfs.own())
+        self._pulse = SelfCheck(procfs.own())
         self._silent: frozenset[str] = frozenset()
         self.trouble = "nothing was read yet"
         """Why the last read failed, or what it showed to be wrong; empty when all is well."""

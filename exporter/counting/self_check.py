@@ -2,13 +2,13 @@
 
 from exporter.counting.maps import Sample
 from exporter.host.procfs import Self
-from exporter.model import Call
+from exporter.model import Operation
 
 PROBE = "syscalls"
 _STILL_READINGS = 3
 
 
-class Pulse:
+class SelfCheck:
     """Looks at one process, which is known to read files and sockets all the time: our own.
 
     The kernel lets nobody detach a raw tracepoint but who holds it; yet kprobes can be switched off for the whole host,
@@ -34,5 +34,5 @@ class Pulse:
         for identity, rows in sample.processes.items():
             if identity.pid == self._own.pid and self._own.stat.is_of(identity.start):
                 # rows of no system call are other probes'
-                return sum(count.events for row, count in rows.items() if row.call is not Call.NONE)
+                return sum(count.events for row, count in rows.items() if row.operation is not Operation.NONE)
         return 0

@@ -12,12 +12,12 @@ from exporter.demo.interrupts import Interrupts
 from exporter.demo.options import DemoOptions
 from exporter.demo.report import print_json, print_report
 from exporter.errors import KernelError
-from exporter.loading.handover import Handover, LoaderOrder, load
+from exporter.loading.handover import LoadedProbes, LoadRequest, load
 
 _LOADER_SECONDS = 60
 _MAIN_PROBE = "syscalls"
 _DISK_PROBE = "block"
-_ORDER = LoaderOrder(probes=(_MAIN_PROBE, "exits", _DISK_PROBE), map_entries=65536)
+_ORDER = LoadRequest(probes=(_MAIN_PROBE, "exits", _DISK_PROBE), map_entries=65536)
 _INTERRUPTED = 130
 
 
@@ -50,7 +50,7 @@ def _measured(options: DemoOptions, console: Console, interrupts: Interrupts) ->
             )
 
 
-def _sees_disk(handover: Handover) -> bool:
+def _sees_disk(handover: LoadedProbes) -> bool:
     states = {state.name: state for state in handover.probes}
     main = states[_MAIN_PROBE]
     if not main.attached:

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from exporter.model import Call, Count, Endpoint, Kind, Row, Rows
+from exporter.model import Count, Endpoint, Operation, Row, RowKind, Rows
 
-SWITCHES_A_CALL = 2
+MODE_SWITCHES_PER_CALL = 2
 
 _ON_THE_WAY = {Endpoint.DISK, Endpoint.PAGE_CACHE, Endpoint.USER, Endpoint.PIPE, Endpoint.TCP}
-_CALLS = {Kind.CPU_COPY, Kind.ZERO_COPY, Kind.ERROR}
+_CALLS = {RowKind.CPU_COPY, RowKind.ZERO_COPY, RowKind.ERROR}
 
 
 class Setting(NamedTuple):
@@ -67,22 +67,22 @@ class Measurement:
     @property
     def mode_switches_per_chunk(self) -> float:
         """Into the kernel and back for each call."""
-        return SWITCHES_A_CALL * self.syscalls_per_chunk
+        return MODE_SWITCHES_PER_CALL * self.syscalls_per_chunk
 
     @property
     def cpu_copies_per_byte(self) -> float:
         """How often the CPU copied each byte of the payload between kernel and user memory, or inside the kernel."""
-        return self._bytes(Kind.CPU_COPY) / self.payload
+        return self._bytes(RowKind.CPU_COPY) / self.payload
 
     @property
     def zero_copy_share(self) -> float:
         """Part of the payload that came into the socket by reference."""
-        return self._bytes(Kind.ZERO_COPY, Endpoint.TCP) / self.payload
+        return self._bytes(RowKind.ZERO_COPY, Endpoint.TCP) / self.payload
 
     @property
     def dma_bytes(self) -> int | None:
         """From disk into the page cache."""
-        return self._bytes(Kind.DMA, Endpoint.PAGE_CACHE) if self.sees_disk else None
+        return self._bytes(RowKind.DMA, Endpoint.PAGE_CACHE) if self.sees_disk else None
 
     @property
     def dma_per_uncached_byte(self) -> float | None:
@@ -105,7 +105,7 @@ class Measurement:
         """How fast a network one CPU of the sender could fill, in Gbit/s."""
         return self.payload * 8 / 1e9 / self.cpu_seconds if self.cpu_seconds else 0.0
 
-    def _bytes(self, kind: Kind, destination: Endpoint | None = None) -> int:
+    def _bytes(self, kind: RowKind, destination: Endpoint | None = None) -> int:
         return sum(
             count.amount
             for row, count in self.rows.items()
@@ -125,8 +125,8 @@ def counted_between(before: Mapping[Row, Count], after: Mapping[Row, Count]) -> 
 
 
 def _belongs(row: Row) -> bool:
-    if row.kind is Kind.DMA:
-        return row.call is Call.NONE
-    return row.kind is Kind.ERROR or (
+    if row.kind is RowKind.DMA:
+        return row.operation is Operation.NONE
+    return row.kind is RowKind.ERROR or (
         row.kind in _CALLS and row.source in _ON_THE_WAY and row.destination in _ON_THE_WAY
     )

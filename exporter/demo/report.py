@@ -141,10 +141,10 @@ def _measurement(each: Measurement) -> dict[str, Any]:
         "counts": [
             {
                 "kind": row.kind.name.lower(),
-                "syscall": row.call.name.lower(),
+                "syscall": row.operation.name.lower(),
                 "source": row.source.name.lower(),
                 "destination": row.destination.name.lower(),
-                "errno": row.detail,
+                "errno": row.errno_or_bucket,
                 "calls": count.events,
                 "bytes": count.amount,
             }

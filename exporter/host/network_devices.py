@@ -19,7 +19,7 @@ from exporter.host import ethtool
 _log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 30.0
-_BITS_A_BYTE = 8
+_BITS_PER_BYTE = 8
 _CLONE_NEWNET = 0x40000000
 _INVENT_SPEEDS = ("bridge", "tun", "veth")
 """Drivers without a wire, that tell a speed all the same: that of no link."""
@@ -104,7 +104,7 @@ def parse_traffic(text: str) -> dict[str, Traffic]:
 
 def _link(of: socket.socket, device: str) -> Link:
     mbits = None if ethtool.driver(of, device) in _INVENT_SPEEDS else ethtool.speed(of, device)
-    return Link(mbits * 1e6 / _BITS_A_BYTE if mbits else None, ethtool.scatter_gather(of, device))
+    return Link(mbits * 1e6 / _BITS_PER_BYTE if mbits else None, ethtool.scatter_gather(of, device))
 
 
 def _open(procfs: str) -> tuple[str, socket.socket | None]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
-from exporter.model import NS_A_TICK
+from exporter.model import NS_PER_TICK
 
-_TICKS_A_SECOND = 100
+_TICKS_PER_SECOND = 100
 _CONTAINER = re.compile(r"[0-9a-f]{64}")
 _UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 _INTERPRETERS = re.compile(r"(?:python|perl|ruby|node|php|bash|dash|sh)[0-9.]*")
@@ -43,7 +43,7 @@ class Stat:
 
     def is_of(self, start_ns: int) -> bool:
         """Whether this is the process whose leader started then (the kernel's ``start_boottime``)."""
-        return self.start_ticks == start_ns // NS_A_TICK
+        return self.start_ticks == start_ns // NS_PER_TICK
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Procfs:
         containers = _CONTAINER.findall(cgroup)
         units = _UNIT.findall(cgroup)
         return ProcessInfo(
-            name=person_name(self.arguments(pid)) or comm,
+            name=display_name(self.arguments(pid)) or comm,
             cgroup=cgroup,
             container_id=containers[-1] if containers else "",
             unit=units[-1] if units else "",
@@ -139,8 +139,8 @@ def parse_stat(text: str) -> Stat:
     return Stat(
         comm=text[text.index("(") + 1 : end],
         start_ticks=int(fields[19]),
-        user_seconds=int(fields[11]) / _TICKS_A_SECOND,
-        system_seconds=int(fields[12]) / _TICKS_A_SECOND,
+        user_seconds=int(fields[11]) / _TICKS_PER_SECOND,
+        system_seconds=int(fields[12]) / _TICKS_PER_SECOND,
     )
 
 
@@ -155,10 +155,10 @@ def parse_cgroup(text: str) -> str:
     return paths.get("name=systemd", "") or next(iter(paths.values()), "")
 
 
-def person_name(arguments: list[str]) -> str:
+def display_name(arguments: list[str]) -> str:
     """What a person calls the program with this command line: a JVM's main class, an interpreter's script; else empty.
 
-    >>> person_name(["/usr/bin/java", "-Xmx1g", "-cp", "a.jar", "kafka.Kafka", "server.properties"])
+    >>> display_name(["/usr/bin/java", "-Xmx1g", "-cp", "a.jar", "kafka.Kafka", "server.properties"])
     'kafka.Kafka'
     """
     if not arguments:

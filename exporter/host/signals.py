@@ -8,7 +8,7 @@ import signal
 from types import FrameType, TracebackType
 
 
-class Endings:
+class TerminationSignals:
     """The end that was asked for, if it was. uvicorn has handlers of its own while it serves, and calls these after."""
 
     def __init__(self) -> None:
@@ -17,7 +17,7 @@ class Endings:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._arrived)
 
-    def __enter__(self) -> "Endings":
+    def __enter__(self) -> "TerminationSignals":
         return self
 
     def __exit__(

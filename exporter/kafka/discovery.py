@@ -8,7 +8,7 @@ from typing import Protocol
 from exporter.host.procfs import Stat
 from exporter.kafka.broker import Broker, Facts
 from exporter.kafka.command_line import broker_command
-from exporter.kafka.inspector import FinderGoneError
+from exporter.kafka.inspector import InspectorExitedError
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ class Processes(Protocol):
         ...
 
 
-class Watcher:
+class Discovery:
     """The brokers of this host. Looks when told to; asked by :meth:`current` from any thread."""
 
     def __init__(
@@ -69,7 +69,7 @@ class Watcher:
         while not stopped.is_set():
             try:
                 self.look()
-            except FinderGoneError as problem:
+            except InspectorExitedError as problem:
                 _log.error("brokers are no longer found: the finder: %s; give ports by --port", problem)
                 return
             except OSError as problem:
@@ -77,7 +77,7 @@ class Watcher:
             stopped.wait(LOOK_SECONDS)
 
     def look(self) -> None:
-        """Once. Raises :class:`FinderGoneError`, and :class:`OSError` when /proc or the maps cannot be used."""
+        """Once. Raises :class:`InspectorExitedError`, and :class:`OSError` when /proc or the maps cannot be used."""
         known = {broker.pid: broker for broker in self._brokers}
         living = [again for broker in self._brokers if (again := self._again(broker))]
         pids = {broker.pid for broker in living}

@@ -11,7 +11,7 @@ from exporter.kafka.broker import Facts, Listener
 from exporter.kafka.broker_config import Settings, read_settings
 from exporter.kafka.command_line import BrokerCommand, broker_command
 from exporter.kafka.listening_sockets import ListeningSocket, match_listeners, parse_listening, unknown_listeners
-from exporter.kafka.process_files import Inside
+from exporter.kafka.process_files import ProcessFiles
 from exporter.kafka.properties import parse_properties
 
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]")
@@ -59,7 +59,7 @@ def _without_configuration(procfs: str, pid: int, problem: str) -> Facts:
 
 
 def _configuration(procfs: str, pid: int, command: BrokerCommand) -> _Configured:
-    with closing(Inside(procfs, pid)) as inside:
+    with closing(ProcessFiles(procfs, pid)) as inside:
         written = parse_properties(inside.read(command.file)) if command.file else {}
         settings = read_settings(written | command.overrides)
         directories, problems = [], []

@@ -17,18 +17,18 @@ from exporter.host import privileges
 from exporter.kafka.broker import Facts
 from exporter.kafka.inspect import gather
 
-FINDER = (sys.executable, "-P", "-m", "exporter.kafka.inspector")
+INSPECTOR = (sys.executable, "-P", "-m", "exporter.kafka.inspector")
 CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
 _QUESTION = struct.Struct("=I")
 _ANSWER_BYTES = 1 << 16
 _ANSWER_SECONDS = 10.0
 
 
-class FinderGoneError(Exception):
+class InspectorExitedError(Exception):
     """The finder does not answer any more, and why."""
 
 
-class Finder:
+class Inspector:
     """The service's end of the socket pair."""
 
     def __init__(self, procfs: str, user: str) -> None:
@@ -37,7 +37,7 @@ class Finder:
         self._channel.settimeout(_ANSWER_SECONDS)
         with theirs:
             self._process = subprocess.Popen(
-                [*FINDER, str(theirs.fileno()), procfs, user],
+                [*INSPECTOR, str(theirs.fileno()), procfs, user],
                 pass_fds=(theirs.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -49,12 +49,12 @@ class Finder:
         return self._process.pid
 
     def ask(self, pid: int) -> Facts:
-        """The facts of a broker. Raises :class:`FinderGoneError`, now and ever after, when there is no sound answer."""
+        """The facts of a broker. Raises :class:`InspectorExitedError`, from then on always, without a valid answer."""
         try:
             return Facts.decode(self._exchange(pid))
-        except (OSError, ValueError, FinderGoneError) as error:
+        except (OSError, ValueError, InspectorExitedError) as error:
             self.close()
-            raise FinderGoneError(str(error)) from None
+            raise InspectorExitedError(str(error)) from None
 
     def _exchange(self, pid: int) -> bytes:
         answer = b""
@@ -62,7 +62,7 @@ class Finder:
             self._channel.send(_QUESTION.pack(pid))
             answer = self._channel.recv(_ANSWER_BYTES)
         if not answer:
-            raise FinderGoneError(f"it ended with status {self._process.wait()}")
+            raise InspectorExitedError(f"it ended with status {self._process.wait()}")
         return answer
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ class _OpenHow(ct.Structure):
     _fields_ = [("flags", ct.c_uint64), ("mode", ct.c_uint64), ("resolve", ct.c_uint64)]
 
 
-class Inside:
+class ProcessFiles:
     """The files that a process sees. Every method raises :class:`OSError` when they cannot be had."""
 
     def __init__(self, procfs: str, pid: int) -> None:

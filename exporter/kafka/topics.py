@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from exporter.kafka.broker import Broker
-from exporter.model import Folder, Identity, Moved
+from exporter.model import Folder, FolderTransfer, Identity
 
 OTHER = "other"
 _PARTITION = re.compile(
     r"(?P<topic>[a-zA-Z0-9._-]{1,249})-(?P<partition>[0-9]{1,10})(?:\.[0-9a-f]{32}-(?:delete|future|stray))?"
 )
 """A folder of a partition: also one that is to be deleted, or on its way from one log directory to another."""
-_NOTHING = (0,) * len(Moved)
+_NOTHING = (0,) * len(FolderTransfer)
 
 
 def parse_folder(name: str) -> tuple[str, int] | None:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 
 from exporter.host.network_devices import Devices
 from exporter.kafka.broker import Broker, Listener
-from exporter.model import Call, Endpoint, Kind, Rows
+from exporter.model import Endpoint, Operation, RowKind, Rows
 
 WINDOW_NS = 300_000_000_000
 """What counts is that of the last five minutes."""
 _STEP_NS = 15_000_000_000
-LEAST_BYTES = 16 << 20
+MIN_BYTES = 16 << 20
 """Less than this within the window is no loss worth a word."""
 _SHARE = 0.1
 _ANSWER_BYTES = 1024
@@ -54,7 +54,7 @@ class Sent(NamedTuple):
     @property
     def loses(self) -> bool:
         """Whether records are copied to a notable part."""
-        return self.records >= max(LEAST_BYTES, _SHARE * (self.records + self.referenced))
+        return self.records >= max(MIN_BYTES, _SHARE * (self.records + self.referenced))
 
 
 @dataclass(frozen=True)
@@ -80,15 +80,15 @@ def seen(rows: Rows) -> Seen:
     ports: dict[int, Sent] = {}
     read = refused = 0
     for row, count in rows.items():
-        if row.kind is Kind.ERROR and row.call is Call.SENDFILE and row.detail in _REFUSALS:
+        if row.kind is RowKind.ERROR and row.operation is Operation.SENDFILE and row.errno_or_bucket in _REFUSALS:
             refused += count.events
-        elif row.kind is Kind.CPU_COPY and (row.source, row.destination) == (Endpoint.PAGE_CACHE, Endpoint.USER):
+        elif row.kind is RowKind.CPU_COPY and (row.source, row.destination) == (Endpoint.PAGE_CACHE, Endpoint.USER):
             read += count.amount
         elif row.port and row.destination is Endpoint.TCP:
             sent = ports.get(row.port, Sent())
-            if row.kind is Kind.ZERO_COPY:
+            if row.kind is RowKind.ZERO_COPY:
                 ports[row.port] = sent._replace(referenced=sent.referenced + count.amount)
-            elif row.kind is Kind.CPU_COPY:
+            elif row.kind is RowKind.CPU_COPY:
                 ports[row.port] = sent._replace(copied=sent.copied + count.amount, calls=sent.calls + count.events)
     return Seen(ports, read, refused)
 
@@ -106,7 +106,7 @@ def reasons(listener: Listener, now: Seen, before: Seen, not_gathered: int) -> I
         yield "jvm_fallback"
     elif sent.loses and now.read - before.read >= sent.records / 2:
         yield "copied"
-    if sent.referenced >= LEAST_BYTES and not_gathered >= sent.referenced / 2:
+    if sent.referenced >= MIN_BYTES and not_gathered >= sent.referenced / 2:
         yield "scatter_gather"
 
 

@@ -20,11 +20,11 @@ from exporter.model import DEFAULT_SAMPLING_RATE, ProbeState
 
 LOADER = (sys.executable, "-P", "-m", "exporter.loading.loader")  # -P: nothing of the working directory runs as root
 
-_FDS_A_MESSAGE = 253
+_FDS_PER_MESSAGE = 253
 _REPORT_BYTES = 1 << 16
 
 
-class LoaderOrder(BaseModel):
+class LoadRequest(BaseModel):
     """What the serving process asks of the loader."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,7 +36,7 @@ class LoaderOrder(BaseModel):
     """Samples a second and CPU; at least 1."""
 
 
-class LoaderReport(BaseModel):
+class LoadReport(BaseModel):
     """What the loader did: ``maps`` and ``programs`` name the descriptors that follow, then come the links."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,7 +53,7 @@ class LoaderReport(BaseModel):
 
 
 @dataclass(frozen=True)
-class Handover:
+class LoadedProbes:
     """What the serving process holds, and with it the probes: they detach when the last descriptor is closed."""
 
     probes: tuple[ProbeState, ...]
@@ -68,14 +68,14 @@ class Handover:
             os.close(descriptor)
 
 
-def send(channel: socket.socket, report: LoaderReport, descriptors: list[int]) -> None:
+def send(channel: socket.socket, report: LoadReport, descriptors: list[int]) -> None:
     """The loader's side."""
     channel.sendall(report.model_dump_json().encode())
-    for start in range(0, len(descriptors), _FDS_A_MESSAGE):
-        socket.send_fds(channel, [b"d"], descriptors[start : start + _FDS_A_MESSAGE])
+    for start in range(0, len(descriptors), _FDS_PER_MESSAGE):
+        socket.send_fds(channel, [b"d"], descriptors[start : start + _FDS_PER_MESSAGE])
 
 
-def load(order: LoaderOrder, timeout: float, command: Sequence[str] = LOADER) -> Handover:
+def load(order: LoadRequest, timeout: float, command: Sequence[str] = LOADER) -> LoadedProbes:
     """Run the loader and take over what it made; ``timeout`` is in seconds.
 
     Raises :class:`KernelError` with the reason when it dies, is not done in time, or reports nonsense.
@@ -101,14 +101,14 @@ def load(order: LoaderOrder, timeout: float, command: Sequence[str] = LOADER) ->
             process.wait()
 
 
-def _receive(channel: socket.socket, timeout: float) -> Handover:
+def _receive(channel: socket.socket, timeout: float) -> LoadedProbes:
     channel.settimeout(timeout)
     descriptors: list[int] = []
     try:
         report = _report(channel)
         expected = len(report.maps) + len(report.programs) + report.keepers
         while len(descriptors) < expected:
-            data, received, _, _ = socket.recv_fds(channel, 1, _FDS_A_MESSAGE)
+            data, received, _, _ = socket.recv_fds(channel, 1, _FDS_PER_MESSAGE)
             descriptors += received
             if not data:
                 raise EOFError
@@ -121,12 +121,12 @@ def _receive(channel: socket.socket, timeout: float) -> Handover:
         raise
 
 
-def _report(channel: socket.socket) -> LoaderReport:
+def _report(channel: socket.socket) -> LoadReport:
     message = channel.recv(_REPORT_BYTES)
     if not message:
         raise EOFError
     try:
-        report = LoaderReport.model_validate_json(message)
+        report = LoadReport.model_validate_json(message)
     except ValidationError as error:
         problem = error.errors()[0]
         where = ".".join(str(part) for part in problem["loc"])
@@ -136,10 +136,10 @@ def _report(channel: socket.socket) -> LoaderReport:
     return report
 
 
-def _handover(report: LoaderReport, descriptors: list[int]) -> Handover:
+def _handover(report: LoadReport, descriptors: list[int]) -> LoadedProbes:
     maps = len(report.maps)
     programs = maps + len(report.programs)
-    return Handover(
+    return LoadedProbes(
         probes=report.probes,
         maps=dict(zip(report.maps, descriptors[:maps], strict=True)),
         programs=dict(zip(report.programs, descriptors[maps:programs], strict=True)),

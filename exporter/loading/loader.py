@@ -16,7 +16,7 @@ from exporter.kernel.btf import Btf
 from exporter.loading.attach import ATTACHERS, Descriptors
 from exporter.loading.attach_errors import explain
 from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
-from exporter.loading.handover import LoaderOrder, LoaderReport, send
+from exporter.loading.handover import LoadReport, LoadRequest, send
 from exporter.loading.kernel_constants import Abilities, defines
 from exporter.loading.preemption import lossy_mechanisms
 from exporter.loading.probes import Hook, Probe, named
@@ -68,7 +68,7 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
     )
 
 
-def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
+def load(order: LoadRequest) -> tuple[LoadReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
     compiled = compile_probes(btf, probes, sizes(order), order.sampling_rate)
@@ -82,7 +82,7 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
             keepers += descriptors[1:]
     names = dict.fromkeys((*MAPS, *(name for probe in probes for name in probe.maps)))
     maps = {name: compiled.bpf[name.encode()].map_fd for name in names}
-    report = LoaderReport(
+    report = LoadReport(
         probes=tuple(reports[probe.name] for probe in named(order.probes)),
         maps=tuple(maps),
         programs=tuple(programs),
@@ -92,7 +92,7 @@ def load(order: LoaderOrder) -> tuple[LoaderReport, list[int]]:
     return report, [*maps.values(), *programs.values(), *keepers]
 
 
-def sizes(order: LoaderOrder) -> dict[str, int]:
+def sizes(order: LoadRequest) -> dict[str, int]:
     """How many entries each map has room for, by the names that the C has for it."""
     return {
         "MAP_ENTRIES": order.map_entries,
@@ -141,9 +141,9 @@ def main() -> None:
     try:
         raise_permitted()
         _require_privilege()
-        report, descriptors = load(LoaderOrder.model_validate_json(sys.argv[2]))
+        report, descriptors = load(LoadRequest.model_validate_json(sys.argv[2]))
     except CopyExporterError as error:
-        report, descriptors = LoaderReport(error=str(error)), []
+        report, descriptors = LoadReport(error=str(error)), []
     send(channel, report, descriptors)
     os._exit(0)  # BCC would detach everything on its way out
 

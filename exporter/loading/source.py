@@ -1,11 +1,12 @@
 """The C that is compiled: the files of ``probes/`` in one buffer, behind the enumerations of :mod:`exporter.model`."""
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
 from pathlib import Path
 
 from exporter.loading.probes import Probe
-from exporter.model import Call, Endpoint, Kind, Moved
+from exporter.model import Endpoint, FolderTransfer, Operation, RowKind
 
 _SHARED = ("counts.c", "ends.c", "folders.c", "sendfile.c", "syscalls.c", "preemption.c")
 """Always there, in this order: what is counted in, what a file means for a hop, the main probe with what it calls."""
@@ -21,7 +22,7 @@ def probes_directory() -> Path:
 def c_source(probes: Iterable[Probe]) -> str:
     """One buffer for BCC: it rewrites map accesses only in the main one, never in included headers."""
     names = dict.fromkeys((*_SHARED, *(probe.source for probe in probes)))
-    parts = [_enumeration(enumeration) for enumeration in (Endpoint, Kind, Call, Moved)]
+    parts = [_enumeration(enumeration) for enumeration in (Endpoint, RowKind, Operation, FolderTransfer)]
     for name in names:
         path = probes_directory() / name
         parts.append(f'#line 1 "{name}"\n{path.read_text()}')
@@ -29,6 +30,7 @@ def c_source(probes: Iterable[Probe]) -> str:
 
 
 def _enumeration(enumeration: type[IntEnum]) -> str:
-    prefix = enumeration.__name__.upper()
-    members = ", ".join(f"{prefix}_{member.name} = {member.value}" for member in enumeration)
-    return f"enum {enumeration.__name__.lower()} {{ {members} }};"
+    """``RowKind.DMA`` in Python is ``ROW_KIND_DMA`` of ``enum row_kind`` in C."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", enumeration.__name__).lower()
+    members = ", ".join(f"{name.upper()}_{member.name} = {member.value}" for member in enumeration)
+    return f"enum {name} {{ {members} }};"

@@ -1,7 +1,7 @@
 """The kernel's own functions behind the system calls that move data, by the names that its macros give them."""
 
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.model import Call
+from exporter.model import Operation
 
 _PREFIXES = ("__x64_sys_", "__ia32_sys_", "__ia32_sys_ia32_", "__ia32_compat_sys_", "__ia32_compat_sys_ia32_")
 _PREFIXES_ARM64 = ("__arm64_sys_", "__arm64_compat_sys_", "__arm64_compat_sys_aarch32_")
@@ -11,7 +11,7 @@ _ALSO = ("sendfile64", "recvmmsg_time32", "recvmmsg_time64", "socketcall", "send
 
 def syscall_functions(btf: Btf) -> list[str]:
     """Those that this kernel has, for 64-bit and for 32-bit programs (SYSCALL_DEFINEx, asm/syscall_wrapper.h)."""
-    names = [call.name.lower() for call in Call if call is not Call.NONE] + list(_ALSO)
+    names = [call.name.lower() for call in Operation if call is not Operation.NONE] + list(_ALSO)
     candidates = (prefix + name for prefix in (*_PREFIXES, *_PREFIXES_ARM64) for name in names)
     return [function for function in candidates if _exists(btf, function)]
 

@@ -16,7 +16,7 @@ from exporter.metrics import catalog
 from exporter.metrics.catalog import Metric
 from exporter.metrics.kafka import kafka_families
 from exporter.metrics.text_format import Family, Labels, Sample, family_of
-from exporter.model import DURATION_BUCKETS_NS, Call, Count, Kind, ProbeState, Row
+from exporter.model import DURATION_BUCKETS_NS, Count, Operation, ProbeState, Row, RowKind
 from exporter.revision import REVISION
 
 _log = logging.getLogger(__name__)
@@ -25,16 +25,16 @@ _NS = 1e9
 _EVENTS, _AMOUNT = 0, 1  # positions in model.Count
 _SYSCALLS, _ERRORS, _CPU, _ZERO, _DMA, _COPY_TIME = range(6)  # positions in catalog.BY_PROCESS and OF_HOST
 _KERNEL, _TO_USER_BYTES, _TO_USER_CALLS, _FROM_USER_BYTES, _FROM_USER_CALLS = range(6, 11)
-_SHOWN_AS: dict[Kind, tuple[tuple[int, int], ...]] = {
-    Kind.ERROR: ((_ERRORS, _EVENTS),),
-    Kind.CPU_COPY: ((_SYSCALLS, _EVENTS), (_CPU, _AMOUNT)),
-    Kind.ZERO_COPY: ((_SYSCALLS, _EVENTS), (_ZERO, _AMOUNT)),
-    Kind.DMA: ((_SYSCALLS, _EVENTS), (_DMA, _AMOUNT)),
-    Kind.KERNEL_COPY: ((_KERNEL, _AMOUNT),),
-    Kind.DURATION: (),
-    Kind.TO_USER: ((_TO_USER_BYTES, _AMOUNT), (_TO_USER_CALLS, _EVENTS)),
-    Kind.FROM_USER: ((_FROM_USER_BYTES, _AMOUNT), (_FROM_USER_CALLS, _EVENTS)),
-    Kind.COPY_TIME: ((_COPY_TIME, _AMOUNT),),
+_SHOWN_AS: dict[RowKind, tuple[tuple[int, int], ...]] = {
+    RowKind.ERROR: ((_ERRORS, _EVENTS),),
+    RowKind.CPU_COPY: ((_SYSCALLS, _EVENTS), (_CPU, _AMOUNT)),
+    RowKind.ZERO_COPY: ((_SYSCALLS, _EVENTS), (_ZERO, _AMOUNT)),
+    RowKind.DMA: ((_SYSCALLS, _EVENTS), (_DMA, _AMOUNT)),
+    RowKind.KERNEL_COPY: ((_KERNEL, _AMOUNT),),
+    RowKind.DURATION: (),
+    RowKind.TO_USER: ((_TO_USER_BYTES, _AMOUNT), (_TO_USER_CALLS, _EVENTS)),
+    RowKind.FROM_USER: ((_FROM_USER_BYTES, _AMOUNT), (_FROM_USER_CALLS, _EVENTS)),
+    RowKind.COPY_TIME: ((_COPY_TIME, _AMOUNT),),
 }
 """Which families a row appears in, and with which of its numbers."""
 
@@ -126,7 +126,7 @@ class _RowFamilies:
             (position, _labels(self._metrics[position], one, row), number)
             for position, number in _SHOWN_AS[row.kind]
             # the block layer's reads are no system calls; the host's totals have no kernel copies
-            if position < len(self._metrics) and not (position == _SYSCALLS and row.call is Call.NONE)
+            if position < len(self._metrics) and not (position == _SYSCALLS and row.operation is Operation.NONE)
         ]
 
 
@@ -151,11 +151,11 @@ def _labels(metric: Metric, one: Series, row: Row) -> Labels:
     values = {
         "pid": one.pid,
         "comm": one.comm,
-        "syscall": row.call.name.lower(),
+        "syscall": row.operation.name.lower(),
         "source": row.source.name.lower(),
         "destination": row.destination.name.lower(),
         "port": str(row.port or ""),
-        "errno": errno.errorcode.get(row.detail, str(row.detail)),
+        "errno": errno.errorcode.get(row.errno_or_bucket, str(row.errno_or_bucket)),
     }
     return _without_empty_pid(metric, tuple(values[label] for label in metric.labels))
 
@@ -171,7 +171,7 @@ def _sendfile_durations(series: Iterable[Series], booted: float | None) -> Famil
     metric = catalog.SENDFILE_DURATION
     family = family_of(metric)
     for one in series:
-        counts = {row.detail: count for row, count in one.rows.items() if row.kind is Kind.DURATION}
+        counts = {row.errno_or_bucket: count for row, count in one.rows.items() if row.kind is RowKind.DURATION}
         if counts:
             family.samples.extend(_histogram(metric, one, counts, booted))
     return family

@@ -17,14 +17,14 @@ from exporter.errors import KernelError, UsageError
 from exporter.host import privileges
 from exporter.host.network_devices import Network
 from exporter.host.procfs import Procfs
-from exporter.host.signals import Endings
+from exporter.host.signals import TerminationSignals
 from exporter.kafka.counts import KafkaCounts
-from exporter.kafka.discovery import Watcher
-from exporter.kafka.inspector import Finder
+from exporter.kafka.discovery import Discovery
+from exporter.kafka.inspector import Inspector
 from exporter.kafka.topics import Topics
 from exporter.kafka.zero_copy_loss import Losses
 from exporter.loading import handover
-from exporter.loading.handover import Handover, LoaderOrder
+from exporter.loading.handover import LoadedProbes, LoadRequest
 from exporter.loading.probes import PROBES
 from exporter.service import memory
 from exporter.web.listen import bind, from_systemd, url
@@ -40,12 +40,12 @@ _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
-    with Endings() as endings:
+    with TerminationSignals() as endings:
         _serve(config, endings)
 
 
-def _serve(config: Config, endings: Endings) -> None:
-    memory.settle_allocator()
+def _serve(config: Config, endings: TerminationSignals) -> None:
+    memory.tune_malloc()
     account = privileges.find_user(config.user)
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
     if config.web_config_file:
@@ -56,7 +56,7 @@ def _serve(config: Config, endings: Endings) -> None:
     from exporter.web.app import create_app  # noqa: PLC0415
 
     check_probes(loaded, strict=config.strict)
-    finder = Finder(config.procfs, config.user) if config.kafka else None
+    finder = Inspector(config.procfs, config.user) if config.kafka else None
     network = Network(config.procfs)
     give_up_root(config, loaded, account)
     check_procfs(config)
@@ -73,7 +73,7 @@ def _serve(config: Config, endings: Endings) -> None:
         run_statistics=config.probe_stats,
     )
     announce(config, loaded, sockets, "https" if settings().context else "http")
-    memory.settle_collector()
+    memory.tune_gc()
     endings.check()
     try:
         server.run(app, sockets, config, settings)
@@ -81,9 +81,9 @@ def _serve(config: Config, endings: Endings) -> None:
         stopped.set()
 
 
-def load(config: Config) -> Handover:
+def load(config: Config) -> LoadedProbes:
     """Load and attach the probes."""
-    order = LoaderOrder(
+    order = LoadRequest(
         probes=config.probes,
         map_entries=config.map_entries,
         statistics=config.probe_stats,
@@ -96,7 +96,7 @@ def load(config: Config) -> Handover:
         import exporter.web.app  # noqa: PLC0415
         import exporter.web.server  # noqa: PLC0415
 
-        exporter.web.server.rehearse()
+        exporter.web.server.preload_modules()
         return loading.result()
 
 
@@ -107,7 +107,7 @@ def read_settings(config: Config) -> "Callable[[], Settings]":
     return FileSettings(config.web_config_file).current if config.web_config_file else no_settings
 
 
-def check_probes(loaded: Handover, *, strict: bool) -> None:
+def check_probes(loaded: LoadedProbes, *, strict: bool) -> None:
     """Log what is missing; :class:`KernelError` when nothing is left to serve, or with ``--strict``."""
     for probe in loaded.probes:
         if probe.attached:
@@ -118,7 +118,7 @@ def check_probes(loaded: Handover, *, strict: bool) -> None:
         _log.warning(problem)
 
 
-def give_up_root(config: Config, loaded: Handover, account: privileges.Account) -> None:
+def give_up_root(config: Config, loaded: LoadedProbes, account: privileges.Account) -> None:
     """Become the unprivileged user, without capabilities but CAP_BPF where maps cannot be read else (before v5.19)."""
     keep = list(config.keep_capabilities)
     if not privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
@@ -141,7 +141,7 @@ def check_procfs(config: Config) -> None:
 
 
 def make_sampler(
-    config: Config, loaded: Handover, finder: Finder | None, network: Network, stopped: threading.Event
+    config: Config, loaded: LoadedProbes, finder: Inspector | None, network: Network, stopped: threading.Event
 ) -> Sampler:
     """The sampler over the handed-over maps, with the ports watched, and brokers looked for until ``stopped``."""
     try:
@@ -158,7 +158,7 @@ def make_sampler(
 
 
 def watch_brokers(
-    config: Config, reader: Reader, finder: Finder, network: Network, stopped: threading.Event
+    config: Config, reader: Reader, finder: Inspector, network: Network, stopped: threading.Event
 ) -> KafkaCounts:
     """Look for brokers until ``stopped``, and count theirs apart."""
 
@@ -166,13 +166,13 @@ def watch_brokers(
         reader.watch_ports(ports)
         reader.watch_brokers(pids)
 
-    watcher = Watcher(Procfs(config.procfs), finder.ask, watch, config.ports)
+    watcher = Discovery(Procfs(config.procfs), finder.ask, watch, config.ports)
     threading.Thread(target=watcher.look_until, args=(stopped,), name="brokers", daemon=True).start()
     topics = Topics(config.kafka_topics_max, by_partition=config.kafka_partitions)
     return KafkaCounts(reader, watcher.current, topics, Losses(network))
 
 
-def announce(config: Config, loaded: Handover, sockets: list[socket.socket], scheme: str) -> None:
+def announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket], scheme: str) -> None:
     """Say where to look and what is counted."""
     attached = [probe.name for probe in loaded.probes if probe.attached]
     missing = [probe.name for probe in loaded.probes if not probe.attached]

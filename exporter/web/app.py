@@ -15,7 +15,7 @@ from exporter.counting.sampler import Sampler
 from exporter.metrics.collector import CopyCollector
 from exporter.metrics.text_format import negotiate
 from exporter.model import ProbeState
-from exporter.web.head import HeadAsGet
+from exporter.web.head import HeadMiddleware
 from exporter.web.shared_scrape import SharedScrape, SlicedResponse
 
 
@@ -35,7 +35,7 @@ def create_app(
         summary="Which bytes the CPU copies and which go by zero copy, for every process, for Prometheus.",
         redoc_url=None,
     )
-    app.add_middleware(HeadAsGet)
+    app.add_middleware(HeadMiddleware)
     scrapes = {
         (openmetrics, packed): SharedScrape(registry, openmetrics=openmetrics, packed=packed)
         for openmetrics in (False, True)

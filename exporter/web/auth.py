@@ -67,7 +67,7 @@ def credentials(authorization: bytes) -> tuple[str, bytes]:
         return "", b""
 
 
-class Access:
+class BasicAuthMiddleware:
     """In front of an application: 401 for whoever is not a user, where there are users."""
 
     def __init__(self, app: ASGIApp, settings: Callable[[], Settings]) -> None:

@@ -23,11 +23,11 @@ IDLE_SECONDS = 120.0
 _LEAVING = 32
 
 
-class Guest(socket.socket):
+class Connection(socket.socket):
     """The connection of a client, until it is closed."""
 
     deadline = 0.0
-    on_close: Callable[["Guest", int], None]
+    on_close: Callable[["Connection", int], None]
     """Is told the number that the descriptor had."""
 
     def close(self) -> None:
@@ -38,17 +38,17 @@ class Guest(socket.socket):
             self.on_close(self, number)
 
 
-class Door:
+class ConnectionLimiter:
     """All connections. For the thread of the event loop."""
 
     def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
         """``most``: connections at a time; ``clock`` in seconds."""
         self._most = most
         self._clock = clock
-        self._waited_for: dict[Guest, None] = {}  # in the order of time
-        self._served: dict[Guest, None] = {}
-        self._leaving: set[Guest] = set()
-        self._by_number: dict[int, Guest] = {}
+        self._waited_for: dict[Connection, None] = {}  # in the order of time
+        self._served: dict[Connection, None] = {}
+        self._leaving: set[Connection] = set()
+        self._by_number: dict[int, Connection] = {}
         self.closed = 0
         """Connections that have been here."""
 
@@ -63,9 +63,9 @@ class Door:
             raise BlockingIOError
         self.dismiss(next(iter(self._waited_for)))
 
-    def admit(self, connection: socket.socket) -> Guest:
+    def admit(self, connection: socket.socket) -> Connection:
         """Take over a connection that was accepted; it is dismissed at once when there is no place."""
-        guest = Guest(fileno=connection.detach())
+        guest = Connection(fileno=connection.detach())
         guest.on_close = self._forget
         self._by_number[guest.fileno()] = guest
         full = len(self) >= self._most
@@ -74,19 +74,19 @@ class Door:
             self.dismiss(guest)
         return guest
 
-    def guest(self, number: int) -> Guest:
+    def guest(self, number: int) -> Connection:
         """The open connection with this file descriptor."""
         return self._by_number[number]
 
-    def wait_for(self, guest: Guest, seconds: float) -> None:
+    def wait_for(self, guest: Connection, seconds: float) -> None:
         """Something is to come from the client within ``seconds``."""
         self._move(guest, self._waited_for, seconds)
 
-    def serve(self, guest: Guest) -> None:
+    def serve(self, guest: Connection) -> None:
         """A whole request has come: the answer is to be out within :data:`ANSWER_SECONDS`."""
         self._move(guest, self._served, ANSWER_SECONDS)
 
-    def dismiss(self, guest: Guest) -> None:
+    def dismiss(self, guest: Connection) -> None:
         """Close for the client; the transport sees the end of the stream and closes for us."""
         self._waited_for.pop(guest, None)
         self._served.pop(guest, None)
@@ -103,7 +103,7 @@ class Door:
         if late:
             _log.debug("closed %d connections that took too long", len(late))
 
-    def _move(self, guest: Guest, where: dict[Guest, None], seconds: float) -> None:
+    def _move(self, guest: Connection, where: dict[Connection, None], seconds: float) -> None:
         if guest in self._leaving or guest.fileno() < 0:
             return
         guest.deadline = self._clock() + seconds
@@ -111,7 +111,7 @@ class Door:
         self._served.pop(guest, None)
         where[guest] = None
 
-    def _forget(self, guest: Guest, number: int) -> None:
+    def _forget(self, guest: Connection, number: int) -> None:
         del self._by_number[number]
         self.closed += 1
         self._waited_for.pop(guest, None)
@@ -120,18 +120,18 @@ class Door:
 
 
 class GuardedListener(socket.socket):
-    """A listening socket whose connections come in by a :class:`Door`."""
+    """A listening socket whose connections come in by a :class:`ConnectionLimiter`."""
 
-    door: Door
+    door: ConnectionLimiter
 
-    def accept(self) -> tuple[Guest, Any]:
+    def accept(self) -> tuple[Connection, Any]:
         """See :class:`socket.socket`."""
         self.door.make_room()
         connection, address = super().accept()
         return self.door.admit(connection), address
 
 
-def guard(listener: socket.socket, door: Door) -> GuardedListener:
+def guard(listener: socket.socket, door: ConnectionLimiter) -> GuardedListener:
     """The same socket, guarded."""
     guarded = GuardedListener(fileno=listener.detach())
     guarded.door = door

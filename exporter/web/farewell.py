@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 _ENDING = PlainTextResponse("copy-exporter is ending\n", status_code=503, headers={"connection": "close"})
 
 
-class Farewell:
+class ShutdownMiddleware:
     """503 for requests that the server cancels at its end, which it would else log with a traceback each."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -3,7 +3,7 @@
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 
-class HeadAsGet:
+class HeadMiddleware:
     """In front of an application that knows of GET alone; the server leaves the body away."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -11,7 +11,7 @@ HEADER_BYTES = 16384
 """Of all headers of a request."""
 
 
-class RequestLimit:
+class RequestSizeLimitMiddleware:
     """An end of the connection for headers of more than :data:`HEADER_BYTES` (431), or a long body (413)."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -23,7 +23,7 @@ class RequestLimit:
         await (refusal or self._app)(scope, receive, send)
 
 
-class ScrapeLimit:
+class ConcurrencyLimitMiddleware:
     """503 for a scrape beyond ``most`` at a time; one lasts until the client has taken its answer."""
 
     def __init__(self, app: ASGIApp, path: str, most: int) -> None:

@@ -4,16 +4,16 @@ import asyncio
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from exporter.web.connections import IDLE_SECONDS, REQUEST_SECONDS, Door, Guest
+from exporter.web.connections import IDLE_SECONDS, REQUEST_SECONDS, Connection, ConnectionLimiter
 
 _GRACE_SECONDS = 10.0  # uvicorn closes idle connections itself, and in good order
 
 
-def protocol_for(door: Door) -> type[H11Protocol]:
+def protocol_for(door: ConnectionLimiter) -> type[H11Protocol]:
     """The protocol for :class:`uvicorn.Config`; with its ``timeout_keep_alive`` at :data:`IDLE_SECONDS`."""
 
     class Protocol(H11Protocol):
-        _guest: Guest
+        _guest: Connection
         _served: object = None
         _idle = False
 

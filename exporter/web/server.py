@@ -14,10 +14,10 @@ from starlette.types import ASGIApp
 
 from exporter.config import Config
 from exporter.web import tls
-from exporter.web.auth import Access
-from exporter.web.connections import IDLE_SECONDS, Door, guard
-from exporter.web.farewell import Farewell
-from exporter.web.limits import HEADER_BYTES, RequestLimit, ScrapeLimit
+from exporter.web.auth import BasicAuthMiddleware
+from exporter.web.connections import IDLE_SECONDS, ConnectionLimiter, guard
+from exporter.web.farewell import ShutdownMiddleware
+from exporter.web.limits import HEADER_BYTES, ConcurrencyLimitMiddleware, RequestSizeLimitMiddleware
 from exporter.web.protocol import protocol_for
 from exporter.web.reload import Settings
 
@@ -33,12 +33,21 @@ _TLS_READ_BYTES = 32768
 
 def run(app: ASGIApp, sockets: Iterable[socket.socket], config: Config, settings: Callable[[], Settings]) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, to whom ``settings`` let in at each moment, within the limits."""
-    limited = ScrapeLimit(app, config.telemetry_path, config.max_requests)
-    door = Door(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
-    asyncio.run(_run(Farewell(RequestLimit(Access(limited, settings))), sockets, settings, door))
+    limited = ConcurrencyLimitMiddleware(app, config.telemetry_path, config.max_requests)
+    door = ConnectionLimiter(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
+    asyncio.run(
+        _run(
+            ShutdownMiddleware(RequestSizeLimitMiddleware(BasicAuthMiddleware(limited, settings))),
+            sockets,
+            settings,
+            door,
+        )
+    )
 
 
-async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], door: Door) -> None:
+async def _run(
+    app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], door: ConnectionLimiter
+) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -62,7 +71,7 @@ async def _run(app: ASGIApp, sockets: Iterable[socket.socket], settings: Callabl
         watching.cancel()
 
 
-async def _watch(door: Door) -> None:
+async def _watch(door: ConnectionLimiter) -> None:
     collected = 0
     while True:
         await asyncio.sleep(_PATIENCE_SECONDS)
@@ -84,7 +93,7 @@ def _context_factory(settings: Callable[[], Settings]) -> Callable[..., SSLConte
     return lambda *_: tls.rotating(current)
 
 
-def rehearse() -> None:
+def preload_modules() -> None:
     """Start, serve one request to nobody, end: what frameworks import only then, ``--user`` may be unable to read."""
     app = FastAPI()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kafka.fake_broker import Poser
+from tests.kafka.fake_broker import FakeBroker
 
 from .load import MIB
 
@@ -33,7 +33,7 @@ class Broker:
         listeners = f"PLAINTEXT://{_BESIDE}:{plain},SSL://{_BESIDE}:{secure_port}"
         settings = f"node.id=1\nlisteners={listeners}\nlog.dirs={directory / 'data'}\n"
         (directory / "server.properties").write_text(settings)
-        self._poser = Poser(directory, "server.properties")
+        self._poser = FakeBroker(directory, "server.properties")
         self._ports = (plain, secure_port)
         self._sent = 0
         self._next = 0.0

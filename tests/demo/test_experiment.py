@@ -18,7 +18,7 @@ from exporter.demo import DemoOptions, run
 from exporter.demo.experiment import run_experiment
 from exporter.demo.interrupts import Interrupts
 from exporter.errors import CopyExporterError, KernelError
-from exporter.loading.handover import LoaderOrder, load
+from exporter.loading.handover import LoadRequest, load
 
 SIZE = 8 << 20
 CHUNK = 64 << 10
@@ -166,7 +166,7 @@ class Blind(Reader):
 
 @pytest.fixture(scope="module")
 def handover():
-    handover = load(LoaderOrder(probes=("syscalls", "exits"), map_entries=65536), timeout=60)
+    handover = load(LoadRequest(probes=("syscalls", "exits"), map_entries=65536), timeout=60)
     yield handover
     handover.close()
 

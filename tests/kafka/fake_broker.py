@@ -8,7 +8,7 @@ SCRIPT = Path(__file__).with_name("poser") / "kafka.Kafka"
 PYTHON = "/usr/bin/python3"
 
 
-class Poser:
+class FakeBroker:
     """One such process; a context manager that ends it."""
 
     def __init__(self, directory: Path, *arguments: str, before: Sequence[str] = (), start: bool = True) -> None:
@@ -23,7 +23,7 @@ class Poser:
         self.pid = self._process.pid
         assert not start or self._line() == "ready"
 
-    def __enter__(self) -> "Poser":
+    def __enter__(self) -> "FakeBroker":
         return self
 
     def __exit__(self, *problem: object) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from bench.kafka.running import Broker, Java
-from exporter.kafka.zero_copy_loss import LEAST_BYTES
+from exporter.kafka.zero_copy_loss import MIN_BYTES
 
 from .conftest import Lab
 from .fake_broker import PYTHON
 
 RECORD = 10_240
-RECORDS = 2 * LEAST_BYTES // RECORD
+RECORDS = 2 * MIN_BYTES // RECORD
 REFUSED = {"syscall": "sendfile", "errno": "EINVAL"}
 _WRAPPER = f"""#!/bin/sh
 exec {PYTHON} {Path(__file__).with_name("without_sendfile.py")} java "$@"

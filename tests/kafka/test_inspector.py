@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
-from exporter.kafka.inspector import FINDER, Finder, FinderGoneError
+from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
 
-from .fake_broker import PYTHON, Poser
+from .fake_broker import PYTHON, FakeBroker
 
 SYS_PTRACE_AND_DAC_READ_SEARCH = 1 << 19 | 1 << 2
 CONTAINER = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "bash", "-ec")
@@ -22,10 +22,10 @@ CHROOT = 'root=$(mktemp -d); mount --rbind / "$root"; mount -t tmpfs none "$root
 
 
 @pytest.fixture(scope="module")
-def finder() -> Iterator[Finder]:
+def finder() -> Iterator[Inspector]:
     if os.geteuid() != 0:
         pytest.skip("looking into other processes needs root")
-    started = Finder("/proc", "nobody")
+    started = Inspector("/proc", "nobody")
     yield started
     started.close()
 
@@ -43,9 +43,9 @@ def inode(path: Path) -> int:
     return path.stat().st_ino
 
 
-def test_a_broker(finder: Finder, tmp_path: Path) -> None:
+def test_a_broker(finder: Inspector, tmp_path: Path) -> None:
     configured(tmp_path, node_id="5", log_dirs=str(tmp_path / "data"), listeners="SSL://127.0.0.1:0")
-    with Poser(tmp_path, "server.properties") as poser:
+    with FakeBroker(tmp_path, "server.properties") as poser:
         before = finder.ask(poser.pid)
         assert before == Facts("5", (), (inode(tmp_path / "data"),))
         port = poser.do("listen", "127.0.0.1", 0)
@@ -54,28 +54,28 @@ def test_a_broker(finder: Finder, tmp_path: Path) -> None:
         )
 
 
-def test_paths_from_its_working_directory(finder: Finder, tmp_path: Path) -> None:
+def test_paths_from_its_working_directory(finder: Inspector, tmp_path: Path) -> None:
     configured(tmp_path, node_id="5", log_dirs="data")
     (tmp_path / "bin").mkdir()
-    with Poser(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as poser:
+    with FakeBroker(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as poser:
         facts = finder.ask(poser.pid)
         assert (facts.node_id, facts.log_directories) == ("5", (inode(tmp_path / "data"),))
         assert facts.listeners == (Listener("PLAINTEXT", "PLAINTEXT", 9092),)
         assert not facts.settled, "it does not listen yet"
 
 
-def contained(directory: Path, script: str) -> Poser:
-    return Poser(directory, "/opt/server.properties", before=(*CONTAINER, f'{script}; exec "$@"', "bash"))
+def contained(directory: Path, script: str) -> FakeBroker:
+    return FakeBroker(directory, "/opt/server.properties", before=(*CONTAINER, f'{script}; exec "$@"', "bash"))
 
 
-def inner(poser: Poser) -> int:
+def inner(poser: FakeBroker) -> int:
     """The process that ``unshare`` made."""
     (child,) = Path(f"/proc/{poser.pid}/task/{poser.pid}/children").read_text().split()
     return int(child)
 
 
 @pytest.mark.parametrize("entry", ["mount -t tmpfs none /opt", f"{CHROOT}; mkdir $root/opt/w"])
-def test_inside_of_a_container(finder: Finder, tmp_path: Path, entry: str) -> None:
+def test_inside_of_a_container(finder: Inspector, tmp_path: Path, entry: str) -> None:
     """With a root directory, process ids and a network of its own; a link inside leads inside."""
     root = '"$root"' if "root=" in entry else ""
     script = f"""{entry}; cd {root}/opt; ip link set lo up 2>/dev/null || true
@@ -94,7 +94,7 @@ def test_inside_of_a_container(finder: Finder, tmp_path: Path, entry: str) -> No
         assert directory == os.stat(f"/proc/{pid}/cwd/data").st_ino
 
 
-def test_a_link_out_of_a_container_stays_inside(finder: Finder, tmp_path: Path) -> None:
+def test_a_link_out_of_a_container_stays_inside(finder: Inspector, tmp_path: Path) -> None:
     (tmp_path / "outside.properties").write_text("node.id=66\n")
     script = f"mount -t tmpfs none /opt; cd /opt; cp {tmp_path}/kafka.Kafka .; mkdir -p r/opt; "
     script += f"ln -s ../../../../../../../..{tmp_path}/outside.properties r/opt/server.properties; "
@@ -106,8 +106,8 @@ def test_a_link_out_of_a_container_stays_inside(finder: Finder, tmp_path: Path) 
         assert facts.problems == ("/opt/server.properties: No such file or directory",)
 
 
-def test_without_its_configuration_sockets_tell(finder: Finder, tmp_path: Path) -> None:
-    with Poser(tmp_path, "/nowhere/server.properties") as poser:
+def test_without_its_configuration_sockets_tell(finder: Inspector, tmp_path: Path) -> None:
+    with FakeBroker(tmp_path, "/nowhere/server.properties") as poser:
         port = poser.do("listen", "127.0.0.1", 0)
         facts = finder.ask(poser.pid)
         assert facts.listeners == (Listener(UNKNOWN, UNKNOWN, port),)
@@ -145,14 +145,14 @@ def surrogate(path: Path) -> None:
     ],
 )
 def test_a_configuration_that_is_none(
-    finder: Finder, tmp_path: Path, make: Callable[[Path], None], problem: str
+    finder: Inspector, tmp_path: Path, make: Callable[[Path], None], problem: str
 ) -> None:
     make(tmp_path / "server.properties")
-    with Poser(tmp_path, "server.properties") as poser:
+    with FakeBroker(tmp_path, "server.properties") as poser:
         assert problem in finder.ask(poser.pid).problems
 
 
-def test_it_answers_for_brokers_alone(finder: Finder) -> None:
+def test_it_answers_for_brokers_alone(finder: Inspector) -> None:
     assert finder.ask(1) == finder.ask(os.getpid()) == Facts(problems=("it is not a broker",))
     assert finder.ask(4_000_000) == Facts(problems=("it is not a broker",))
 
@@ -162,7 +162,7 @@ def status(pid: int) -> dict[str, str]:
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
-def test_what_it_may_do(finder: Finder) -> None:
+def test_what_it_may_do(finder: Inspector) -> None:
     finder.ask(1)
     own = status(finder.pid)
     assert own["Uid"].split() == ["65534"] * 4
@@ -173,7 +173,7 @@ def test_what_it_may_do(finder: Finder) -> None:
     assert kept == {"CapPrm": only, "CapEff": only, "CapBnd": only, "CapInh": 0, "CapAmb": 0}
 
 
-def test_it_has_no_network_and_no_probes(finder: Finder) -> None:
+def test_it_has_no_network_and_no_probes(finder: Inspector) -> None:
     finder.ask(1)
     devices = Path(f"/proc/{finder.pid}/net/dev").read_text().splitlines()[2:]
     assert [line.split(":")[0].strip() for line in devices] == ["lo"]
@@ -185,12 +185,12 @@ def test_it_has_no_network_and_no_probes(finder: Finder) -> None:
 def start_by_hand(*wrapper: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
-        command = [*wrapper, *FINDER, str(theirs.fileno()), "/proc", "nobody"]
+        command = [*wrapper, *INSPECTOR, str(theirs.fileno()), "/proc", "nobody"]
         process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stderr=subprocess.PIPE)
     return ours, process
 
 
-def test_without_proc_it_finds_nothing_and_says_nothing(finder: Finder) -> None:
+def test_without_proc_it_finds_nothing_and_says_nothing(finder: Inspector) -> None:
     assert finder.ask(1)
     ours, process = start_by_hand("unshare", "--mount", "sh", "-ec", 'umount --lazy /proc; exec "$@"', "sh")
     with ours, process:
@@ -202,14 +202,14 @@ def test_without_proc_it_finds_nothing_and_says_nothing(finder: Finder) -> None:
         assert (process.stderr.read(), process.wait(20)) == (b"", 0)
 
 
-def test_ctrl_c_is_not_for_it(finder: Finder) -> None:
+def test_ctrl_c_is_not_for_it(finder: Inspector) -> None:
     assert finder.ask(1)
     os.kill(finder.pid, signal.SIGINT)
     assert finder.ask(1)
 
 
 @pytest.mark.parametrize("garbage", [b"x", b"garbage of many bytes", b""])
-def test_garbage_ends_it(finder: Finder, garbage: bytes) -> None:
+def test_garbage_ends_it(finder: Inspector, garbage: bytes) -> None:
     assert finder.ask(1)
     ours, process = start_by_hand()
     with ours, process:
@@ -217,12 +217,11 @@ def test_garbage_ends_it(finder: Finder, garbage: bytes) -> None:
         assert process.wait(20) == 0
 
 
-def test_it_ends_with_the_service(finder: Finder) -> None:
+def test_it_ends_with_the_service(finder: Inspector) -> None:
     """Even when that is killed: nobody holds the other end any more."""
     assert finder.ask(1)
-    program = (
-        "from exporter.kafka.inspector import Finder; f = Finder('/proc', 'nobody'); f.ask(1); print(f.pid, flush=1);"
-    )
+    program = "from exporter.kafka.inspector import Inspector; inspector = Inspector('/proc', 'nobody'); "
+    program += "inspector.ask(1); print(inspector.pid, flush=True);"
     started = subprocess.Popen([sys.executable, "-c", f"{program} input()"], stdin=-1, stdout=subprocess.PIPE)
     with started as service:
         assert service.stdout
@@ -236,9 +235,9 @@ def test_it_ends_with_the_service(finder: Finder) -> None:
         time.sleep(0.01)
 
 
-def test_without_rights_it_says_so(finder: Finder) -> None:
+def test_without_rights_it_says_so(finder: Inspector) -> None:
     assert finder.ask(1)
-    program = "from exporter.kafka.inspector import Finder; print(Finder('/proc', 'nobody').ask(1).problems[0])"
+    program = "from exporter.kafka.inspector import Inspector; print(Inspector('/proc', 'nobody').ask(1).problems[0])"
     said = subprocess.run(
         ["setpriv", "--bounding-set=-sys_ptrace", "--reuid=nobody", "--clear-groups", PYTHON, "-c", program],
         capture_output=True,
@@ -251,13 +250,13 @@ def test_without_rights_it_says_so(finder: Finder) -> None:
     assert said.stdout.startswith(b"the finder: "), said
 
 
-def test_when_it_has_gone_the_reason_is_told(finder: Finder) -> None:
+def test_when_it_has_gone_the_reason_is_told(finder: Inspector) -> None:
     assert finder.ask(1)
-    other = Finder("/proc", "nobody")
+    other = Inspector("/proc", "nobody")
     other.ask(1)
     os.kill(other.pid, signal.SIGKILL)
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(FinderGoneError, match="ended with status -9"):
+    with pytest.raises(InspectorExitedError, match="ended with status -9"):
         other.ask(1)
-    with pytest.raises(FinderGoneError):
+    with pytest.raises(InspectorExitedError):
         other.ask(1)

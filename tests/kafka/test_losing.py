@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.kafka.zero_copy_loss import LEAST_BYTES
+from exporter.kafka.zero_copy_loss import MIN_BYTES
 from tests.service.running import Service, wait_until
 from tests.service.scraped import Scrape
 
-from .fake_broker import PYTHON, Poser
+from .fake_broker import PYTHON, FakeBroker
 
-SIZE = 2 * LEAST_BYTES
+SIZE = 2 * MIN_BYTES
 WITHOUT_SENDFILE = (PYTHON, Path(__file__).with_name("without_sendfile.py"))
 LOST = "copy_kafka_zero_copy_lost_info"
 
@@ -48,7 +48,7 @@ class Listening:
         self._node_id = node_id
         listeners = f"PLAINTEXT://127.0.0.1:{self.plain},SSL://127.0.0.1:{self.ssl}"
         (directory / "server.properties").write_text(f"node.id={node_id}\nlisteners={listeners}\n")
-        self.poser = Poser(directory, "server.properties", before=[str(part) for part in before])
+        self.poser = FakeBroker(directory, "server.properties", before=[str(part) for part in before])
         self.poser.do("listen", "127.0.0.1", self.plain)
         self.poser.do("listen", "127.0.0.1", self.ssl)
         wait_until(self._known, "the broker is found")
@@ -70,7 +70,7 @@ Listen = Callable[..., Listening]
 
 @pytest.fixture
 def listen(service: Service, tmp_path: Path) -> Iterator[Listen]:
-    posers: list[Poser] = []
+    posers: list[FakeBroker] = []
 
     def start(node_id: str, *before: str | Path) -> Listening:
         started = Listening(service, tmp_path, node_id, *before)

@@ -10,35 +10,35 @@ from platform import machine
 import pytest
 
 from exporter.counting.maps import Reader
-from exporter.loading.handover import LOADER, Handover, LoaderOrder, load
+from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
-from exporter.model import DEFAULT_SAMPLING_RATE, Call, Endpoint, Identity, Kind, Row, Rows
+from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Identity, Operation, Row, RowKind, Rows
 
 Counts = dict[Row, tuple[int, int]]
 """Events and amount: a count without its time."""
 
 
-def cpu(call: Call, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
-    return Row(Kind.CPU_COPY, call, source, destination, port, 0)
+def cpu(call: Operation, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
+    return Row(RowKind.CPU_COPY, call, source, destination, port, 0)
 
 
-def zero_copy(call: Call, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
-    return Row(Kind.ZERO_COPY, call, source, destination, port, 0)
+def zero_copy(call: Operation, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
+    return Row(RowKind.ZERO_COPY, call, source, destination, port, 0)
 
 
-def dma(call: Call, source: Endpoint, destination: Endpoint) -> Row:
-    return Row(Kind.DMA, call, source, destination, 0, 0)
+def dma(call: Operation, source: Endpoint, destination: Endpoint) -> Row:
+    return Row(RowKind.DMA, call, source, destination, 0, 0)
 
 
-def error(call: Call, number: int) -> Row:
-    return Row(Kind.ERROR, call, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
+def error(call: Operation, number: int) -> Row:
+    return Row(RowKind.ERROR, call, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
 
 
-DISK_READS = dma(Call.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE)
+DISK_READS = dma(Operation.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE)
 
 
 def kernel_copy(source: Endpoint, destination: Endpoint) -> Row:
-    return Row(Kind.KERNEL_COPY, Call.NONE, source, destination, 0, 0)
+    return Row(RowKind.KERNEL_COPY, Operation.NONE, source, destination, 0, 0)
 
 
 def socket_copy(source: Endpoint) -> Row:
@@ -50,7 +50,7 @@ def syscalls(rows: Rows) -> Counts:
     return {
         row: (count.events, count.amount)
         for row, count in rows.items()
-        if row.call is not Call.NONE and row.kind is not Kind.DURATION
+        if row.operation is not Operation.NONE and row.kind is not RowKind.DURATION
     }
 
 
@@ -87,7 +87,7 @@ class Ran:
 class Ground:
     """One set of attached probes."""
 
-    def __init__(self, handover: Handover) -> None:
+    def __init__(self, handover: LoadedProbes) -> None:
         self.handover = handover
         self.reader = Reader(handover.maps, handover.programs)
         self._exits: dict[Identity, str] = {}
@@ -139,7 +139,7 @@ def loaded(
     sampling_rate: int = DEFAULT_SAMPLING_RATE,
 ) -> Iterator[Ground]:
     """For a fixture: probes of its own, detached afterwards."""
-    order = LoaderOrder(probes=tuple(probes), map_entries=map_entries, sampling_rate=sampling_rate)
+    order = LoadRequest(probes=tuple(probes), map_entries=map_entries, sampling_rate=sampling_rate)
     handover = load(order, timeout=240, command=command)
     try:
         yield Ground(handover)

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Kind, Row, Rows
+from exporter.model import Operation, Row, RowKind, Rows
 
 from .filesystems import command
 from .probe_fixture import Counts, Ground, blocked_in, since, wait_until
 
-READS = {Call.READ, Call.READV, Call.PREAD64, Call.PREADV, Call.PREADV2}
-WRITES = {Call.WRITE, Call.WRITEV, Call.PWRITE64, Call.PWRITEV, Call.PWRITEV2}
-BOTH = {Call.SENDFILE, Call.COPY_FILE_RANGE}
+READS = {Operation.READ, Operation.READV, Operation.PREAD64, Operation.PREADV, Operation.PREADV2}
+WRITES = {Operation.WRITE, Operation.WRITEV, Operation.PWRITE64, Operation.PWRITEV, Operation.PWRITEV2}
+BOTH = {Operation.SENDFILE, Operation.COPY_FILE_RANGE}
 """How the kernel's own accounting (task_io_accounting) takes them: send, receive, splice and their like not at all."""
 
 SCRIPT = """
@@ -34,9 +34,9 @@ os.read(0, 1)
 """
 
 
-def total(counts: Counts, calls: set[Call]) -> tuple[int, int]:
+def total(counts: Counts, calls: set[Operation]) -> tuple[int, int]:
     """Calls and bytes."""
-    rows = [count for row, count in counts.items() if row.call in calls and row.kind is not Kind.DURATION]
+    rows = [count for row, count in counts.items() if row.operation in calls and row.kind is not RowKind.DURATION]
     return sum(events for events, _ in rows), sum(amount for _, amount in rows)
 
 
@@ -73,18 +73,18 @@ def counted(rows: Rows) -> dict[str, tuple[int, int]]:
     errors: Counter[str] = Counter()
     for row, count in rows.items():
         if _is_call(row):
-            calls[row.call.name.lower()] += count.events
-            errors[row.call.name.lower()] += count.events if row.kind is Kind.ERROR else 0
+            calls[row.operation.name.lower()] += count.events
+            errors[row.operation.name.lower()] += count.events if row.kind is RowKind.ERROR else 0
     return {name: (calls[name], errors[name]) for name in calls}
 
 
 def _is_call(row: Row) -> bool:
-    return row.call is not Call.NONE and row.kind is not Kind.DURATION
+    return row.operation is not Operation.NONE and row.kind is not RowKind.DURATION
 
 
 def strace_summary(text: str) -> dict[str, tuple[int, int]]:
     """Lines of ``% time, seconds, usecs/call, calls, [errors,] syscall``."""
-    ours = {call.name.lower() for call in Call}
+    ours = {call.name.lower() for call in Operation}
     lines = re.findall(r"^ *[\d.]+ +[\d.]+ +\d+ +(\d+) +(?:(\d+) +)?(\w+)$", text, re.MULTILINE)
     return {name: (int(calls), int(errors or 0)) for calls, errors, name in lines if name in ours}
 

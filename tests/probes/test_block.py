@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint, Rows
+from exporter.model import Endpoint, Operation, Rows
 
 from .filesystems import MKFS, command, file_system, loop_device
 from .probe_fixture import DISK_READS, Ground, amount, dma
@@ -64,7 +64,7 @@ def test_a_cold_file(ground: Ground, program: Path, file: Path, scenario: str) -
 
 def test_direct_reads_are_not_of_the_page_cache(ground: Ground, program: Path, file: Path) -> None:
     reads = measure(ground, program, "read_directly", file)
-    direct = dma(Call.PREAD64, Endpoint.DISK, Endpoint.USER)
+    direct = dma(Operation.PREAD64, Endpoint.DISK, Endpoint.USER)
     assert reads.rows[direct][:2] == (4, reads.witness)
     assert reads.counted == 0
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint, Identity
+from exporter.model import Endpoint, Identity, Operation
 
 from .probe_fixture import Ground, cpu, loaded
 from .scale import SCALE
 
-NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
+NULL = cpu(Operation.WRITE, Endpoint.USER, Endpoint.DEVICE)
 BIRTHS = int(10_000 * SCALE)
 
 
@@ -75,7 +75,7 @@ def test_a_full_map(own: Ground, processes: Path) -> None:
             first.stdin.write(b"\n")
             assert first.stdout.read(1) == b"\n"
         rows = own.rows(first.pid)
-        assert rows[cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE)][:2] == (10, 10)
-        assert rows[cpu(Call.READ, Endpoint.PIPE, Endpoint.USER)][:2] == (10, 10)
+        assert rows[cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE)][:2] == (10, 10)
+        assert rows[cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER)][:2] == (10, 10)
         assert own.reader.sample().entries == 64
         first.stdin.close()

@@ -5,14 +5,14 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from exporter.model import Call, Endpoint
+from exporter.model import Endpoint, Operation
 
 from .probe_fixture import Counts, Ground, cpu
 
 PROCESSES_A_CPU = 3
 ROUNDS = 100_000
-ZERO = cpu(Call.READ, Endpoint.DEVICE, Endpoint.USER)
-NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
+ZERO = cpu(Operation.READ, Endpoint.DEVICE, Endpoint.USER)
+NULL = cpu(Operation.WRITE, Endpoint.USER, Endpoint.DEVICE)
 
 
 def truth(size: int) -> Counts:

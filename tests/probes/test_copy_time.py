@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.perf_events import numbers
-from exporter.model import Call, Endpoint, Kind, Row
+from exporter.model import Endpoint, Operation, Row, RowKind
 
 from .probe_fixture import Ground, loaded
 
 RATE = 3999
 MILLISECONDS = 500
-COPYING = Row(Kind.COPY_TIME, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
+COPYING = Row(RowKind.COPY_TIME, Operation.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 BESIDE_COPYING = 0.15
 Spend = Callable[..., "Spent"]
 

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint
+from exporter.model import Endpoint, Operation
 
 from .filesystems import command, loop_device
 from .probe_fixture import Counts, Ground, cpu, dma
 
-READS = (Call.READ, Call.READV, Call.PREAD64, Call.PREADV, Call.PREADV2)
-WRITES = (Call.WRITE, Call.WRITEV, Call.PWRITE64, Call.PWRITEV, Call.PWRITEV2)
+READS = (Operation.READ, Operation.READV, Operation.PREAD64, Operation.PREADV, Operation.PREADV2)
+WRITES = (Operation.WRITE, Operation.WRITEV, Operation.PWRITE64, Operation.PWRITEV, Operation.PWRITEV2)
 
 
 @pytest.fixture(scope="module")
@@ -97,24 +97,24 @@ def test_pseudo_files(ground: Ground, endpoints: Path, path: str) -> None:
 
 
 def test_a_written_pseudo_file(ground: Ground, endpoints: Path) -> None:
-    written = {cpu(Call.WRITE, Endpoint.USER, Endpoint.PSEUDO): (1, 7)}
+    written = {cpu(Operation.WRITE, Endpoint.USER, Endpoint.PSEUDO): (1, 7)}
     assert ground.run(endpoints, "writes_proc").calls == written
 
 
 def test_a_pipe(ground: Ground, endpoints: Path) -> None:
     assert ground.run(endpoints, "pipes").calls == {
-        cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 100),
-        cpu(Call.WRITEV, Endpoint.USER, Endpoint.PIPE): (1, 7),
-        cpu(Call.READ, Endpoint.PIPE, Endpoint.USER): (3, 100),
-        cpu(Call.READV, Endpoint.PIPE, Endpoint.USER): (1, 7),
+        cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 100),
+        cpu(Operation.WRITEV, Endpoint.USER, Endpoint.PIPE): (1, 7),
+        cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER): (3, 100),
+        cpu(Operation.READV, Endpoint.PIPE, Endpoint.USER): (1, 7),
     }
 
 
 def test_anonymous_inodes(ground: Ground, endpoints: Path) -> None:
     """An eventfd, a timerfd, and a signalfd, whose record has 128 bytes."""
     assert ground.run(endpoints, "anonymous").calls == {
-        cpu(Call.WRITE, Endpoint.USER, Endpoint.ANON): (1, 8),
-        cpu(Call.READ, Endpoint.ANON, Endpoint.USER): (3, 8 + 8 + 128),
+        cpu(Operation.WRITE, Endpoint.USER, Endpoint.ANON): (1, 8),
+        cpu(Operation.READ, Endpoint.ANON, Endpoint.USER): (3, 8 + 8 + 128),
     }
 
 
@@ -122,22 +122,22 @@ def test_partial_reads_and_the_end_of_a_file(ground: Ground, endpoints: Path, di
     path = disk / "10000"
     path.write_bytes(bytes(10000))
     assert ground.run(endpoints, "to_the_end", path).calls == {
-        cpu(Call.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (6, 10000),
-        cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10),
+        cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (6, 10000),
+        cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10),
     }
 
 
 def test_a_descriptor_above_1024(ground: Ground, endpoints: Path, file: Path) -> None:
-    read = {cpu(Call.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096)}
+    read = {cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096)}
     assert ground.run(endpoints, "high_descriptor", file).calls == read
 
 
 def _directly() -> Counts:
     return {
-        dma(Call.READ, Endpoint.DISK, Endpoint.USER): (1, 4096),
-        dma(Call.PREADV, Endpoint.DISK, Endpoint.USER): (1, 8192),
-        dma(Call.WRITE, Endpoint.USER, Endpoint.DISK): (1, 4096),
-        dma(Call.PWRITEV, Endpoint.USER, Endpoint.DISK): (1, 8192),
+        dma(Operation.READ, Endpoint.DISK, Endpoint.USER): (1, 4096),
+        dma(Operation.PREADV, Endpoint.DISK, Endpoint.USER): (1, 8192),
+        dma(Operation.WRITE, Endpoint.USER, Endpoint.DISK): (1, 4096),
+        dma(Operation.PWRITEV, Endpoint.USER, Endpoint.DISK): (1, 8192),
     }
 
 
@@ -156,15 +156,15 @@ def test_direct_io_on_a_file_in_memory_is_copied(ground: Ground, endpoints: Path
     except OSError as problem:
         pytest.skip(f"not in this kernel: O_DIRECT on tmpfs: {problem.strerror}")
     assert ground.run(endpoints, "direct", memory).calls == {
-        cpu(Call.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096),
-        cpu(Call.PREADV, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 8192),
-        cpu(Call.WRITE, Endpoint.USER, Endpoint.PAGE_CACHE): (1, 4096),
-        cpu(Call.PWRITEV, Endpoint.USER, Endpoint.PAGE_CACHE): (1, 8192),
+        cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096),
+        cpu(Operation.PREADV, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 8192),
+        cpu(Operation.WRITE, Endpoint.USER, Endpoint.PAGE_CACHE): (1, 4096),
+        cpu(Operation.PWRITEV, Endpoint.USER, Endpoint.PAGE_CACHE): (1, 8192),
     }
 
 
 def test_direct_io_switched_on_and_off(ground: Ground, endpoints: Path, file: Path) -> None:
     assert ground.run(endpoints, "direct_for_a_while", file).calls == {
-        cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (2, 8192),
-        dma(Call.PREAD64, Endpoint.DISK, Endpoint.USER): (1, 8192),
+        cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (2, 8192),
+        dma(Operation.PREAD64, Endpoint.DISK, Endpoint.USER): (1, 8192),
     }

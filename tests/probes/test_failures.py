@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint
+from exporter.model import Endpoint, Operation
 
 from .probe_fixture import NUMBERS, Ground, blocked_in, cpu, error, zero_copy
 
@@ -27,33 +27,33 @@ def file(disk: Path) -> Path:
 
 def test_errors_by_errno(ground: Ground, failures: Path) -> None:
     assert ground.run(failures, "errors").calls == {
-        error(Call.READ, errno.EAGAIN): (2, 0),
-        error(Call.READ, errno.EBADF): (1, 0),
-        error(Call.READ, errno.EISDIR): (1, 0),
-        error(Call.WRITE, errno.EBADF): (1, 0),
-        error(Call.WRITE, errno.EFAULT): (1, 0),
-        error(Call.WRITE, errno.EPIPE): (1, 0),
-        error(Call.PREAD64, errno.EBADF): (1, 0),
-        error(Call.PREAD64, errno.ESPIPE): (1, 0),
-        error(Call.SPLICE, errno.EINVAL): (1, 0),
-        error(Call.TEE, errno.EINVAL): (1, 0),
-        error(Call.SENDFILE, errno.EBADF): (1, 0),
-        error(Call.RECVFROM, errno.EAGAIN): (1, 0),
-        error(Call.RECVFROM, errno.EBADF): (1, 0),
-        error(Call.SENDTO, errno.ENOTSOCK): (1, 0),
+        error(Operation.READ, errno.EAGAIN): (2, 0),
+        error(Operation.READ, errno.EBADF): (1, 0),
+        error(Operation.READ, errno.EISDIR): (1, 0),
+        error(Operation.WRITE, errno.EBADF): (1, 0),
+        error(Operation.WRITE, errno.EFAULT): (1, 0),
+        error(Operation.WRITE, errno.EPIPE): (1, 0),
+        error(Operation.PREAD64, errno.EBADF): (1, 0),
+        error(Operation.PREAD64, errno.ESPIPE): (1, 0),
+        error(Operation.SPLICE, errno.EINVAL): (1, 0),
+        error(Operation.TEE, errno.EINVAL): (1, 0),
+        error(Operation.SENDFILE, errno.EBADF): (1, 0),
+        error(Operation.RECVFROM, errno.EAGAIN): (1, 0),
+        error(Operation.RECVFROM, errno.EBADF): (1, 0),
+        error(Operation.SENDTO, errno.ENOTSOCK): (1, 0),
     }
 
 
 def test_what_was_partly_done_counts_as_far_as_it_went(ground: Ground, failures: Path) -> None:
     assert ground.run(failures, "partly").calls == {
-        cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 65536),
-        error(Call.WRITE, errno.EAGAIN): (1, 0),
-        cpu(Call.READV, Endpoint.PIPE, Endpoint.USER): (1, 5),
+        cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 65536),
+        error(Operation.WRITE, errno.EAGAIN): (1, 0),
+        cpu(Operation.READV, Endpoint.PIPE, Endpoint.USER): (1, 5),
     }
 
 
-ANSWER = {cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 1)}
-INTERRUPTED = {error(Call.READ, errno.EINTR): (1, 0)}
+ANSWER = {cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 1)}
+INTERRUPTED = {error(Operation.READ, errno.EINTR): (1, 0)}
 
 
 def signal_and_wait(process: "subprocess.Popen[bytes]") -> None:
@@ -78,7 +78,7 @@ def test_a_restarted_read_is_made_twice(ground: Ground, failures: Path) -> None:
         blocked_in(process.pid, "read")
         process.stdin.write(b"abc")
         assert process.wait(30) == 0
-    read = {cpu(Call.READ, Endpoint.PIPE, Endpoint.USER): (1, 3)}
+    read = {cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER): (1, 3)}
     assert ground.result(process).calls == ANSWER | INTERRUPTED | read
 
 
@@ -93,16 +93,16 @@ def test_a_descriptor_taken_away_meanwhile(
         signal_and_wait(process)
         process.stdin.write(b"abc")
         assert process.wait(30) == 0
-    assert ground.result(process).calls == ANSWER | {cpu(Call.READ, source, Endpoint.USER): (1, 3)}
+    assert ground.result(process).calls == ANSWER | {cpu(Operation.READ, source, Endpoint.USER): (1, 3)}
 
 
 def test_a_trapped_call_was_never_made(ground: Ground, failures: Path, file: Path) -> None:
     """It 'returns' its own number, or on arm64 its first argument, which is not a number of bytes."""
     assert ground.run(failures, "seccomp_trap", file).calls == {
-        zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP): (1, 10),
-        cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 20),
+        zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP): (1, 10),
+        cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 20),
     }
-    read = {cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, NUMBERS["pread64"])}
+    read = {cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, NUMBERS["pread64"])}
     assert ground.run(failures, "seccomp_trap_of_read", file).calls == read
 
 
@@ -111,6 +111,6 @@ def test_a_denied_call_is_an_error(ground: Ground, failures: Path, file: Path) -
     on_functions = any(
         probe.name == "syscalls" and probe.mechanism == "kretprobe.multi" for probe in ground.handover.probes
     )
-    denied = {} if on_functions else {error(Call.READ, errno.ENOSPC): (1, 0)}
-    answered = {cpu(Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10)}
+    denied = {} if on_functions else {error(Operation.READ, errno.ENOSPC): (1, 0)}
+    answered = {cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10)}
     assert ground.run(failures, "seccomp_errno", file).calls == denied | answered

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import abilities
-from exporter.model import Kind
+from exporter.model import RowKind
 
 from .probe_fixture import Counts, Ground, loaded, syscalls
 
@@ -30,7 +30,7 @@ def slow(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
 
 
 def kernel_copies_and_disk_reads(ground: Ground, pid: int) -> Counts:
-    kinds = (Kind.KERNEL_COPY, Kind.DMA)
+    kinds = (RowKind.KERNEL_COPY, RowKind.DMA)
     return {row: (count.events, count.amount) for row, count in ground.rows(pid).items() if row.kind in kinds}
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import abilities
-from exporter.model import Folder, Moved
-from tests.kafka.fake_broker import Poser
+from exporter.model import Folder, FolderTransfer
+from tests.kafka.fake_broker import FakeBroker
 
 from .probe_fixture import Ground, loaded
 from .test_fallback_hooks import SLOW_LOADER
@@ -27,9 +27,9 @@ def logs(disk: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def poser(ground: Ground, tmp_path: Path) -> Iterator[Poser]:
+def poser(ground: Ground, tmp_path: Path) -> Iterator[FakeBroker]:
     """A process whose folders are counted apart."""
-    with Poser(tmp_path) as started:
+    with FakeBroker(tmp_path) as started:
         ground.reader.watch_brokers([started.pid])
         yield started
         ground.reader.watch_brokers([])
@@ -45,20 +45,20 @@ def segment(folder: Path, name: str = "00000000000000000000.log") -> Path:
     return file
 
 
-def by_name(ground: Ground, poser: Poser, parent: Path) -> dict[str, dict[Moved, int]]:
+def by_name(ground: Ground, poser: FakeBroker, parent: Path) -> dict[str, dict[FolderTransfer, int]]:
     """What was counted in the folders of a directory."""
     return {
-        folder.name: {way: moved for way, moved in zip(Moved, folder.moved, strict=True) if moved}
+        folder.name: {way: moved for way, moved in zip(FolderTransfer, folder.moved, strict=True) if moved}
         for folder in folders(ground, poser)
         if folder.parent == parent.stat().st_ino
     }
 
 
-def folders(ground: Ground, poser: Poser) -> list[Folder]:
+def folders(ground: Ground, poser: FakeBroker) -> list[Folder]:
     return [folder for folder in ground.reader.folders().values() if folder.identity.pid == poser.pid]
 
 
-def test_each_way(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_each_way(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     file, other = segment(logs / "one.topic-with-dashes-12"), segment(logs / "__consumer_offsets-0")
     poser.do("listen", "127.0.0.1", 0)
     poser.do("sendfile", file, 200_000)
@@ -67,26 +67,29 @@ def test_each_way(ground: Ground, poser: Poser, logs: Path) -> None:
     poser.do("write", file, 77)
     poser.do("write", other, 5000)
     assert by_name(ground, poser, logs) == {
-        "one.topic-with-dashes-12": {Moved.BY_REFERENCE: 200_100, Moved.CPU_WRITTEN: 77},
-        "__consumer_offsets-0": {Moved.CPU_READ: 4097, Moved.CPU_WRITTEN: 5000},
+        "one.topic-with-dashes-12": {FolderTransfer.BY_REFERENCE: 200_100, FolderTransfer.CPU_WRITTEN: 77},
+        "__consumer_offsets-0": {FolderTransfer.CPU_READ: 4097, FolderTransfer.CPU_WRITTEN: 5000},
     }
 
 
-def test_between_two_folders(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_between_two_folders(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     source, target = segment(logs / "a-0"), segment(logs / "b-0")
     copied = poser.do("copy_range", source, target, 10_000)
     assert copied == 10_000
-    assert by_name(ground, poser, logs) == {"a-0": {Moved.CPU_READ: copied}, "b-0": {Moved.CPU_WRITTEN: copied}}
+    assert by_name(ground, poser, logs) == {
+        "a-0": {FolderTransfer.CPU_READ: copied},
+        "b-0": {FolderTransfer.CPU_WRITTEN: copied},
+    }
 
 
-def test_files_of_a_folder_are_one(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_files_of_a_folder_are_one(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     """A log that is rolled goes on in another file."""
     for number in range(3):
         poser.do("read", segment(logs / "t-0", f"{number:020}.log"), 1000)
-    assert by_name(ground, poser, logs) == {"t-0": {Moved.CPU_READ: 3000}}
+    assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_READ: 3000}}
 
 
-def test_a_file_that_is_renamed_and_deleted(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_a_file_that_is_renamed_and_deleted(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     file = segment(logs / "t-0")
     held = poser.do("hold", file)
     poser.do("write_held", held, 10)
@@ -94,20 +97,20 @@ def test_a_file_that_is_renamed_and_deleted(ground: Ground, poser: Poser, logs: 
     poser.do("write_held", held, 20)
     renamed.unlink()
     poser.do("write_held", held, 40)
-    assert by_name(ground, poser, logs) == {"t-0": {Moved.CPU_WRITTEN: 70}}
+    assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 70}}
 
 
-def test_a_folder_that_is_renamed(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_a_folder_that_is_renamed(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     file = segment(logs / "t-0")
     held = poser.do("hold", file)
     poser.do("write_held", held, 10)
     renamed = file.parent.rename(logs / f"t-0.{'0' * 32}-delete")
     poser.do("write_held", held, 20)
     poser.do("read", renamed / file.name, 300)
-    assert by_name(ground, poser, logs) == {"t-0": {Moved.CPU_WRITTEN: 30, Moved.CPU_READ: 300}}
+    assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 30, FolderTransfer.CPU_READ: 300}}
 
 
-def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     inodes = set()
     for number in range(4):
         file = segment(logs / f"topic{number}-0")
@@ -116,19 +119,21 @@ def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, poser
         file.unlink()
         file.parent.rmdir()
     assert len(inodes) < 4, "this file system gave no number twice"
-    assert by_name(ground, poser, logs) == {f"topic{number}-0": {Moved.CPU_READ: 100 + number} for number in range(4)}
+    assert by_name(ground, poser, logs) == {
+        f"topic{number}-0": {FolderTransfer.CPU_READ: 100 + number} for number in range(4)
+    }
 
 
-def test_a_long_name(ground: Ground, poser: Poser, logs: Path) -> None:
+def test_a_long_name(ground: Ground, poser: FakeBroker, logs: Path) -> None:
     name = f"{'x' * 249}-10001"
     poser.do("read", segment(logs / name), 1)
-    assert by_name(ground, poser, logs) == {name: {Moved.CPU_READ: 1}}
+    assert by_name(ground, poser, logs) == {name: {FolderTransfer.CPU_READ: 1}}
 
 
-def test_only_of_processes_that_are_told(ground: Ground, poser: Poser, logs: Path, tmp_path: Path) -> None:
+def test_only_of_processes_that_are_told(ground: Ground, poser: FakeBroker, logs: Path, tmp_path: Path) -> None:
     file = segment(logs / "t-0")
     (tmp_path / "other").mkdir()
-    with Poser(tmp_path / "other") as other:
+    with FakeBroker(tmp_path / "other") as other:
         other.do("read", file, 10)
         assert folders(ground, other) == []
         ground.reader.watch_brokers([poser.pid, other.pid])
@@ -136,8 +141,8 @@ def test_only_of_processes_that_are_told(ground: Ground, poser: Poser, logs: Pat
         poser.do("read", file, 40)
         ground.reader.watch_brokers([poser.pid])
         other.do("read", file, 80)
-        assert by_name(ground, other, logs) == {"t-0": {Moved.CPU_READ: 20}}
-        assert by_name(ground, poser, logs) == {"t-0": {Moved.CPU_READ: 40}}
+        assert by_name(ground, other, logs) == {"t-0": {FolderTransfer.CPU_READ: 20}}
+        assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_READ: 40}}
         mine = [key for key, folder in ground.reader.folders().items() if folder.identity.pid == other.pid]
         ground.reader.forget_folders(mine)
         assert folders(ground, other) == []
@@ -150,7 +155,7 @@ def cold(file: Path) -> None:
 
 
 @pytest.mark.parametrize("way", ["read", "sendfile"])
-def test_what_the_disk_reads(ground: Ground, poser: Poser, logs: Path, way: str) -> None:
+def test_what_the_disk_reads(ground: Ground, poser: FakeBroker, logs: Path, way: str) -> None:
     ground.needs("block")
     poser.do("listen", "127.0.0.1", 0)
     file = segment(logs / way)
@@ -158,13 +163,13 @@ def test_what_the_disk_reads(ground: Ground, poser: Poser, logs: Path, way: str)
     poser.do(way, file, SIZE)
     pages = -(-SIZE // 4096) * 4096
     counted = by_name(ground, poser, logs)[way]
-    assert counted[Moved.DMA_READ] == pages
+    assert counted[FolderTransfer.DMA_READ] == pages
     poser.do(way, file, SIZE)
-    assert by_name(ground, poser, logs)[way][Moved.DMA_READ] == pages
+    assert by_name(ground, poser, logs)[way][FolderTransfer.DMA_READ] == pages
 
 
 @pytest.mark.parametrize("lacking", ["rdonly_cast", "typed_task"])
-def test_the_same_where_the_verifier_can_do_less(ground: Ground, poser: Poser, logs: Path, lacking: str) -> None:
+def test_the_same_where_the_verifier_can_do_less(ground: Ground, poser: FakeBroker, logs: Path, lacking: str) -> None:
     if not getattr(abilities(Btf()), lacking):
         pytest.skip(f"not in this kernel: {lacking} to do without")
     for slow in loaded(command=(sys.executable, str(SLOW_LOADER), lacking)):
@@ -177,9 +182,9 @@ def test_the_same_where_the_verifier_can_do_less(ground: Ground, poser: Poser, l
         poser.do("read", file, 33)
         counted = by_name(slow, poser, logs)
         assert counted == by_name(ground, poser, logs)
-        assert counted["t-0"] | {Moved.DMA_READ: 0} == {
-            Moved.BY_REFERENCE: SIZE,
-            Moved.CPU_WRITTEN: 10,
-            Moved.CPU_READ: 33,
-            Moved.DMA_READ: 0,
+        assert counted["t-0"] | {FolderTransfer.DMA_READ: 0} == {
+            FolderTransfer.BY_REFERENCE: SIZE,
+            FolderTransfer.CPU_WRITTEN: 10,
+            FolderTransfer.CPU_READ: 33,
+            FolderTransfer.DMA_READ: 0,
         }

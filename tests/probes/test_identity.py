@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint, Identity
+from exporter.model import Endpoint, Identity, Operation
 
 from .filesystems import file_system
 from .probe_fixture import DISK_READS, Ground, amount, blocked_in, cpu, syscalls, wait_until
 
-ZERO = cpu(Call.READ, Endpoint.DEVICE, Endpoint.USER)
-NULL = cpu(Call.WRITE, Endpoint.USER, Endpoint.DEVICE)
-SAID = cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE)
-HEARD = cpu(Call.READ, Endpoint.PIPE, Endpoint.USER)
+ZERO = cpu(Operation.READ, Endpoint.DEVICE, Endpoint.USER)
+NULL = cpu(Operation.WRITE, Endpoint.USER, Endpoint.DEVICE)
+SAID = cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE)
+HEARD = cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER)
 
 
 @pytest.fixture(scope="module")

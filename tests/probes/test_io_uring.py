@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.loading.probes import named
-from exporter.model import Call, Endpoint
+from exporter.model import Endpoint, Operation
 
 from .probe_fixture import DISK_READS, Counts, Ground, Ran, amount, cpu, dma, error, socket_copy, zero_copy
 
@@ -51,33 +51,33 @@ def file(disk: Path) -> Path:
     return path
 
 
-def read_from(endpoint: Endpoint, call: Call, events: int, total: int) -> Counts:
+def read_from(endpoint: Endpoint, call: Operation, events: int, total: int) -> Counts:
     return {cpu(call, endpoint, Endpoint.USER): (events, total)}
 
 
-def written_to(endpoint: Endpoint, call: Call, events: int, total: int) -> Counts:
+def written_to(endpoint: Endpoint, call: Operation, events: int, total: int) -> Counts:
     return {cpu(call, Endpoint.USER, endpoint): (events, total)}
 
 
 def from_file(total: int, events: int = 1) -> Counts:
-    return read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READ, events, total)
+    return read_from(Endpoint.PAGE_CACHE, Operation.IO_URING_READ, events, total)
 
 
 def test_files(counted: Run, file: Path) -> None:
     assert counted("files", file).calls == (
         from_file(4096 + 10 + 0 + 7000, events=4)
-        | read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READV, 1, 1000)
-        | read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READ_FIXED, 1, 3000)
-        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITE, 1, 2000)
-        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITEV, 1, 1000)
-        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITE_FIXED, 1, 500)
+        | read_from(Endpoint.PAGE_CACHE, Operation.IO_URING_READV, 1, 1000)
+        | read_from(Endpoint.PAGE_CACHE, Operation.IO_URING_READ_FIXED, 1, 3000)
+        | written_to(Endpoint.PAGE_CACHE, Operation.IO_URING_WRITE, 1, 2000)
+        | written_to(Endpoint.PAGE_CACHE, Operation.IO_URING_WRITEV, 1, 1000)
+        | written_to(Endpoint.PAGE_CACHE, Operation.IO_URING_WRITE_FIXED, 1, 500)
     )
 
 
 def test_vectors_in_registered_memory(counted: Run, file: Path) -> None:
     assert counted("fixed_vectors", file).calls == (
-        read_from(Endpoint.PAGE_CACHE, Call.IO_URING_READV_FIXED, 1, 1000)
-        | written_to(Endpoint.PAGE_CACHE, Call.IO_URING_WRITEV_FIXED, 1, 1000)
+        read_from(Endpoint.PAGE_CACHE, Operation.IO_URING_READV_FIXED, 1, 1000)
+        | written_to(Endpoint.PAGE_CACHE, Operation.IO_URING_WRITEV_FIXED, 1, 1000)
     )
 
 
@@ -85,14 +85,15 @@ def test_past_the_page_cache(counted: Run, disk: Path) -> None:
     file = disk / "direct"
     file.write_bytes(bytes(1 << 20))
     assert counted("direct", file).calls == {
-        dma(Call.IO_URING_READ, Endpoint.DISK, Endpoint.USER): (1, 65536),
-        dma(Call.IO_URING_WRITE, Endpoint.USER, Endpoint.DISK): (1, 4096),
+        dma(Operation.IO_URING_READ, Endpoint.DISK, Endpoint.USER): (1, 65536),
+        dma(Operation.IO_URING_WRITE, Endpoint.USER, Endpoint.DISK): (1, 4096),
     }
 
 
 def test_pipes(counted: Run) -> None:
     assert counted("pipes").calls == (
-        read_from(Endpoint.PIPE, Call.IO_URING_READ, 1, 1000) | written_to(Endpoint.PIPE, Call.IO_URING_WRITE, 1, 1000)
+        read_from(Endpoint.PIPE, Operation.IO_URING_READ, 1, 1000)
+        | written_to(Endpoint.PIPE, Operation.IO_URING_WRITE, 1, 1000)
     )
 
 
@@ -102,9 +103,9 @@ def test_pipes(counted: Run) -> None:
 )
 def test_sockets(counted: Run, kind: str, endpoint: Endpoint) -> None:
     expected: Counts = {}
-    for send in (Call.IO_URING_SEND, Call.IO_URING_SENDMSG, Call.IO_URING_WRITE):
+    for send in (Operation.IO_URING_SEND, Operation.IO_URING_SENDMSG, Operation.IO_URING_WRITE):
         expected |= written_to(endpoint, send, 1, 1000)
-    for receive in (Call.IO_URING_RECV, Call.IO_URING_RECVMSG, Call.IO_URING_READ):
+    for receive in (Operation.IO_URING_RECV, Operation.IO_URING_RECVMSG, Operation.IO_URING_READ):
         expected |= read_from(endpoint, receive, 1, 1000)
     assert counted("sockets", kind).calls == expected
 
@@ -113,10 +114,10 @@ def test_a_watched_port(ground: Ground, counted: Run, port: int) -> None:
     """The server's two transfers have its port, its client's have none."""
     ground.reader.watch_ports([port])
     assert counted("on_a_port", port).calls == {
-        cpu(Call.IO_URING_SEND, Endpoint.USER, Endpoint.TCP, port): (1, 1000),
-        cpu(Call.IO_URING_RECV, Endpoint.TCP, Endpoint.USER): (1, 1000),
-        cpu(Call.IO_URING_SEND, Endpoint.USER, Endpoint.TCP): (1, 500),
-        cpu(Call.IO_URING_RECV, Endpoint.TCP, Endpoint.USER, port): (1, 500),
+        cpu(Operation.IO_URING_SEND, Endpoint.USER, Endpoint.TCP, port): (1, 1000),
+        cpu(Operation.IO_URING_RECV, Endpoint.TCP, Endpoint.USER): (1, 1000),
+        cpu(Operation.IO_URING_SEND, Endpoint.USER, Endpoint.TCP): (1, 500),
+        cpu(Operation.IO_URING_RECV, Endpoint.TCP, Endpoint.USER, port): (1, 500),
     }
 
 
@@ -124,21 +125,21 @@ def test_a_watched_port(ground: Ground, counted: Run, port: int) -> None:
 def test_zero_copy(counted: Run, kind: str, endpoint: Endpoint) -> None:
     """The notification that follows each of the two is no completion of bytes."""
     assert counted("zero_copy", kind).calls == {
-        zero_copy(Call.IO_URING_SEND_ZC, Endpoint.USER, endpoint): (1, 1000),
-        zero_copy(Call.IO_URING_SENDMSG_ZC, Endpoint.USER, endpoint): (1, 1000),
-        zero_copy(Call.IO_URING_SEND, Endpoint.USER, endpoint): (1, 200),
-        cpu(Call.IO_URING_SEND, Endpoint.USER, endpoint): (2, 400),
-        cpu(Call.RECVFROM, endpoint, Endpoint.USER): (2, 2000),
+        zero_copy(Operation.IO_URING_SEND_ZC, Endpoint.USER, endpoint): (1, 1000),
+        zero_copy(Operation.IO_URING_SENDMSG_ZC, Endpoint.USER, endpoint): (1, 1000),
+        zero_copy(Operation.IO_URING_SEND, Endpoint.USER, endpoint): (1, 200),
+        cpu(Operation.IO_URING_SEND, Endpoint.USER, endpoint): (2, 400),
+        cpu(Operation.RECVFROM, endpoint, Endpoint.USER): (2, 2000),
     }
 
 
 def test_errors(counted: Run, file: Path) -> None:
     assert counted("errors", file).calls == {
-        error(Call.IO_URING_READ, errno.EBADF): (1, 0),
-        error(Call.IO_URING_WRITE, errno.EBADF): (1, 0),
-        error(Call.IO_URING_READ, errno.EFAULT): (1, 0),
-        error(Call.IO_URING_SEND, errno.ENOTSOCK): (1, 0),
-        error(Call.IO_URING_RECV, errno.EAGAIN): (1, 0),
+        error(Operation.IO_URING_READ, errno.EBADF): (1, 0),
+        error(Operation.IO_URING_WRITE, errno.EBADF): (1, 0),
+        error(Operation.IO_URING_READ, errno.EFAULT): (1, 0),
+        error(Operation.IO_URING_SEND, errno.ENOTSOCK): (1, 0),
+        error(Operation.IO_URING_RECV, errno.EAGAIN): (1, 0),
     }
 
 
@@ -155,31 +156,34 @@ def test_whoever_does_the_work_it_is_the_submitters(counted: Run, file: Path, wh
 def test_a_ring_that_is_inherited(ground: Ground, counted: Run, file: Path) -> None:
     parent = counted("forked", file)
     assert ground.ran(int(parent.output)).calls == from_file(5000)
-    assert {row.call for row in parent.calls} == {Call.WRITE}  # what it told us
+    assert {row.operation for row in parent.calls} == {Operation.WRITE}  # what it told us
 
 
 def test_a_completion_that_comes_later(counted: Run) -> None:
     assert counted("waits").calls == (
-        read_from(Endpoint.TCP, Call.IO_URING_RECV, 1, 100) | written_to(Endpoint.TCP, Call.SENDTO, 1, 100)
+        read_from(Endpoint.TCP, Operation.IO_URING_RECV, 1, 100) | written_to(Endpoint.TCP, Operation.SENDTO, 1, 100)
     )
 
 
 def test_a_chain_that_breaks(counted: Run, file: Path) -> None:
     assert counted("linked", file).calls == (
         from_file(3000)
-        | written_to(Endpoint.PIPE, Call.IO_URING_WRITE, 1, 3000)
-        | {error(Call.IO_URING_READ, errno.EBADF): (1, 0), error(Call.IO_URING_WRITE, errno.ECANCELED): (1, 0)}
+        | written_to(Endpoint.PIPE, Operation.IO_URING_WRITE, 1, 3000)
+        | {
+            error(Operation.IO_URING_READ, errno.EBADF): (1, 0),
+            error(Operation.IO_URING_WRITE, errno.ECANCELED): (1, 0),
+        }
     )
 
 
 def test_splices(counted: Run, file: Path) -> None:
     """A source that is a registered file is let go of before the completion: into a pipe it is unknown."""
     assert counted("splices", file, file.with_name("copy")).calls == {
-        zero_copy(Call.IO_URING_SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 4000),
-        zero_copy(Call.IO_URING_TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 3000),
-        zero_copy(Call.IO_URING_SPLICE, Endpoint.PIPE, Endpoint.TCP): (2, 3000),
-        cpu(Call.IO_URING_SPLICE, Endpoint.PIPE, Endpoint.PAGE_CACHE): (1, 3000),
-        zero_copy(Call.IO_URING_SPLICE, Endpoint.UNKNOWN, Endpoint.PIPE): (1, 500),
+        zero_copy(Operation.IO_URING_SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 4000),
+        zero_copy(Operation.IO_URING_TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 3000),
+        zero_copy(Operation.IO_URING_SPLICE, Endpoint.PIPE, Endpoint.TCP): (2, 3000),
+        cpu(Operation.IO_URING_SPLICE, Endpoint.PIPE, Endpoint.PAGE_CACHE): (1, 3000),
+        zero_copy(Operation.IO_URING_SPLICE, Endpoint.UNKNOWN, Endpoint.PIPE): (1, 500),
     }
 
 
@@ -187,18 +191,19 @@ def test_a_multishot_counts_each_completion(ground: Ground, counted: Run) -> Non
     """The last one is the end of the stream, or the cancellation."""
     before = ground.reader.dropped()
     assert counted("multishot").calls == (
-        read_from(Endpoint.TCP, Call.IO_URING_RECV, 4, 600)
-        | read_from(Endpoint.UNIX, Call.IO_URING_RECV, 3, 6)
-        | written_to(Endpoint.TCP, Call.SENDTO, 3, 600)
-        | written_to(Endpoint.UNIX, Call.SENDTO, 3, 6)
-        | {error(Call.IO_URING_RECV, errno.ECANCELED): (1, 0)}
+        read_from(Endpoint.TCP, Operation.IO_URING_RECV, 4, 600)
+        | read_from(Endpoint.UNIX, Operation.IO_URING_RECV, 3, 6)
+        | written_to(Endpoint.TCP, Operation.SENDTO, 3, 600)
+        | written_to(Endpoint.UNIX, Operation.SENDTO, 3, 6)
+        | {error(Operation.IO_URING_RECV, errno.ECANCELED): (1, 0)}
     )
     assert ground.reader.dropped() == before
 
 
 def test_reads_of_many_shots(counted: Run) -> None:
     assert counted("read_multishot").calls == (
-        read_from(Endpoint.PIPE, Call.IO_URING_READ_MULTISHOT, 3, 150) | written_to(Endpoint.PIPE, Call.WRITE, 2, 150)
+        read_from(Endpoint.PIPE, Operation.IO_URING_READ_MULTISHOT, 3, 150)
+        | written_to(Endpoint.PIPE, Operation.WRITE, 2, 150)
     )
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Endpoint, Kind, Rows
+from exporter.model import Endpoint, RowKind, Rows
 
 from .filesystems import command, file_system
 from .probe_fixture import Ground
@@ -27,7 +27,7 @@ FILE_PROBES = {
 PIPE_PROBES = ("pipe_read", "pipe_write")
 
 
-def copied(rows: Rows, kind: Kind) -> dict[tuple[Endpoint, Endpoint], int]:
+def copied(rows: Rows, kind: RowKind) -> dict[tuple[Endpoint, Endpoint], int]:
     """Bytes of the hops that both levels see."""
     hops: Counter[tuple[Endpoint, Endpoint]] = Counter()
     for row, count in rows.items():
@@ -38,8 +38,8 @@ def copied(rows: Rows, kind: Kind) -> dict[tuple[Endpoint, Endpoint], int]:
 
 def agree(rows: Rows) -> dict[tuple[Endpoint, Endpoint], int]:
     """The same bytes at both levels; which they are."""
-    by_kernel = copied(rows, Kind.KERNEL_COPY)
-    assert by_kernel == copied(rows, Kind.CPU_COPY)
+    by_kernel = copied(rows, RowKind.KERNEL_COPY)
+    assert by_kernel == copied(rows, RowKind.CPU_COPY)
     return by_kernel
 
 
@@ -150,7 +150,7 @@ def test_vmsplice_is_no_copy_of_pipes(deep: Ground, transfers: Path, tmp_path: P
     """Out of a pipe it copies, past pipe_read: only the system call shows it."""
     deep.needs(*PIPE_PROBES)
     rows = deep.run(transfers, "vmsplices", tmp_path / "fifo").rows
-    assert copied(rows, Kind.KERNEL_COPY) == {}
+    assert copied(rows, RowKind.KERNEL_COPY) == {}
 
 
 def test_zero_copy_needs_the_flag_and_the_option(deep: Ground, workload: Callable[..., Path]) -> None:
@@ -168,6 +168,6 @@ def test_io_uring_is_seen(deep: Ground, workload: Callable[..., Path], disk: Pat
     path.write_bytes(bytes(4 << 20))
     rows = deep.run(workload("io_uring"), "transfers", path).rows
     expected = {READS: 65536, SENDS: 1000, RECEIVES: 1000}
-    assert copied(rows, Kind.KERNEL_COPY) == expected
+    assert copied(rows, RowKind.KERNEL_COPY) == expected
     told = any(probe.name == "io_uring" and probe.attached for probe in deep.handover.probes)
-    assert copied(rows, Kind.CPU_COPY) == (expected if told else {})
+    assert copied(rows, RowKind.CPU_COPY) == (expected if told else {})

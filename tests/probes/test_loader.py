@@ -10,16 +10,16 @@ import pytest
 
 from exporter.errors import KernelError
 from exporter.kernel import libbpf
-from exporter.loading.handover import LOADER, Handover, LoaderOrder, load
+from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
-from exporter.model import Kind, Row, Rows
+from exporter.model import Row, RowKind, Rows
 
 from .probe_fixture import Ground, loaded
 
-ORDER = LoaderOrder(probes=DEFAULT_PROBE_NAMES, map_entries=1024)
+ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries=1024)
 
 
-def program_ids(handover: Handover) -> list[int]:
+def program_ids(handover: LoadedProbes) -> list[int]:
     return [_id(descriptor, "prog_id") for descriptor in handover.programs.values()]
 
 
@@ -37,7 +37,7 @@ def is_loaded(program_id: int) -> bool:
 
 def unsampled(rows: Rows) -> set[Row]:
     """But for what two sets of clocks see at different times."""
-    return {row for row in rows if row.kind is not Kind.COPY_TIME}
+    return {row for row in rows if row.kind is not RowKind.COPY_TIME}
 
 
 def test_two_at_once_count_the_same(ground: Ground, workload: Callable[..., Path]) -> None:
@@ -61,7 +61,7 @@ def test_nothing_stays_when_the_descriptors_are_closed(ground: Ground) -> None:
 
 def test_only_the_probes_that_are_ordered(ground: Ground) -> None:
     assert ground
-    handover = load(LoaderOrder(probes=("exits",), map_entries=1024), timeout=60)
+    handover = load(LoadRequest(probes=("exits",), map_entries=1024), timeout=60)
     handover.close()
     assert [probe.name for probe in handover.probes] == ["exits"]
     assert list(handover.programs) == ["exits"]
@@ -107,9 +107,9 @@ def test_a_loader_that_promises_descriptors_and_ends() -> None:
 
 MANY = """
 import os, socket, sys
-from exporter.loading.handover import LoaderReport, send
+from exporter.loading.handover import LoadReport, send
 events = [os.open(os.devnull, os.O_RDONLY) for _ in range(600)]
-send(socket.socket(fileno=int(sys.argv[1])), LoaderReport(keepers=len(events)), events)
+send(socket.socket(fileno=int(sys.argv[1])), LoadReport(keepers=len(events)), events)
 """
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import DURATION_BUCKETS_NS, Call, Endpoint, Kind, Rows
+from exporter.model import DURATION_BUCKETS_NS, Endpoint, Operation, RowKind, Rows
 
 from .probe_fixture import Counts, Ground, blocked_in, cpu, error, zero_copy
 
@@ -29,7 +29,9 @@ def file(disk: Path) -> Path:
 
 def durations(rows: Rows) -> dict[int, tuple[int, int]]:
     """Calls and nanoseconds by bucket."""
-    return {row.detail: (count.events, count.amount) for row, count in rows.items() if row.kind is Kind.DURATION}
+    return {
+        row.errno_or_bucket: (count.events, count.amount) for row, count in rows.items() if row.kind is RowKind.DURATION
+    }
 
 
 def test_every_successful_call_has_a_duration(ground: Ground, transfers: Path, file: Path) -> None:
@@ -63,24 +65,24 @@ def test_a_slow_call_is_in_a_slow_bucket(ground: Ground, transfers: Path, file: 
     assert held <= nanoseconds <= took + 1_000_000_000  # it may have begun before our clock did
     assert DURATION_BUCKETS_NS[bucket - 1] < nanoseconds <= DURATION_BUCKETS_NS[bucket]
     assert ground.result(process).calls == {
-        zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.UNIX): (1, BYTES),
-        error(Call.SENDFILE, errno.EBADF): (1, 0),
+        zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.UNIX): (1, BYTES),
+        error(Operation.SENDFILE, errno.EBADF): (1, 0),
     }
 
 
 def on_port(port: int) -> Counts:
     """The client's rows never have the server's port: theirs is another one."""
     server: Counts = {
-        cpu(Call.RECVFROM, Endpoint.TCP, Endpoint.USER, port): (1, 10),
-        cpu(Call.SENDTO, Endpoint.USER, Endpoint.TCP, port): (1, 20),
-        zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, port): (1, 3000),
-        zero_copy(Call.SPLICE, Endpoint.TCP, Endpoint.PIPE, port): (1, 40),
-        zero_copy(Call.SPLICE, Endpoint.PIPE, Endpoint.TCP, port): (1, 40),
-        error(Call.RECVFROM, errno.EAGAIN): (1, 0),
+        cpu(Operation.RECVFROM, Endpoint.TCP, Endpoint.USER, port): (1, 10),
+        cpu(Operation.SENDTO, Endpoint.USER, Endpoint.TCP, port): (1, 20),
+        zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, port): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE, port): (1, 40),
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.TCP, port): (1, 40),
+        error(Operation.RECVFROM, errno.EAGAIN): (1, 0),
     }
     client: Counts = {
-        cpu(Call.SENDTO, Endpoint.USER, Endpoint.TCP): (2, 50),
-        cpu(Call.RECVFROM, Endpoint.TCP, Endpoint.USER): (2, 3020),
+        cpu(Operation.SENDTO, Endpoint.USER, Endpoint.TCP): (2, 50),
+        cpu(Operation.RECVFROM, Endpoint.TCP, Endpoint.USER): (2, 3020),
     }
     both: Counts = {}
     for row, (events, amount) in [*server.items(), *client.items()]:

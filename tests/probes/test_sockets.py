@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint
+from exporter.model import Endpoint, Operation
 
 from .probe_fixture import Counts, Ground, cpu, error, socket_copy, zero_copy
 
@@ -30,12 +30,15 @@ def sockets(workload: Callable[..., Path]) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_call(ground: Ground, sockets: Path, kind: str) -> None:
     endpoint = KINDS[kind]
-    sends = (Call.WRITE, Call.WRITEV, Call.SENDTO, Call.SENDMSG)
-    receives = (Call.READ, Call.READV, Call.RECVFROM, Call.RECVMSG)
+    sends = (Operation.WRITE, Operation.WRITEV, Operation.SENDTO, Operation.SENDMSG)
+    receives = (Operation.READ, Operation.READV, Operation.RECVFROM, Operation.RECVMSG)
     assert ground.run(sockets, "families", kind).calls == (
         {cpu(call, Endpoint.USER, endpoint): (1, 100) for call in sends}
         | {cpu(call, endpoint, Endpoint.USER): (1, 100) for call in receives}
-        | {cpu(Call.SENDMMSG, Endpoint.USER, endpoint): (3, 60), cpu(Call.RECVMMSG, endpoint, Endpoint.USER): (3, 60)}
+        | {
+            cpu(Operation.SENDMMSG, Endpoint.USER, endpoint): (3, 60),
+            cpu(Operation.RECVMMSG, endpoint, Endpoint.USER): (3, 60),
+        }
     )
 
 
@@ -44,9 +47,9 @@ def test_many_messages_in_one_call(ground: Ground, sockets: Path, count: int) ->
     """The bytes are the sum of msg_len, not the number that the call returns."""
     total = count * (count + 1) // 2
     assert ground.run(sockets, "many", "udp4", count).calls == {
-        cpu(Call.SENDMMSG, Endpoint.USER, Endpoint.UDP): (2, total),
-        cpu(Call.RECVMMSG, Endpoint.UDP, Endpoint.USER): (1, total),
-        error(Call.RECVMMSG, errno.EAGAIN): (1, 0),
+        cpu(Operation.SENDMMSG, Endpoint.USER, Endpoint.UDP): (2, total),
+        cpu(Operation.RECVMMSG, Endpoint.UDP, Endpoint.USER): (1, total),
+        error(Operation.RECVMMSG, errno.EAGAIN): (1, 0),
     }
 
 
@@ -54,8 +57,8 @@ def test_many_messages_in_one_call(ground: Ground, sockets: Path, count: int) ->
 def test_a_peek_copies_like_any_other_receive(ground: Ground, sockets: Path, kind: str) -> None:
     ran = ground.run(sockets, "peek", kind)
     assert ran.calls == {
-        cpu(Call.SENDTO, Endpoint.USER, KINDS[kind]): (1, 100),
-        cpu(Call.RECVFROM, KINDS[kind], Endpoint.USER): (3, 240),
+        cpu(Operation.SENDTO, Endpoint.USER, KINDS[kind]): (1, 100),
+        cpu(Operation.RECVFROM, KINDS[kind], Endpoint.USER): (3, 240),
     }
 
 
@@ -64,8 +67,8 @@ def test_what_a_truncating_receive_returns_counts(ground: Ground, sockets: Path,
     """Of each datagram 40 bytes were copied: with MSG_TRUNC the call returns, and we count, all 100."""
     ran = ground.run(sockets, "truncated", kind)
     assert ran.calls == {
-        cpu(Call.SENDTO, Endpoint.USER, KINDS[kind]): (2, 200),
-        cpu(Call.RECVFROM, KINDS[kind], Endpoint.USER): (2, 140),
+        cpu(Operation.SENDTO, Endpoint.USER, KINDS[kind]): (2, 200),
+        cpu(Operation.RECVFROM, KINDS[kind], Endpoint.USER): (2, 140),
     }
 
 
@@ -95,8 +98,8 @@ def test_the_kernel_copies_only_what_fits(ground: Ground, sockets: Path) -> None
 def test_what_tcp_discards_is_returned_but_not_copied(ground: Ground, sockets: Path) -> None:
     ran = ground.run(sockets, "discarded", "tcp4")
     assert ran.calls == {
-        cpu(Call.SENDTO, Endpoint.USER, Endpoint.TCP): (1, 100),
-        cpu(Call.RECVFROM, Endpoint.TCP, Endpoint.USER): (2, 100),
+        cpu(Operation.SENDTO, Endpoint.USER, Endpoint.TCP): (1, 100),
+        cpu(Operation.RECVFROM, Endpoint.TCP, Endpoint.USER): (2, 100),
     }
     assert ran.rows[socket_copy(Endpoint.TCP)].amount == 40
 
@@ -105,10 +108,10 @@ def test_what_tcp_discards_is_returned_but_not_copied(ground: Ground, sockets: P
 def test_zero_copy_needs_the_flag_and_the_option(ground: Ground, sockets: Path, kind: str) -> None:
     endpoint = KINDS[kind]
     assert ground.run(sockets, "zero_copy", kind).calls == {
-        cpu(Call.SENDTO, Endpoint.USER, endpoint): (2, 30),
-        cpu(Call.WRITE, Endpoint.USER, endpoint): (1, 40),
-        zero_copy(Call.SENDTO, Endpoint.USER, endpoint): (1, 1000),
-        zero_copy(Call.SENDMSG, Endpoint.USER, endpoint): (1, 100),
-        zero_copy(Call.SENDMMSG, Endpoint.USER, endpoint): (1, 7000),
-        cpu(Call.RECVMSG, endpoint, Endpoint.USER): (1, 0),
+        cpu(Operation.SENDTO, Endpoint.USER, endpoint): (2, 30),
+        cpu(Operation.WRITE, Endpoint.USER, endpoint): (1, 40),
+        zero_copy(Operation.SENDTO, Endpoint.USER, endpoint): (1, 1000),
+        zero_copy(Operation.SENDMSG, Endpoint.USER, endpoint): (1, 100),
+        zero_copy(Operation.SENDMMSG, Endpoint.USER, endpoint): (1, 7000),
+        cpu(Operation.RECVMSG, endpoint, Endpoint.USER): (1, 0),
     }

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint
+from exporter.model import Endpoint, Operation
 
 from .filesystems import file_system
 from .probe_fixture import Ground, cpu, error, zero_copy
@@ -43,24 +43,24 @@ def require_splice_from(path: str) -> None:
 )
 def test_sendfile_to_a_socket(ground: Ground, transfers: Path, file: Path, kind: str, endpoint: Endpoint) -> None:
     ran = ground.run(transfers, "sendfile_to_socket", file, kind)
-    assert ran.calls == {zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, endpoint): (3, 5000)}
+    assert ran.calls == {zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, endpoint): (3, 5000)}
 
 
 def test_sendfile_to_a_file_is_copied(ground: Ground, transfers: Path, file: Path, tmp_path: Path) -> None:
     ran = ground.run(transfers, "sendfile_to_file", file, tmp_path / "to")
-    assert ran.calls == {cpu(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 3000)}
+    assert ran.calls == {cpu(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 3000)}
 
 
 def test_sendfile_to_a_pipe(ground: Ground, transfers: Path, file: Path) -> None:
     ran = ground.run(transfers, "sendfile_to_pipe", file, 3000)
-    assert ran.calls == {zero_copy(Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000)}
+    assert ran.calls == {zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000)}
 
 
 @pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
 def test_sendfile_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
     require_splice_from(path)
     ran = ground.run(transfers, "sendfile_to_pipe", path, 20)
-    assert ran.calls == {cpu(Call.SENDFILE, source, Endpoint.PIPE): (1, 20)}
+    assert ran.calls == {cpu(Operation.SENDFILE, source, Endpoint.PIPE): (1, 20)}
 
 
 @pytest.mark.parametrize(("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)])
@@ -69,17 +69,19 @@ def test_splice_through_pipe_and_socket(
 ) -> None:
     ran = ground.run(transfers, "splice_through", file, 3000, kind)
     assert ran.calls == {
-        zero_copy(Call.SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000),
-        zero_copy(Call.SPLICE, Endpoint.PIPE, endpoint): (1, 3000),
-        zero_copy(Call.SPLICE, endpoint, Endpoint.PIPE): (1, 3000),
-        cpu(Call.SPLICE, Endpoint.PIPE, Endpoint.DEVICE): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, endpoint): (1, 3000),
+        zero_copy(Operation.SPLICE, endpoint, Endpoint.PIPE): (1, 3000),
+        cpu(Operation.SPLICE, Endpoint.PIPE, Endpoint.DEVICE): (1, 3000),
     }
 
 
 @pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
 def test_splice_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
     require_splice_from(path)
-    assert cpu(Call.SPLICE, source, Endpoint.PIPE) in ground.run(transfers, "splice_through", path, 20, "tcp4").calls
+    assert (
+        cpu(Operation.SPLICE, source, Endpoint.PIPE) in ground.run(transfers, "splice_through", path, 20, "tcp4").calls
+    )
 
 
 @pytest.mark.parametrize(
@@ -89,36 +91,36 @@ def test_splice_into_a_file_is_copied(
     ground: Ground, transfers: Path, file: Path, path: str | None, destination: Endpoint
 ) -> None:
     assert ground.run(transfers, "splice_to", path or file).calls == {
-        cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 7),
-        cpu(Call.SPLICE, Endpoint.PIPE, destination): (1, 7),
+        cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 7),
+        cpu(Operation.SPLICE, Endpoint.PIPE, destination): (1, 7),
     }
 
 
 def test_tee_and_splice_between_pipes(ground: Ground, transfers: Path) -> None:
     assert ground.run(transfers, "between_pipes").calls == {
-        cpu(Call.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 500),
-        zero_copy(Call.TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 300),
-        zero_copy(Call.SPLICE, Endpoint.PIPE, Endpoint.PIPE): (1, 500),
+        cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 500),
+        zero_copy(Operation.TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 300),
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.PIPE): (1, 500),
     }
 
 
 def test_vmsplice_both_ways(ground: Ground, transfers: Path, tmp_path: Path) -> None:
     assert ground.run(transfers, "vmsplices", tmp_path / "fifo").calls == {
-        zero_copy(Call.VMSPLICE, Endpoint.USER, Endpoint.PIPE): (2, 1050),
-        cpu(Call.VMSPLICE, Endpoint.PIPE, Endpoint.USER): (1, 1000),
+        zero_copy(Operation.VMSPLICE, Endpoint.USER, Endpoint.PIPE): (2, 1050),
+        cpu(Operation.VMSPLICE, Endpoint.PIPE, Endpoint.USER): (1, 1000),
     }
 
 
 def test_copy_file_range_is_copied_where_files_cannot_be_cloned(ground: Ground, transfers: Path, file: Path) -> None:
     ran = ground.run(transfers, "copies_range", file, file.with_name("copied"), 4096)
-    assert ran.calls == {cpu(Call.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 4096)}
+    assert ran.calls == {cpu(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 4096)}
 
 
 def test_copy_file_range_across_file_systems(ground: Ground, transfers: Path, file: Path) -> None:
     to = Path("/dev/shm/copy-exporter-test-range")
     ran = ground.run(transfers, "copies_range_across", file, to)
     to.unlink()
-    assert ran.calls == {error(Call.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}
+    assert ran.calls == {error(Operation.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}
 
 
 @pytest.mark.parametrize("kind", ["btrfs", "xfs"])
@@ -126,4 +128,4 @@ def test_copy_file_range_clones_where_it_can(ground: Ground, transfers: Path, tm
     with file_system(kind, tmp_path) as (_, mounted):
         (mounted / "from").write_bytes(bytes(65536))
         ran = ground.run(transfers, "copies_range", mounted / "from", mounted / "to", 65536)
-    assert ran.calls == {zero_copy(Call.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)}
+    assert ran.calls == {zero_copy(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.model import Call, Endpoint, Kind, Row
+from exporter.model import Endpoint, Operation, Row, RowKind
 
 from .probe_fixture import Ground, loaded, since
 
@@ -36,15 +36,15 @@ def by_mechanism(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Groun
         yield ground
 
 
-def usercopy(kind: Kind) -> Row:
-    return Row(kind, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
+def usercopy(kind: RowKind) -> Row:
+    return Row(kind, Operation.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 
 
-def added(ground: Ground, *argv: str | Path) -> dict[Kind, tuple[int, int]]:
+def added(ground: Ground, *argv: str | Path) -> dict[RowKind, tuple[int, int]]:
     """Calls and bytes of :data:`TIMES` times more: what starting a program copies is in both runs."""
     few, many = ground.run(*argv, TIMES).rows, ground.run(*argv, 2 * TIMES).rows
     counts = since(few, many)
-    return {kind: counts.get(usercopy(kind), (0, 0)) for kind in (Kind.TO_USER, Kind.FROM_USER)}
+    return {kind: counts.get(usercopy(kind), (0, 0)) for kind in (RowKind.TO_USER, RowKind.FROM_USER)}
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +55,14 @@ def levels(workload: Callable[..., Path]) -> Path:
 def test_copies_of_computed_length(by_mechanism: Ground, levels: Path) -> None:
     """A sequential file asks for all that it has, and the iterator takes the 5 bytes that it has room for."""
     assert added(by_mechanism, levels, "computed") == {
-        Kind.TO_USER: (2 * TIMES, (VERSION + 21) * TIMES),
-        Kind.FROM_USER: (2 * TIMES, (9 + 21) * TIMES),
+        RowKind.TO_USER: (2 * TIMES, (VERSION + 21) * TIMES),
+        RowKind.FROM_USER: (2 * TIMES, (9 + 21) * TIMES),
     }
 
 
 def test_copies_of_constant_length_pass_no_check(by_mechanism: Ground, levels: Path) -> None:
-    assert added(by_mechanism, levels, "constant") == {Kind.TO_USER: (0, 0), Kind.FROM_USER: (0, 0)}
+    assert added(by_mechanism, levels, "constant") == {RowKind.TO_USER: (0, 0), RowKind.FROM_USER: (0, 0)}
 
 
 def test_page_cache_and_pipes_are_copied_elsewhere(by_mechanism: Ground, levels: Path, disk: Path) -> None:
-    assert added(by_mechanism, levels, "pages", disk / "pages") == {Kind.TO_USER: (0, 0), Kind.FROM_USER: (0, 0)}
+    assert added(by_mechanism, levels, "pages", disk / "pages") == {RowKind.TO_USER: (0, 0), RowKind.FROM_USER: (0, 0)}

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.kafka.fake_broker import Poser
+from tests.kafka.fake_broker import FakeBroker
 
 from .movers import BYTES, CALLS, HOST_BYTES, Tap
 from .running import Service, wait_until
@@ -206,7 +206,7 @@ def test_names_of_topics_and_files(start: Callable[..., Service], tmp_path: Path
     settings = {"node.id": "77", "log.dirs": directory, "listeners": 'EVIL",pid="1://127.0.0.1:9,PLAIN://127.0.0.1:1'}
     (tmp_path / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     service = start()
-    with Poser(tmp_path, "server.properties") as broker:
+    with FakeBroker(tmp_path, "server.properties") as broker:
 
         def counted(topic: str) -> float:
             return Scrape(service.metrics()).sum(READ, node_id="77", topic=topic)

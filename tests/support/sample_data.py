@@ -5,19 +5,19 @@ from dataclasses import dataclass, field
 
 from exporter.counting.maps import Sample
 from exporter.host.procfs import ProcessInfo, Self, Stat
-from exporter.model import Call, Count, Endpoint, Exit, Identity, Kind, MapUse, ProbeRuns, Row, Rows
+from exporter.model import Count, Endpoint, Exit, Identity, MapUse, Operation, ProbeRuns, Row, RowKind, Rows
 
 TICK_NS = 10_000_000
 SECOND_NS = 1_000_000_000
 
-READ = Row(Kind.CPU_COPY, Call.READ, Endpoint.PAGE_CACHE, Endpoint.USER, 0, 0)
-SENDFILE = Row(Kind.ZERO_COPY, Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, 9092, 0)
-EAGAIN = Row(Kind.ERROR, Call.RECVFROM, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 11)
-DISK = Row(Kind.DMA, Call.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE, 0, 0)
-DIRECT = Row(Kind.DMA, Call.PREAD64, Endpoint.DISK, Endpoint.USER, 0, 0)
-RECEIVED = Row(Kind.KERNEL_COPY, Call.NONE, Endpoint.TCP, Endpoint.USER, 0, 0)
-COPYING = Row(Kind.COPY_TIME, Call.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
-SLOW = Row(Kind.DURATION, Call.SENDFILE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 3)
+READ = Row(RowKind.CPU_COPY, Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER, 0, 0)
+SENDFILE = Row(RowKind.ZERO_COPY, Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, 9092, 0)
+EAGAIN = Row(RowKind.ERROR, Operation.RECVFROM, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 11)
+DISK = Row(RowKind.DMA, Operation.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE, 0, 0)
+DIRECT = Row(RowKind.DMA, Operation.PREAD64, Endpoint.DISK, Endpoint.USER, 0, 0)
+RECEIVED = Row(RowKind.KERNEL_COPY, Operation.NONE, Endpoint.TCP, Endpoint.USER, 0, 0)
+COPYING = Row(RowKind.COPY_TIME, Operation.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
+SLOW = Row(RowKind.DURATION, Operation.SENDFILE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 3)
 
 
 @dataclass

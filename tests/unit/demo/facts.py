@@ -2,7 +2,7 @@
 
 from exporter.demo.experiment import Results
 from exporter.demo.measurement import Measurement, Setting
-from exporter.model import Call, Count, Endpoint, Kind, Row, Rows
+from exporter.model import Count, Endpoint, Operation, Row, RowKind, Rows
 
 SIZE = 8 << 20
 CHUNK = 64 << 10
@@ -15,27 +15,27 @@ FROM_DISK = (Endpoint.DISK, Endpoint.PAGE_CACHE)
 
 
 def row(
-    kind: Kind = Kind.CPU_COPY,
-    call: Call = Call.READ,
+    kind: RowKind = RowKind.CPU_COPY,
+    operation: Operation = Operation.READ,
     hop: tuple[Endpoint, Endpoint] = FILE_TO_USER,
-    detail: int = 0,
+    errno_or_bucket: int = 0,
 ) -> Row:
-    return Row(kind, call, *hop, port=0, detail=detail)
+    return Row(kind, operation, *hop, port=0, errno_or_bucket=errno_or_bucket)
 
 
 def count(events: int, amount: int = 0) -> Count:
     return Count(events, amount, since_ns=1)
 
 
-DISK_READ = {row(Kind.DMA, Call.NONE, FROM_DISK): count(5, SIZE)}
+DISK_READ = {row(RowKind.DMA, Operation.NONE, FROM_DISK): count(5, SIZE)}
 READ_WRITE = {
     row(): count(CHUNKS, SIZE),
-    row(call=Call.WRITE, hop=USER_TO_TCP): count(CHUNKS, SIZE),
+    row(operation=Operation.WRITE, hop=USER_TO_TCP): count(CHUNKS, SIZE),
 }
-SENDFILE = {row(Kind.ZERO_COPY, Call.SENDFILE, FILE_TO_TCP): count(CHUNKS, SIZE)}
+SENDFILE = {row(RowKind.ZERO_COPY, Operation.SENDFILE, FILE_TO_TCP): count(CHUNKS, SIZE)}
 TLS = {
     row(): count(CHUNKS, SIZE),
-    row(call=Call.WRITE, hop=USER_TO_TCP): count(4 * CHUNKS, SIZE + 29 * 4 * CHUNKS),
+    row(operation=Operation.WRITE, hop=USER_TO_TCP): count(4 * CHUNKS, SIZE + 29 * 4 * CHUNKS),
 }
 
 

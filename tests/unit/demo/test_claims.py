@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.demo.claims import Verdict, exit_status, judge
-from exporter.model import Kind
+from exporter.model import RowKind
 
 from .facts import CHUNKS, READ_WRITE, SENDFILE, SIZE, TLS, as_the_article_says, count, measurement
 
@@ -39,7 +39,7 @@ def test_sendfile_in_two_calls_a_chunk_contradicts():
 
 
 def test_sendfile_that_copies_contradicts():
-    copying = {row._replace(kind=Kind.CPU_COPY): amount for row, amount in SENDFILE.items()}
+    copying = {row._replace(kind=RowKind.CPU_COPY): amount for row, amount in SENDFILE.items()}
     found = verdicts(with_changed("sendfile", copying))
     assert found["cpu_copies"] is Verdict.CONTRADICTED
     assert found["tls"] is Verdict.CONTRADICTED
@@ -57,7 +57,7 @@ def test_tls_by_reference_contradicts():
 
 def without_disk(measurements, *methods):
     return [
-        replace(each, rows={row: amount for row, amount in each.rows.items() if row.kind is not Kind.DMA})
+        replace(each, rows={row: amount for row, amount in each.rows.items() if row.kind is not RowKind.DMA})
         if each.setting.method in methods
         else each
         for each in measurements

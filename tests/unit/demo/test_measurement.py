@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from exporter.demo.measurement import Measurement, Setting, counted_between
-from exporter.model import Call, Endpoint, Kind
+from exporter.model import Endpoint, Operation, RowKind
 
 from .facts import (
     CHUNKS,
@@ -35,14 +35,14 @@ def test_passing():
 
 
 def test_a_pipe_on_the_way_passes_each_byte_into_the_socket_once():
-    into = row(Kind.ZERO_COPY, Call.SPLICE, (Endpoint.PAGE_CACHE, Endpoint.PIPE))
-    out_of = row(Kind.ZERO_COPY, Call.SPLICE, (Endpoint.PIPE, Endpoint.TCP))
+    into = row(RowKind.ZERO_COPY, Operation.SPLICE, (Endpoint.PAGE_CACHE, Endpoint.PIPE))
+    out_of = row(RowKind.ZERO_COPY, Operation.SPLICE, (Endpoint.PIPE, Endpoint.TCP))
     each = measurement("splice", {into: count(CHUNKS, SIZE), out_of: count(CHUNKS, SIZE)})
     assert (each.syscalls_per_chunk, each.zero_copy_share) == (2, 1)
 
 
 def test_errors_switch_modes_too():
-    failed = row(Kind.ERROR, Call.SENDTO, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), detail=105)
+    failed = row(RowKind.ERROR, Operation.SENDTO, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), errno_or_bucket=105)
     each = measurement("send MSG_ZEROCOPY", {**SENDFILE, failed: count(CHUNKS)})
     assert each.mode_switches_per_chunk == 4
 
@@ -75,20 +75,20 @@ def test_dma_is_unknown_without_the_probe():
 
 
 def test_the_increase_is_counted():
-    before = {row(): count(10, 100), row(call=Call.WRITE, hop=USER_TO_TCP): count(1, 7)}
-    after = {row(): count(15, 160), row(call=Call.WRITE, hop=USER_TO_TCP): count(1, 7), **SENDFILE}
+    before = {row(): count(10, 100), row(operation=Operation.WRITE, hop=USER_TO_TCP): count(1, 7)}
+    after = {row(): count(15, 160), row(operation=Operation.WRITE, hop=USER_TO_TCP): count(1, 7), **SENDFILE}
     assert counted_between(before, after) == {row(): count(5, 60), **SENDFILE}
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        row(call=Call.RECVFROM, hop=(Endpoint.UNIX, Endpoint.USER)),
-        row(call=Call.SENDTO, hop=(Endpoint.USER, Endpoint.UNIX)),
-        row(call=Call.READ, hop=(Endpoint.DEVICE, Endpoint.USER)),
-        row(Kind.KERNEL_COPY, Call.NONE, (Endpoint.TCP, Endpoint.USER)),
-        row(Kind.DURATION, Call.SENDFILE, FILE_TO_USER, detail=3),
-        row(Kind.DMA, Call.READ, FROM_DISK),
+        row(operation=Operation.RECVFROM, hop=(Endpoint.UNIX, Endpoint.USER)),
+        row(operation=Operation.SENDTO, hop=(Endpoint.USER, Endpoint.UNIX)),
+        row(operation=Operation.READ, hop=(Endpoint.DEVICE, Endpoint.USER)),
+        row(RowKind.KERNEL_COPY, Operation.NONE, (Endpoint.TCP, Endpoint.USER)),
+        row(RowKind.DURATION, Operation.SENDFILE, FILE_TO_USER, errno_or_bucket=3),
+        row(RowKind.DMA, Operation.READ, FROM_DISK),
     ],
 )
 def test_control_traffic_and_other_kinds_are_left_out(other):
@@ -96,5 +96,5 @@ def test_control_traffic_and_other_kinds_are_left_out(other):
 
 
 def test_calls_without_bytes_count():
-    empty = row(call=Call.RECVMSG, hop=(Endpoint.TCP, Endpoint.USER))
+    empty = row(operation=Operation.RECVMSG, hop=(Endpoint.TCP, Endpoint.USER))
     assert counted_between({}, {empty: count(2)}) == {empty: count(2)}

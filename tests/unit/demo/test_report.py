@@ -7,7 +7,7 @@ from rich.console import Console
 
 from exporter.demo.claims import judge
 from exporter.demo.report import of_all, of_methods, print_json, print_report
-from exporter.model import Call, Endpoint, Kind
+from exporter.model import Endpoint, Operation, RowKind
 
 from .facts import CHUNKS, DISK_READ, SENDFILE, SIZE, as_the_article_says, count, measurement, results, row
 
@@ -58,7 +58,7 @@ def test_remarks():
 
 
 def test_json_is_all_that_is_printed():
-    failed = row(Kind.ERROR, Call.SENDFILE, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), detail=4)
+    failed = row(RowKind.ERROR, Operation.SENDFILE, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), errno_or_bucket=4)
     measured = results([measurement("sendfile", {**SENDFILE, failed: count(1)}, cold=True), *as_the_article_says()])
     document = json.loads(printed(print_json, measured))
     assert list(document) == [

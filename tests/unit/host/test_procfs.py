@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.host.procfs import ProcessInfo, Procfs, parse_cgroup, parse_stat, person_name
+from exporter.host.procfs import ProcessInfo, Procfs, display_name, parse_cgroup, parse_stat
 
 STAT = (
     "{pid} ({comm}) S 1 1 1 0 -1 4194560 100 0 0 0 {user} {system} 0 0 20 0 1 0 {start} 1000 10 18446744073709551615\n"
@@ -52,7 +52,7 @@ def test_this_very_process():
     ],
 )
 def test_what_a_person_calls_it(arguments, name):
-    assert person_name(arguments) == name
+    assert display_name(arguments) == name
 
 
 @pytest.mark.parametrize(

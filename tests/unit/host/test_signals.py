@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from exporter.host.signals import Endings
+from exporter.host.signals import TerminationSignals
 
 ENDS = {signal.SIGTERM: SystemExit, signal.SIGINT: KeyboardInterrupt}
 
@@ -16,15 +16,15 @@ class Thing:
 
 
 @pytest.fixture
-def endings() -> Iterator[Endings]:
+def endings() -> Iterator[TerminationSignals]:
     before = {number: signal.getsignal(number) for number in ENDS}
-    yield Endings()
+    yield TerminationSignals()
     for number, handler in before.items():
         signal.signal(number, handler)
 
 
 @pytest.mark.parametrize("number", ENDS)
-def test_raised_at_once(endings: Endings, number: signal.Signals) -> None:
+def test_raised_at_once(endings: TerminationSignals, number: signal.Signals) -> None:
     endings.check()
     with pytest.raises(ENDS[number]):
         signal.raise_signal(number)
@@ -32,7 +32,7 @@ def test_raised_at_once(endings: Endings, number: signal.Signals) -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("number", ENDS)
-def test_not_lost_in_a_callback(endings: Endings, number: signal.Signals) -> None:
+def test_not_lost_in_a_callback(endings: TerminationSignals, number: signal.Signals) -> None:
     thing = Thing()
     reference = weakref.ref(thing, lambda _: signal.raise_signal(number))
     del thing
@@ -42,7 +42,7 @@ def test_not_lost_in_a_callback(endings: Endings, number: signal.Signals) -> Non
 
 
 @pytest.mark.parametrize("number", ENDS)
-def test_not_lost_when_something_else_is_made_of_it(endings: Endings, number: signal.Signals) -> None:
+def test_not_lost_when_something_else_is_made_of_it(endings: TerminationSignals, number: signal.Signals) -> None:
     def turn() -> None:
         try:
             signal.raise_signal(number)
@@ -53,6 +53,6 @@ def test_not_lost_when_something_else_is_made_of_it(endings: Endings, number: si
         turn()
 
 
-def test_other_trouble_comes_through(endings: Endings) -> None:
+def test_other_trouble_comes_through(endings: TerminationSignals) -> None:
     with pytest.raises(ValueError, match="trouble"), endings:
         raise ValueError("trouble")

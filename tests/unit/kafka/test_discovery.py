@@ -7,8 +7,8 @@ import pytest
 
 from exporter.host.procfs import Stat
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
-from exporter.kafka.discovery import Watcher
-from exporter.kafka.inspector import FinderGoneError
+from exporter.kafka.discovery import Discovery
+from exporter.kafka.inspector import InspectorExitedError
 
 BROKER = ["java", "-cp", "x", "kafka.Kafka", "server.properties"]
 PLAIN = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092),), (11,), settled=True)
@@ -42,18 +42,18 @@ class Host:
         self.asked.append(pid)
         return self.facts[pid]
 
-    def watcher(self, *ports: int) -> Watcher:
+    def watcher(self, *ports: int) -> Discovery:
         def watch(ports: object, pids: object) -> None:
             self.watched.append((set(ports), set(pids)))  # type: ignore[call-overload]
 
-        return Watcher(self, self.ask, watch, ports)
+        return Discovery(self, self.ask, watch, ports)
 
     def start(self, pid: int, facts: Facts = PLAIN, start: int = 100) -> None:
         self.processes[pid] = ("java", start, BROKER)
         self.facts[pid] = facts
 
 
-def pids(watcher: Watcher) -> list[int]:
+def pids(watcher: Discovery) -> list[int]:
     return [broker.pid for broker in watcher.current()]
 
 
@@ -191,10 +191,10 @@ def test_one_line_for_what_is_missing(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_without_its_finder_it_stops() -> None:
     def ask(_: int) -> Facts:
-        raise FinderGoneError("it ended with status 1")
+        raise InspectorExitedError("it ended with status 1")
 
     host = Host()
     host.start(7)
-    watcher = Watcher(host, ask, lambda _ports, _pids: None)
-    with pytest.raises(FinderGoneError):
+    watcher = Discovery(host, ask, lambda _ports, _pids: None)
+    with pytest.raises(InspectorExitedError):
         watcher.look()

@@ -6,23 +6,23 @@ import pytest
 
 from exporter.host.network_devices import Link, Traffic
 from exporter.kafka.broker import Broker, Facts, Listener
-from exporter.kafka.zero_copy_loss import LEAST_BYTES, WINDOW_NS, Loss, Losses
-from exporter.model import Call, Count, Endpoint, Kind, Row, Rows
+from exporter.kafka.zero_copy_loss import MIN_BYTES, WINDOW_NS, Loss, Losses
+from exporter.model import Count, Endpoint, Operation, Row, RowKind, Rows
 
 MIB = 1 << 20
 PORT, OTHER_PORT = 9092, 9094
 
 
-ANSWERS = Row(Kind.CPU_COPY, Call.WRITE, Endpoint.USER, Endpoint.TCP, PORT, 0)
-SENDFILES = Row(Kind.ZERO_COPY, Call.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, PORT, 0)
-WRITES = ANSWERS._replace(call=Call.WRITEV)
+ANSWERS = Row(RowKind.CPU_COPY, Operation.WRITE, Endpoint.USER, Endpoint.TCP, PORT, 0)
+SENDFILES = Row(RowKind.ZERO_COPY, Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, PORT, 0)
+WRITES = ANSWERS._replace(operation=Operation.WRITEV)
 WRITES_ELSEWHERE = WRITES._replace(port=OTHER_PORT)
-FILE_READS = Row(Kind.CPU_COPY, Call.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER, 0, 0)
-PRODUCED = Row(Kind.CPU_COPY, Call.READ, Endpoint.TCP, Endpoint.USER, PORT, 0)
+FILE_READS = Row(RowKind.CPU_COPY, Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER, 0, 0)
+PRODUCED = Row(RowKind.CPU_COPY, Operation.READ, Endpoint.TCP, Endpoint.USER, PORT, 0)
 
 
-def failed(call: Call, number: int) -> Row:
-    return Row(Kind.ERROR, call, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
+def failed(call: Operation, number: int) -> Row:
+    return Row(RowKind.ERROR, call, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
 
 
 def counts(**named: tuple[int, int]) -> Rows:
@@ -65,28 +65,30 @@ def test_tls_is_known_without_traffic(protocol):
 
 
 def test_tls_needs_no_other_reason():
-    rows = counts(WRITES=(6400, 100), FILE_READS=(6400, 100)) | {failed(Call.SENDFILE, errno.EINVAL): Count(9, 0, 0)}
+    rows = counts(WRITES=(6400, 100), FILE_READS=(6400, 100)) | {
+        failed(Operation.SENDFILE, errno.EINVAL): Count(9, 0, 0)
+    }
     assert reasons(rows, "SSL") == ["tls"]
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
 def test_sendfile_refused_and_records_copied(number):
-    rows = counts(WRITES=(640, 100)) | {failed(Call.SENDFILE, number): Count(1, 0, 0)}
+    rows = counts(WRITES=(640, 100)) | {failed(Operation.SENDFILE, number): Count(1, 0, 0)}
     assert reasons(rows) == ["jvm_fallback"]
     assert reasons(rows, port=OTHER_PORT) == []
 
 
 def test_copy_file_range_refused_before_each_sendfile_is_normal():
-    assert reasons(HEALTHY | {failed(Call.COPY_FILE_RANGE, errno.EINVAL): Count(2000, 0, 0)}) == []
+    assert reasons(HEALTHY | {failed(Operation.COPY_FILE_RANGE, errno.EINVAL): Count(2000, 0, 0)}) == []
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EPIPE, errno.ECONNRESET, errno.EINTR])
 def test_connections_that_block_or_end_are_normal(number):
-    assert reasons(HEALTHY | {failed(Call.SENDFILE, number): Count(100_000, 0, 0)}) == []
+    assert reasons(HEALTHY | {failed(Operation.SENDFILE, number): Count(100_000, 0, 0)}) == []
 
 
 def test_one_refused_call_with_zero_copy_going_on_is_none():
-    assert reasons(HEALTHY | {failed(Call.SENDFILE, errno.EINVAL): Count(1, 0, 0)}) == []
+    assert reasons(HEALTHY | {failed(Operation.SENDFILE, errno.EINVAL): Count(1, 0, 0)}) == []
 
 
 def test_files_read_and_written_to_the_port():
@@ -109,9 +111,9 @@ def test_what_was_never_in_a_file_here_is_not_said_to_be():
 
 
 def test_little_is_nothing():
-    just_under = (LEAST_BYTES - 1) / MIB
+    just_under = (MIN_BYTES - 1) / MIB
     assert reasons(counts(WRITES=(0, just_under), FILE_READS=(1, 100))) == []
-    assert reasons(counts(WRITES=(0, LEAST_BYTES / MIB), FILE_READS=(1, 100))) == ["copied"]
+    assert reasons(counts(WRITES=(0, MIN_BYTES / MIB), FILE_READS=(1, 100))) == ["copied"]
 
 
 def test_ports_are_apart():

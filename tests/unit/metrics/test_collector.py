@@ -22,7 +22,7 @@ from exporter.metrics.network import NetworkCollector
 from exporter.metrics.text_format import encode, negotiate
 from exporter.model import ProbeState
 from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, World
-from tests.support.veth_pairs import Wires
+from tests.support.veth_pairs import VethPairs
 
 GOLDEN = Path(__file__).parent / "golden"
 CHANGING = re.compile(
@@ -54,7 +54,7 @@ def registry(world: World, *, created: bool = False, by_comm: bool = False) -> C
     sampler = Sampler(world, world, attribution, lambda: world.now_ns)  # type: ignore[arg-type]
     made = CollectorRegistry()
     made.register(CopyCollector(sampler.read, PROBES, run_statistics=True, created=created))
-    made.register(NetworkCollector(Wires()))
+    made.register(NetworkCollector(VethPairs()))
     return made
 
 

@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, REQUEST_SECONDS, Door, Guest, guard
+from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, REQUEST_SECONDS, Connection, ConnectionLimiter, guard
 
 
 class House:
@@ -12,11 +12,11 @@ class House:
 
     def __init__(self, most: int) -> None:
         self.now = 0.0
-        self.door = Door(most, lambda: self.now)
+        self.door = ConnectionLimiter(most, lambda: self.now)
         self.listener = guard(socket.create_server(("127.0.0.1", 0)), self.door)
         self.clients: list[socket.socket] = []
 
-    def arrive(self) -> Guest:
+    def arrive(self) -> Connection:
         self.clients.append(socket.create_connection(self.listener.getsockname()))
         guest, _ = self.listener.accept()
         return guest

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from starlette.responses import PlainTextResponse
 
-from exporter.web.limits import BODY_BYTES, HEADER_BYTES, RequestLimit, ScrapeLimit
+from exporter.web.limits import BODY_BYTES, HEADER_BYTES, ConcurrencyLimitMiddleware, RequestSizeLimitMiddleware
 
 
 class Slow:
@@ -28,7 +28,7 @@ def client(app) -> httpx.AsyncClient:
 
 async def scrape_together(most: int, count: int) -> list[int]:
     slow = Slow()
-    async with client(ScrapeLimit(slow, "/metrics", most)) as asking:
+    async with client(ConcurrencyLimitMiddleware(slow, "/metrics", most)) as asking:
         asked = [asyncio.create_task(asking.get("/metrics")) for _ in range(count)]
         asked.append(asyncio.create_task(asking.get("/-/healthy")))
         while slow.waiting < min(most, count) + 1:
@@ -46,7 +46,7 @@ def test_scrapes_beyond_the_limit_are_told_to_come_again():
 async def ask(**options) -> int:
     slow = Slow()
     slow.go.set()
-    async with client(RequestLimit(slow)) as asking:
+    async with client(RequestSizeLimitMiddleware(slow)) as asking:
         return (await asking.request("GET", "/", **options)).status_code
 
 

@@ -8,8 +8,8 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, Door, guard
-from exporter.web.limits import ScrapeLimit
+from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter, guard
+from exporter.web.limits import ConcurrencyLimitMiddleware
 from exporter.web.protocol import protocol_for
 from exporter.web.shared_scrape import SlicedResponse
 
@@ -24,8 +24,8 @@ class Running:
     def __init__(self) -> None:
         self.now = 0.0
         self.asked = 0
-        self.door = Door(READERS + 4, lambda: self.now)
-        self.limit = ScrapeLimit(self._app, "/metrics", READERS)
+        self.door = ConnectionLimiter(READERS + 4, lambda: self.now)
+        self.limit = ConcurrencyLimitMiddleware(self._app, "/metrics", READERS)
         protocol = protocol_for(self.door)
         self.server = uvicorn.Server(uvicorn.Config(self.limit, http=protocol, ws="none", log_config=None))
         self.listener = guard(socket.create_server(("127.0.0.1", 0)), self.door)

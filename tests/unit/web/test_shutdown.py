@@ -8,7 +8,7 @@ import pytest
 import uvicorn
 from starlette.types import Message, Receive, Scope, Send
 
-from exporter.web.farewell import Farewell
+from exporter.web.farewell import ShutdownMiddleware
 
 PART = {"type": "http.response.body", "body": b"part", "more_body": True}
 
@@ -24,7 +24,7 @@ async def end_while_waiting(*messages: Message) -> bytes:
             asked.set()
             await asyncio.Event().wait()
 
-    settings = uvicorn.Config(Farewell(app), lifespan="off", log_config=None, timeout_graceful_shutdown=0)
+    settings = uvicorn.Config(ShutdownMiddleware(app), lifespan="off", log_config=None, timeout_graceful_shutdown=0)
     server = uvicorn.Server(settings)
     listener = socket.create_server(("127.0.0.1", 0))
     serving = asyncio.create_task(server.serve([listener]))
