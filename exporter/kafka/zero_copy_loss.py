@@ -27,9 +27,12 @@ _REFUSALS = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class Loss(NamedTuple):
-    """A listener without zero copy."""
+    """A listener that sends records without zero copy, and the reason."""
 
+    pid: int
+    comm: str
     node_id: str
+    listener: str
     port: int
     reason: str
 
@@ -128,7 +131,7 @@ class Losses:
         flat = [device for device, link in self._devices.links.items() if link.scatter_gather is False]
         not_gathered = sum(now.transmitted.get(one, 0) - before.transmitted.get(one, 0) for one in flat)
         found = {
-            Loss(broker.facts.node_id, listener.port, reason): None
+            Loss(broker.pid, broker.comm, broker.facts.node_id, listener.name, listener.port, reason): None
             for broker, _ in brokers
             for listener in broker.facts.listeners
             for reason in reasons(

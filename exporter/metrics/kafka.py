@@ -32,7 +32,8 @@ def _listeners(brokers: Iterable[Broker], *, by_comm: bool) -> Family:
 
 def _losses(losses: Iterable[Loss]) -> Family:
     metric = catalog.KAFKA_LOST
-    return family_of(metric, [(Labels(metric.labels, (one.node_id, str(one.port), one.reason)), 1.0) for one in losses])
+    distinct = dict.fromkeys((loss.node_id, str(loss.port), loss.reason) for loss in losses)
+    return family_of(metric, [(Labels(metric.labels, values), 1.0) for values in distinct])
 
 
 def _topics(topics: Mapping[Topic, tuple[int, ...]]) -> Iterator[Family]:

@@ -35,6 +35,11 @@ def broker(protocol: str = "PLAINTEXT", pid: int = 7) -> Broker:
     return Broker(pid, 100, "java", Facts("1", listeners))
 
 
+def loss(reason: str) -> Loss:
+    """Of the broker's first listener."""
+    return Loss(7, "java", "1", "A", PORT, reason)
+
+
 class Cards:
     """Network cards, and what they have sent so far."""
 
@@ -126,7 +131,7 @@ def test_a_card_that_cannot_gather_what_was_sent():
     losses = Losses(cards)
     assert losses.look(0, [(broker(), {})]) == ()
     cards.sent = {"eth0": 900 * MIB, "eth1": 900 * MIB}
-    assert losses.look(1, [(broker(), HEALTHY)]) == (Loss("1", PORT, "scatter_gather"),)
+    assert losses.look(1, [(broker(), HEALTHY)]) == (loss("scatter_gather"),)
 
 
 def test_a_card_that_carried_something_else():
@@ -143,7 +148,7 @@ def test_a_reason_ends_when_its_window_does():
     assert losses.look(0, [(broker(), {})]) == ()
     minute = WINDOW_NS // 5
     for moment in range(1, 6):
-        assert losses.look(moment * minute, [(broker(), copied)]) == (Loss("1", PORT, "copied"),), moment
+        assert losses.look(moment * minute, [(broker(), copied)]) == (loss("copied"),), moment
     assert losses.look(6 * minute, [(broker(), copied)]) == ()
 
 
@@ -163,10 +168,10 @@ def test_another_process_under_the_same_number_begins_anew():
     losses.look(0, [(broker(), many)])
     again = Broker(7, 101, "java", broker().facts)
     assert losses.look(1, [(again, counts(SENDFILES=(1, 1)))]) == ()
-    assert losses.look(2, [(again, counts(WRITES=(6400, 100), FILE_READS=(6400, 100)))]) == (Loss("1", PORT, "copied"),)
+    assert losses.look(2, [(again, counts(WRITES=(6400, 100), FILE_READS=(6400, 100)))]) == (loss("copied"),)
 
 
 def test_cards_that_cannot_be_read_take_nothing_else_away():
     cards = Cards(eth0=False)
     cards.traffic = lambda: (_ for _ in ()).throw(FileNotFoundError(2, "gone"))  # type: ignore[method-assign]
-    assert Losses(cards).look(0, [(broker("SSL"), {})]) == (Loss("1", PORT, "tls"),)
+    assert Losses(cards).look(0, [(broker("SSL"), {})]) == (loss("tls"),)

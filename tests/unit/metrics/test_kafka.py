@@ -40,7 +40,7 @@ def test_listeners() -> None:
 
 
 def test_losses() -> None:
-    assert shown(losses=(Loss("1", 9093, "tls"), Loss("", 9092, "copied"))) == [
+    assert shown(losses=(Loss(7, "java", "1", "SSL", 9093, "tls"), Loss(8, "java", "", "A", 9092, "copied"))) == [
         'zero_copy_lost_info{node_id="1",port="9093",reason="tls"} 1.0',
         'zero_copy_lost_info{node_id="",port="9092",reason="copied"} 1.0',
     ]
