@@ -23,7 +23,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards picture run demo doctor test matrix lint format docs bench bench-kafka kafka-demo soak fleet image lock clean audit
+.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench bench-kafka kafka-demo soak fleet image lock clean audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -59,9 +59,6 @@ docs: $(VENV)/.run ## write docs/metrics.md from the code
 
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
 	@$(BIN)/python -m dashboards.generate
-
-picture: $(VENV)/.picture ## draw docs/dashboard-*.png from a minute of real load
-	@$(BIN)/python -m tests.dashboards.picture $(ARGS)
 
 bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
 	@$(BIN)/python -m bench $(ARGS)
@@ -107,10 +104,6 @@ $(VENV)/.test: $(VENV)/.run
 
 $(VENV)/.bench: $(VENV)/.test
 	@./deploy/install-packages $(BENCH_PACKAGES)
-	@touch $@
-
-$(VENV)/.picture: $(VENV)/.test
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev,picture]'
 	@touch $@
 
 $(VENV)/.matrix: $(VENV)/.test

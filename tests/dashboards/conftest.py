@@ -69,9 +69,9 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield Scene(prometheus, live, host, down, senders, times, service.metrics(openmetrics=False))
 
 
-def configuration(*addresses: str, every: str = "1s") -> dict[str, object]:
+def configuration(*addresses: str) -> dict[str, object]:
     return {
-        "global": {"scrape_interval": every, "scrape_timeout": every, "evaluation_interval": every},
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(path) for path in RULES],
         "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": list(addresses)}]}],
     }

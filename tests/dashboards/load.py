@@ -14,7 +14,7 @@ from typing import Self
 from exporter.demo.methods import READ_WRITE, SENDFILE, Method
 
 from .documents import ROOT
-from .sender import FALL_BACK, RECEIVE_APPEND
+from .sender import RECEIVE_APPEND
 
 CHUNK = 64 << 10
 FILE_BYTES = 16 * CHUNK
@@ -36,7 +36,6 @@ class Way:
 BY_REFERENCE = Way("refers", SENDFILE)
 BY_HAND = Way("copies", READ_WRITE)
 APPENDS = Way("appends", RECEIVE_APPEND, receives=True)
-FALLS_BACK = Way("falls-back", FALL_BACK)
 WAYS = (BY_REFERENCE, BY_HAND, APPENDS)
 
 

@@ -13,12 +13,10 @@ import socket
 import sys
 import time
 
-from exporter.demo.methods import METHODS, READ_WRITE, SENDFILE, Method, Transfer
+from exporter.demo.methods import METHODS, Method, Transfer
 
 _PR_SET_NAME = 15
 _NO_FILE = -1
-_STARTED = time.monotonic()
-_UNTIL_FALLBACK = 30.0
 
 
 def append(transfer: Transfer) -> str:
@@ -32,14 +30,7 @@ def append(transfer: Transfer) -> str:
     return ""
 
 
-def fall_back(transfer: Transfer) -> str:
-    """What a JVM does when the kernel refuses: by reference for half a minute, and then by hand."""
-    way = SENDFILE if time.monotonic() - _STARTED < _UNTIL_FALLBACK else READ_WRITE
-    return way.send(transfer)
-
-
 RECEIVE_APPEND = Method("receive+append", append)
-FALL_BACK = Method("sendfile, then read+write", fall_back)
 
 
 def main(arguments: list[str]) -> None:
@@ -47,7 +38,7 @@ def main(arguments: list[str]) -> None:
     name, method, descriptor, path, chunk, before, times, seconds = arguments
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
     ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode())
-    send = next(one.send for one in (*METHODS, RECEIVE_APPEND, FALL_BACK) if one.name == method)
+    send = next(one.send for one in (*METHODS, RECEIVE_APPEND) if one.name == method)
     connection = socket.socket(fileno=int(descriptor))
     file = os.open(path, os.O_RDWR)
 
