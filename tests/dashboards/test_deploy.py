@@ -1,6 +1,5 @@
 """deploy/: every file is valid for the server that reads it, and ports, paths and names in them agree."""
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -8,7 +7,6 @@ from typing import Any
 
 import pytest
 import yaml
-from jsonschema import Draft202012Validator
 
 from tests.service.running import COMMAND, wait_until
 from tests.support.prometheus import Prometheus
@@ -17,8 +15,6 @@ from .documents import DOCUMENTS, ROOT, RULES
 from .test_contract import rules
 
 DEPLOY = ROOT / "deploy"
-SCHEMA = Path(__file__).with_name("compose-spec.json")
-"""Of github.com/compose-spec/compose-go v2.16.2 (Apache-2.0), which Docker Compose validates with."""
 PROMETHEUS = DEPLOY / "prometheus" / "prometheus.yml"
 ALERTMANAGER = DEPLOY / "alertmanager" / "alertmanager.yml"
 PROVISIONING = DEPLOY / "grafana" / "provisioning"
@@ -50,11 +46,6 @@ def test_a_prometheus_without_a_container_runs_from_the_same_file(tmp_path: Path
         assert target["labels"]["job"] == "copy-exporter"
         (manager,) = yaml.safe_load(PROMETHEUS.read_text())["alerting"]["alertmanagers"]
         assert manager["static_configs"][0]["targets"] == [f"localhost:{port('alertmanager')}"]
-
-
-def test_composes_schema_takes_it():
-    complaints = [error.message for error in Draft202012Validator(json.loads(SCHEMA.read_text())).iter_errors(COMPOSE)]
-    assert complaints == []
 
 
 def port(service: str) -> str:
