@@ -14,7 +14,7 @@ from exporter.demo import DemoOptions, parse_size
 from exporter.demo import run as run_demo
 from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size
 from exporter.errors import CopyExporterError, UsageError
-from exporter.host import privileges
+from exporter.host import capabilities
 from exporter.loading.probes import PROBES
 from exporter.model import DEFAULT_SAMPLING_RATE
 from exporter.revision import REVISION
@@ -274,7 +274,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given or (given[0] not in cli.commands and given[0] not in ("-h", "--help", "--version")):
         given.insert(0, _DEFAULT_COMMAND)
     try:
-        privileges.raise_permitted()
+        capabilities.raise_permitted()
         status = cli.main(given, prog_name="copy-exporter", standalone_mode=False)
     except click.ClickException as error:
         _end(error.format_message(), 2)

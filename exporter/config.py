@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.counting.attribution import Limits
 from exporter.errors import UsageError
-from exporter.host.privileges import CAPABILITIES
+from exporter.host.capabilities import CAPABILITIES
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from exporter.counting.maps import Reader
 from exporter.errors import KernelError
-from exporter.host import privileges
+from exporter.host import capabilities, privileges
 from exporter.kernel.btf import VMLINUX
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
@@ -78,8 +78,8 @@ def _btf() -> Check:
 
 
 def _privileges() -> Check:
-    name, held = "privileges for start-up", ", ".join(sorted(privileges.held())) or "no capability"
-    if privileges.can_load():
+    name, held = "privileges for start-up", ", ".join(sorted(capabilities.held())) or "no capability"
+    if capabilities.can_load():
         return Check(name, True, "root" if privileges.is_root() else f"{_whoever('')} with {held}")
     remedy = "run as root (sudo copy-exporter doctor), or with CAP_BPF and CAP_PERFMON"
     return Check(name, False, f"{_whoever('root')} with {held}", remedy)

@@ -6,6 +6,8 @@ import os
 import socket
 import time
 
+from exporter.kernel import libc
+
 _TRIES = 40
 _PAUSE_SECONDS = 0.05
 
@@ -31,11 +33,9 @@ def cached_bytes(descriptor: int, size: int) -> int:
     with mmap.mmap(descriptor, size) as mapped:
         start = ctypes.c_char.from_buffer(mapped)
         try:
-            failed = _libc().mincore(ctypes.byref(start), ctypes.c_size_t(size), present)
+            libc.call("mincore", ctypes.byref(start), ctypes.c_size_t(size), present)
         finally:
             del start  # or the mapping could not be closed
-    if failed:
-        raise OSError(ctypes.get_errno(), "mincore")
     return bytes(present).count(1) * mmap.PAGESIZE
 
 
@@ -54,7 +54,3 @@ def _free_socket_buffers() -> None:
                 ping.send(b"")
         finally:
             os.sched_setaffinity(0, allowed)
-
-
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)

@@ -4,7 +4,6 @@ Those of the network namespace of process 1, as ``--path.procfs`` shows it. To b
 is asked later needs no privilege.
 """
 
-import ctypes as ct
 import logging
 import os
 import socket
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.host import ethtool
+from exporter.kernel import libc
 
 _log = logging.getLogger(__name__)
 
@@ -127,8 +127,9 @@ def _socket() -> socket.socket:
 def _socket_in(namespace: str) -> socket.socket:
     descriptor = os.open(namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        if ct.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
-            raise OSError(ct.get_errno(), f"{namespace}: {os.strerror(ct.get_errno())}")
+        libc.call("setns", descriptor, _CLONE_NEWNET)
         return _socket()
+    except OSError as error:
+        raise OSError(error.errno, f"{namespace}: {error.strerror}") from None
     finally:
         os.close(descriptor)

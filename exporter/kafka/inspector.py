@@ -13,7 +13,7 @@ import sys
 from contextlib import suppress
 
 from exporter.errors import CopyExporterError
-from exporter.host import privileges
+from exporter.host import capabilities, privileges
 from exporter.kafka.broker import Facts
 from exporter.kafka.inspect import gather
 
@@ -79,7 +79,7 @@ def main() -> None:
     channel = socket.socket(fileno=int(sys.argv[1]))
     with suppress(ConnectionError):  # the service has ended
         try:
-            privileges.raise_permitted()
+            capabilities.raise_permitted()
             privileges.leave_network()
             privileges.drop(privileges.find_user(sys.argv[3]), CAPABILITIES)
         except CopyExporterError as error:

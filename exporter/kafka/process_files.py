@@ -9,6 +9,8 @@ import os
 import stat
 from pathlib import PurePosixPath
 
+from exporter.kernel import libc
+
 _NR_OPENAT2 = 437  # on every architecture
 _RESOLVE_IN_ROOT = 0x10
 _FILE_BYTES = 1 << 20
@@ -56,12 +58,7 @@ class ProcessFiles:
     def _open(self, path: str, flags: int) -> int:
         absolute = str(PurePosixPath(self._working_directory(), path))
         how = _OpenHow(flags=flags | os.O_CLOEXEC, resolve=_RESOLVE_IN_ROOT)
-        descriptor: int = ct.CDLL(None, use_errno=True).syscall(
-            _NR_OPENAT2, self._root, os.fsencode(absolute), ct.byref(how), ct.sizeof(how)
-        )
-        if descriptor < 0:
-            raise OSError(ct.get_errno(), os.strerror(ct.get_errno()))
-        return descriptor
+        return libc.call("syscall", _NR_OPENAT2, self._root, os.fsencode(absolute), ct.byref(how), ct.sizeof(how))
 
     def _working_directory(self) -> str:
         """As the process sees it: the kernel tells it from where we stand, or from the root of the container."""

@@ -13,6 +13,7 @@ from platform import machine
 from typing import Any
 
 from exporter.errors import KernelError
+from exporter.kernel import libc
 from exporter.kernel.scheduling import unpreempted
 
 PROG_TYPE_KPROBE = 2
@@ -183,12 +184,7 @@ def attach_functions(program: int, functions: Sequence[str], attach_type: int, *
     names = (ct.c_char_p * len(functions))(*(name.encode() for name in functions))
     link = _FunctionsLink(prog_fd=program, attach_type=attach_type, cnt=len(functions), syms=ct.addressof(names))
     link.kprobe_flags = _KPROBE_MULTI_RETURN if returns else 0
-    descriptor: int = ct.CDLL(None, use_errno=True).syscall(
-        _NR_BPF[machine()], _BPF_LINK_CREATE, ct.byref(link), ct.sizeof(link)
-    )
-    if descriptor < 0:
-        raise OSError(ct.get_errno(), os.strerror(ct.get_errno()))
-    return descriptor
+    return libc.call("syscall", _NR_BPF[machine()], _BPF_LINK_CREATE, ct.byref(link), ct.sizeof(link))
 
 
 def map_info(descriptor: int) -> MapInfo:

@@ -7,6 +7,8 @@ from fcntl import ioctl
 from pathlib import Path
 from platform import machine
 
+from exporter.kernel import libc
+
 _KPROBE_TYPE = Path("/sys/bus/event_source/devices/kprobe/type")
 _TRACEFS = Path("/sys/kernel/tracing")
 _NR_PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241}
@@ -96,7 +98,7 @@ def numbers(text: str) -> list[int]:
 def _attach(attr: _Attr, program: int, cpu: int = 0) -> int:
     attr.size = ct.sizeof(_Attr)
     # Of a probed place one event is enough, on any CPU: there the program belongs to the place.
-    event = _call("syscall", _NR_PERF_EVENT_OPEN[machine()], ct.byref(attr), -1, cpu, -1, _PERF_FLAG_FD_CLOEXEC)
+    event = libc.call("syscall", _NR_PERF_EVENT_OPEN[machine()], ct.byref(attr), -1, cpu, -1, _PERF_FLAG_FD_CLOEXEC)
     try:
         ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
         ioctl(event, _PERF_EVENT_IOC_ENABLE, 0)
@@ -114,15 +116,7 @@ def _tracepoint_id(name: str) -> int:
 
 def _mount_tracefs() -> None:
     """For this process alone: in a mount namespace of its own, so that the host's mounts stay as they are."""
-    _call("unshare", _CLONE_NEWNS)
+    libc.call("unshare", _CLONE_NEWNS)
     above = next(path for path in _TRACEFS.parents if path.is_mount())  # "/" is none in a chroot
-    _call("mount", b"none", bytes(above), None, _MS_REC_PRIVATE, None)
-    _call("mount", b"tracefs", bytes(_TRACEFS), b"tracefs", 0, None)
-
-
-def _call(function: str, *arguments: object) -> int:
-    result: int = getattr(ct.CDLL(None, use_errno=True), function)(*arguments)
-    if result < 0:
-        number = ct.get_errno()
-        raise OSError(number, f"{function}: {os.strerror(number)}")
-    return result
+    libc.call("mount", b"none", bytes(above), None, _MS_REC_PRIVATE, None)
+    libc.call("mount", b"tracefs", bytes(_TRACEFS), b"tracefs", 0, None)

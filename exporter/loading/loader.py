@@ -10,7 +10,7 @@ import socket
 import sys
 
 from exporter.errors import CopyExporterError, KernelError
-from exporter.host.privileges import raise_permitted
+from exporter.host.capabilities import raise_permitted
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.loading.attach import ATTACHERS, Descriptors

@@ -1,7 +1,8 @@
 """How memory is asked for: a service that scrapes for months gives back what a scrape took."""
 
-import ctypes as ct
 import gc
+
+from exporter.kernel import libc
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # mallopt(3)
 _MMAP_BYTES = 128 * 1024
@@ -14,10 +15,9 @@ def tune_malloc() -> None:
     By itself it makes a heap for each thread that serves a scrape, and after the first large buffer it keeps such
     buffers in there: memory grew for hours (``make soak``). Other C libraries have no such switches.
     """
-    mallopt = getattr(ct.CDLL(None), "mallopt", None)
-    if mallopt:
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _MMAP_BYTES)
+    if libc.has("mallopt"):
+        libc.call("mallopt", _M_ARENA_MAX, 1)
+        libc.call("mallopt", _M_MMAP_THRESHOLD, _MMAP_BYTES)
 
 
 def tune_gc() -> None:
