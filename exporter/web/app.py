@@ -15,7 +15,7 @@ from exporter.counting.sampler import Sampler
 from exporter.metrics.collector import CopyCollector
 from exporter.metrics.text_format import negotiate
 from exporter.model import ProbeState
-from exporter.web.head import HeadMiddleware
+from exporter.web.middleware import HeadMiddleware
 from exporter.web.shared_scrape import SharedScrape, SlicedResponse
 
 
@@ -49,7 +49,7 @@ def create_app(
         telemetry_path,
         response_class=PlainTextResponse,
         summary="All metrics",
-        responses={503: {"description": "Too many scrapes at a time", "content": {"text/plain": {}}}},
+        responses={503: {"description": "Too many concurrent scrapes", "content": {"text/plain": {}}}},
     )
     async def metrics(
         accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""

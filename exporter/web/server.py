@@ -16,8 +16,12 @@ from exporter.config import Config
 from exporter.web import tls
 from exporter.web.auth import BasicAuthMiddleware
 from exporter.web.connections import IDLE_SECONDS, ConnectionLimiter, guard
-from exporter.web.farewell import ShutdownMiddleware
-from exporter.web.limits import HEADER_BYTES, ConcurrencyLimitMiddleware, RequestSizeLimitMiddleware
+from exporter.web.middleware import (
+    MAX_HEADER_BYTES,
+    ConcurrencyLimitMiddleware,
+    RequestSizeLimitMiddleware,
+    ShutdownMiddleware,
+)
 from exporter.web.protocol import protocol_for
 from exporter.web.reload import Settings
 
@@ -54,7 +58,7 @@ async def _run(
             http=protocol_for(door),
             ws="none",
             ssl_context_factory=_context_factory(settings),
-            h11_max_incomplete_event_size=HEADER_BYTES,  # while they come
+            h11_max_incomplete_event_size=MAX_HEADER_BYTES,  # before they are complete
             timeout_keep_alive=int(IDLE_SECONDS),
             timeout_graceful_shutdown=FAREWELL_SECONDS,
             proxy_headers=False,

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from exporter.web.connections import REQUEST_SECONDS
-from exporter.web.limits import HEADER_BYTES
+from exporter.web.middleware import MAX_HEADER_BYTES
 from exporter.web.server import CONNECTIONS_BESIDE_SCRAPES
 
 from .movers import HOST_BYTES, MOST, Tap
@@ -191,7 +191,7 @@ def test_headers_of_ten_megabytes(service: Service, strangers: list[Stranger]) -
 
 
 def test_headers_up_to_the_limit(service: Service) -> None:
-    for size, statuses in ((HEADER_BYTES - 1000, (200,)), (2 * HEADER_BYTES, (400, 431))):
+    for size, statuses in ((MAX_HEADER_BYTES - 1000, (200,)), (2 * MAX_HEADER_BYTES, (400, 431))):
         with httpx.Client(base_url=service.url, timeout=10, **service.options) as client:
             assert client.get("/metrics", headers={"x-filler": "x" * size}).status_code in statuses
 

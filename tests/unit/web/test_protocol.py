@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter, guard
-from exporter.web.limits import ConcurrencyLimitMiddleware
+from exporter.web.middleware import ConcurrencyLimitMiddleware
 from exporter.web.protocol import protocol_for
 from exporter.web.shared_scrape import SlicedResponse
 
