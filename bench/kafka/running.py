@@ -1,21 +1,19 @@
 """A real broker: Apache Kafka in KRaft mode, one node, with a PLAINTEXT and an SSL listener; and Kafka's own tools."""
 
 import os
-import random
 import signal
-import socket
 import subprocess
-import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
+
+from tests.support.ports import free_ports
+from tests.support.wait import wait_until
 
 PASSWORD = "copy-exporter"
 CLUSTER_ID = "Y29weS1leHBvcnRlci10ZX"  # 16 bytes in base 64
 _START_SECONDS = 180
 _PATIENCE_MS = 120_000
 """How long a consumer waits for the next record: with the default of 10 s a busy host ends it early."""
-_PORTS = range(20_000, 32_000)  # below net.ipv4.ip_local_port_range
 _LOGGING = """\
 rootLogger.level = INFO
 rootLogger.appenderRef.console.ref = console
@@ -25,26 +23,6 @@ appender.console.target = SYSTEM_OUT
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %p %c %m%n
 """
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float) -> None:
-    """Look until it is so. Raises :class:`TimeoutError` that says what was not."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            raise TimeoutError(f"not within {seconds:g} s: {what}")
-        time.sleep(0.01)
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free, and that the kernel gives to nobody who does not ask for them: a broker starts slowly."""
-    found: list[int] = []
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            found.append(port)
-        if len(found) == count:
-            break
-    return found
 
 
 class Java:

@@ -1,13 +1,13 @@
 """What the exporter takes for a Kafka broker: a listener with TLS, a plaintext one, and a topic that it serves."""
 
 import os
-import socket
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kafka.fake_broker import FakeBroker
+from tests.support.fake_broker import FakeBroker
+from tests.support.ports import free_port
 
 from .load import MIB
 
@@ -28,8 +28,7 @@ class Broker:
         segments.mkdir(parents=True)
         self._segment = segments / "00000000000000000000.log"
         self._segment.write_bytes(bytes(MIB))
-        with socket.create_server((_BESIDE, 0)) as free:
-            plain = free.getsockname()[1]
+        plain = free_port(_BESIDE)
         listeners = f"PLAINTEXT://{_BESIDE}:{plain},SSL://{_BESIDE}:{secure_port}"
         settings = f"node.id=1\nlisteners={listeners}\nlog.dirs={directory / 'data'}\n"
         (directory / "server.properties").write_text(settings)

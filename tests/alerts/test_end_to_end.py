@@ -16,9 +16,10 @@ from typing import Any, Generic, TypeVar
 import pytest
 
 from exporter.demo.methods import READ_WRITE, SENDFILE
-from tests.service.running import Service, wait_until
 from tests.support.alertmanager import Alert, Alertmanager
+from tests.support.exporter_process import ExporterProcess
 from tests.support.prometheus import Prometheus
+from tests.support.wait import wait_until
 
 from .broker import Broker
 from .load import MIB, Sender
@@ -68,7 +69,7 @@ class Truth(Generic[Sends]):
 class Scene:
     prometheus: Prometheus
     alertmanager: Alertmanager
-    service: Service
+    service: ExporterProcess
     copying: Truth[Sender]
     by_reference: Truth[Sender]
     topic: Truth[Broker]
@@ -138,7 +139,7 @@ def scene(_urgent: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         by_reference = stack.enter_context(Sender(SENDFILE, BY_REFERENCE, directory))
         encrypted = stack.enter_context(Sender(READ_WRITE, ENCRYPTED, directory / "encrypted"))
         watched = [flag for sender in (copying, by_reference, encrypted) for flag in sender.flags]
-        service = stack.enter_context(Service(*watched))
+        service = stack.enter_context(ExporterProcess(*watched))
         broker = stack.enter_context(Broker(directory, encrypted.port))
         alertmanager = stack.enter_context(Alertmanager(directory))
         config = configuration(f"127.0.0.1:{service.port}", alertmanager.address, directory)

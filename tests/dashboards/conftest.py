@@ -1,15 +1,16 @@
 """One scene for all queries: a real exporter under a known load, a real Prometheus, and a host where all goes on."""
 
 import os
-import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
-from tests.service.running import Service, wait_until
+from tests.support.exporter_process import ExporterProcess
+from tests.support.ports import free_port
 from tests.support.prometheus import Prometheus
+from tests.support.wait import wait_until
 
 from . import constant_series
 from .documents import RULES
@@ -57,11 +58,10 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     with ExitStack() as stack:
         senders = {way.name: stack.enter_context(Sender(way, cold_file(directory, way.name))) for way in WAYS}
         watched = [flag for sender in senders.values() for flag in ("--port", sender.port)]
-        service = stack.enter_context(Service("--probe.stats", "--no-kafka", *watched))
+        service = stack.enter_context(ExporterProcess("--probe.stats", "--no-kafka", *watched))
         replay = stack.enter_context(constant_series.serve())
         stack.callback(replay.shutdown)
-        with socket.create_server(("127.0.0.1", 0)) as nobody:
-            ports = (service.port, replay.server_port, nobody.getsockname()[1])
+        ports = (service.port, replay.server_port, free_port())
         live, host, down = (f"127.0.0.1:{port}" for port in ports)
         prometheus = stack.enter_context(Prometheus(directory, configuration(live, host, down)))
         wait_until(prometheus.ready, "Prometheus")

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.service.running import COMMAND, wait_until
+from tests.support.exporter_process import COMMAND
 from tests.support.prometheus import Prometheus
+from tests.support.wait import wait_until
 
 from .documents import DOCUMENTS, ROOT, RULES
 from .test_contract import rules

@@ -8,9 +8,10 @@ import pytest
 
 from bench.kafka import artifacts
 from bench.kafka.running import Broker, Java
-from tests.probes.filesystems import command, file_system
-from tests.service.running import Service, wait_until
-from tests.service.scraped import Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.filesystems import command, file_system
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
 
 
 class Difference:
@@ -28,7 +29,7 @@ class Difference:
 class Lab:
     """An exporter beside brokers."""
 
-    def __init__(self, service: Service, java: Java, directory: Path) -> None:
+    def __init__(self, service: ExporterProcess, java: Java, directory: Path) -> None:
         self.service = service
         self.java = java
         self.directory = directory
@@ -66,7 +67,7 @@ def lab(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         pytest.skip("loading eBPF programs needs root")
     java = Java(jars)
     directory = tmp_path_factory.mktemp("kafka")
-    with Service("--log.level", "debug") as service:
+    with ExporterProcess("--log.level", "debug") as service:
         if command("stat", "--file-system", "--format=%T", directory) == "ext2/ext3":
             yield Lab(service, java, directory)
             return

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.kafka.running import Broker, Java
-from tests.service.running import wait_until
+from tests.support.wait import wait_until
 
 from .conftest import Difference, Lab
 

@@ -7,9 +7,9 @@ import pytest
 
 from bench.kafka.running import Broker, Java
 from exporter.kafka.zero_copy_loss import MIN_BYTES
+from tests.support.fake_broker import PYTHON
 
 from .conftest import Lab
-from .fake_broker import PYTHON
 
 RECORD = 10_240
 RECORDS = 2 * MIN_BYTES // RECORD

@@ -13,8 +13,7 @@ import pytest
 
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
-
-from .fake_broker import PYTHON, FakeBroker
+from tests.support.fake_broker import PYTHON, FakeBroker
 
 SYS_PTRACE_AND_DAC_READ_SEARCH = 1 << 19 | 1 << 2
 CONTAINER = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "bash", "-ec")

@@ -1,17 +1,17 @@
 """Why zero copy is lost, as the service shows it of processes that pose as brokers and really move bytes."""
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from exporter.kafka.zero_copy_loss import MIN_BYTES
-from tests.service.running import Service, wait_until
-from tests.service.scraped import Scrape
-
-from .fake_broker import PYTHON, FakeBroker
+from tests.support.exporter_process import ExporterProcess
+from tests.support.fake_broker import PYTHON, FakeBroker
+from tests.support.ports import free_ports
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
 
 SIZE = 2 * MIN_BYTES
 WITHOUT_SENDFILE = (PYTHON, Path(__file__).with_name("without_sendfile.py"))
@@ -19,10 +19,10 @@ LOST = "copy_kafka_zero_copy_lost_info"
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
+def service() -> Iterator[ExporterProcess]:
     if os.geteuid() != 0:
         pytest.skip("loading eBPF programs needs root")
-    with Service() as started:
+    with ExporterProcess() as started:
         yield started
 
 
@@ -33,17 +33,11 @@ def records(tmp_path: Path) -> Path:
     return file
 
 
-def two_ports() -> tuple[int, int]:
-    """That were free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
-
-
 class Listening:
     """A poser with a plaintext and an SSL listener that the service knows."""
 
-    def __init__(self, service: Service, directory: Path, node_id: str, *before: str | Path) -> None:
-        self.plain, self.ssl = two_ports()
+    def __init__(self, service: ExporterProcess, directory: Path, node_id: str, *before: str | Path) -> None:
+        self.plain, self.ssl = free_ports(2)
         self._service = service
         self._node_id = node_id
         listeners = f"PLAINTEXT://127.0.0.1:{self.plain},SSL://127.0.0.1:{self.ssl}"
@@ -69,7 +63,7 @@ Listen = Callable[..., Listening]
 
 
 @pytest.fixture
-def listen(service: Service, tmp_path: Path) -> Iterator[Listen]:
+def listen(service: ExporterProcess, tmp_path: Path) -> Iterator[Listen]:
     posers: list[FakeBroker] = []
 
     def start(node_id: str, *before: str | Path) -> Listening:
@@ -103,7 +97,7 @@ def test_the_same_without_a_refusal(listen: Listen, records: Path) -> None:
     assert broker.reasons()[broker.plain] == set()
 
 
-def test_a_broker_that_ended_has_no_reason(service: Service, listen: Listen) -> None:
+def test_a_broker_that_ended_has_no_reason(service: ExporterProcess, listen: Listen) -> None:
     broker = listen("24")
     assert broker.reasons()[broker.ssl] == {"tls"}
     broker.poser.__exit__()

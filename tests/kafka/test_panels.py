@@ -9,8 +9,8 @@ import pytest
 from bench.kafka.running import Broker
 from tests.dashboards.conftest import configuration
 from tests.dashboards.documents import Target, Viewer, targets
-from tests.service.running import wait_until
 from tests.support.prometheus import Prometheus
+from tests.support.wait import wait_until
 
 from .conftest import Lab
 

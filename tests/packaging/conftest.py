@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.movers import Tap
+from tests.support.watched_connection import WatchedConnection
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,7 +32,7 @@ def installed(dist: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def tap() -> Iterator[Tap]:
-    opened = Tap()
+def connection() -> Iterator[WatchedConnection]:
+    opened = WatchedConnection()
     yield opened
     opened.close()

@@ -12,9 +12,11 @@ import pytest
 
 from exporter import __version__
 from exporter.revision import REVISION
-from tests.service.movers import HOST_BYTES, Tap
-from tests.service.running import Service, wait_until
-from tests.service.scraped import Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.ports import free_port
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
+from tests.support.watched_connection import HOST_BYTES, WatchedConnection
 
 from .conftest import ROOT
 
@@ -93,16 +95,17 @@ def process(port: int) -> Path:
 
 def test_scrape(container: str) -> None:
     """Counts of processes outside of the container are exact, every probe is attached, all rights are given up."""
-    tap = Tap()
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    connection = WatchedConnection()
+    address = f"127.0.0.1:{free_port()}"
     run = ("run", *RIGHTS, "--volume", f"{TRACEFS}:{TRACEFS}:ro", container, "copy-exporter", "serve")
-    with Service(*tap.flags, "--web.listen-address", address, command=(*WITH_TRACEFS, *BUILDAH, *run)) as service:
+    with ExporterProcess(
+        *connection.flags, "--web.listen-address", address, command=(*WITH_TRACEFS, *BUILDAH, *run)
+    ) as service:
         for size in (1, 1000, 32768):
-            tap.server.recv(size, socket.MSG_PEEK)
+            connection.server.recv(size, socket.MSG_PEEK)
         scrape = Scrape(service.metrics())
-        assert scrape.sum(HOST_BYTES, port=tap.label) == 33769
-        assert scrape.sum("copy_cpu_copied_bytes_total", port=tap.label, pid=str(os.getpid())) == 33769
+        assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
+        assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == 33769
         assert scrape.sum("copy_exporter_build_info", revision=REVISION) == 1
         assert scrape.sum("copy_probe_attached", probe="sendfile") == 1
         found = process(int(address.rpartition(":")[2]))
@@ -111,4 +114,4 @@ def test_scrape(container: str) -> None:
         assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
         assert status["NoNewPrivs"] == "1"
     wait_until(lambda: not found.exists(), "the end of the service in the container")
-    tap.close()
+    connection.close()

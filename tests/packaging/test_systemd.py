@@ -15,9 +15,11 @@ import httpx
 import pytest
 
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
-from tests.service.movers import HOST_BYTES, Tap
-from tests.service.running import OPENMETRICS, wait_until
-from tests.service.scraped import Scrape
+from tests.support.exporter_process import OPENMETRICS
+from tests.support.ports import free_port
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
+from tests.support.watched_connection import HOST_BYTES, WatchedConnection
 
 from .conftest import ROOT
 
@@ -37,7 +39,7 @@ exec env container=test /lib/systemd/systemd --system --unit="$1" --show-status=
 """Run in namespaces: a systemd that starts what one unit of a directory wants, and nothing else."""
 ALONE = "[Unit]\nDefaultDependencies=no\nAfter=\n"
 
-LISTEN = "--web.listen-address 127.0.0.1:{port} --port {tap}"
+LISTEN = "--web.listen-address 127.0.0.1:{port} --port {connection}"
 
 FINDERS = 1 << 2 | 1 << 19
 """CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE."""
@@ -67,14 +69,13 @@ def cgroups() -> Iterator[None]:
 
 
 @pytest.fixture
-def units(installed: Path, tap: Tap, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+def units(installed: Path, connection: WatchedConnection, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """The units, changed only in where the program is, where it listens, its flags, and where its log goes."""
     directory = tmp_path / "units"
     shutil.copytree(UNITS, directory)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = f"ExecStart=\nExecStart={installed} serve $OPTIONS\nStandardError=truncate:{installed.parents[1]}/log\n"
-    flags = request.param.format(port=port, tap=tap.label)
+    flags = request.param.format(port=port, connection=connection.label)
     own = {
         "service": f'{ALONE}[Service]\n{command}Environment="OPTIONS={flags}"\n',
         "socket": f"{ALONE}[Socket]\nListenStream=\nListenStream=127.0.0.1:{port}\n",
@@ -119,11 +120,11 @@ def processes(program: Path) -> list[dict[str, str]]:
 
 @needs_no_other
 @pytest.mark.parametrize(("unit", "units"), [("copy-exporter.service", LISTEN)], indirect=["units"])
-def test_the_unit(booted: httpx.Client, tap: Tap, installed: Path, unit: str) -> None:  # noqa: ARG001
+def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed: Path, unit: str) -> None:  # noqa: ARG001
     for size in (1, 1000, 32768):
-        tap.server.recv(size, socket.MSG_PEEK)
+        connection.server.recv(size, socket.MSG_PEEK)
     scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
-    assert scrape.sum(HOST_BYTES, port=tap.label) == 33769
+    assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_probe_attached", probe=name)} == set()
     assert scrape.sum("copy_scrape_success") == 1
     wait_until(lambda: int(processes(installed)[1]["CapEff"], 16) == FINDERS, "a finder that gave up the rest")

@@ -8,8 +8,8 @@ import zipfile
 from pathlib import Path
 
 from exporter.revision import REVISION
-from tests.service.running import Service
-from tests.service.scraped import Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
 
 from .conftest import ROOT
 
@@ -57,7 +57,7 @@ def test_doctor(installed: Path) -> None:
 
 
 def test_scrape(installed: Path) -> None:
-    with Service(command=("env", "--chdir=/", installed, "serve")) as service:
+    with ExporterProcess(command=("env", "--chdir=/", installed, "serve")) as service:
         scrape = Scrape(service.metrics())
         assert scrape.sum("copy_exporter_build_info", revision=REVISION) == 1
         before = scrape.sum("copy_syscalls_total", pid=str(os.getpid()), syscall="write", destination="device")

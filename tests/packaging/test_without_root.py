@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
-from tests.service.movers import HOST_BYTES, Tap
-from tests.service.running import Service
-from tests.service.scraped import Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.watched_connection import HOST_BYTES, WatchedConnection
 
 NOBODY = pwd.getpwnam("nobody")
 TRACEFS = ("unshare", "--mount", "sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$@"', "sh")
@@ -66,17 +66,17 @@ def attached(scrape: Scrape) -> set[str]:
     return {row["probe"] for row in rows if scrape.sum("copy_probe_attached", probe=row["probe"]) == 1}
 
 
-def missing(service: Service) -> set[str]:
+def missing(service: ExporterProcess) -> set[str]:
     return set(DEFAULT_PROBE_NAMES) - attached(Scrape(service.metrics()))
 
 
-def complaints(service: Service) -> list[str]:
+def complaints(service: ExporterProcess) -> list[str]:
     """All that it logged, but for brokers, which come and go on a host."""
     return [line for line in service.log().splitlines() if "broker" not in line]
 
 
-def started(installed: Path, before: Sequence[str], tap: Tap, *flags: str) -> Service:
-    return Service(*tap.flags, *flags, command=("env", "--chdir=/", *before, installed, "serve"))
+def started(installed: Path, before: Sequence[str], connection: WatchedConnection, *flags: str) -> ExporterProcess:
+    return ExporterProcess(*connection.flags, *flags, command=("env", "--chdir=/", *before, installed, "serve"))
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,18 @@ def started(installed: Path, before: Sequence[str], tap: Tap, *flags: str) -> Se
         pytest.param((*TRACEFS, *as_root(f"bpf,perfmon,{TO_BECOME_NOBODY}")), WITHOUT_ADDRESSES, id="root"),
     ],
 )
-def test_a_start_that_works(installed: Path, tap: Tap, before: Sequence[str], without: set[str]) -> None:
+def test_a_start_that_works(
+    installed: Path, connection: WatchedConnection, before: Sequence[str], without: set[str]
+) -> None:
     """Counts are exact, nothing is complained of at a scrape, and all that it was started with is given up."""
-    with started(installed, before, tap) as service:
+    with started(installed, before, connection) as service:
         assert missing(service) == without
         said = complaints(service)
         for size in (1, 1000, 32768):
-            tap.server.recv(size, 2)  # MSG_PEEK
+            connection.server.recv(size, 2)  # MSG_PEEK
         scrape = Scrape(service.metrics())
-        assert scrape.sum(HOST_BYTES, port=tap.label) == 33769
-        assert scrape.sum("copy_cpu_copied_bytes_total", port=tap.label, pid=str(os.getpid())) == 33769
+        assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
+        assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == 33769
         assert scrape.sum("copy_scrape_success") == 1
         status = service.status()
         assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
@@ -124,10 +126,10 @@ def test_both_bpf_and_perfmon_are_needed(installed: Path, one: str) -> None:
     assert "with CAP_BPF and CAP_PERFMON" in refused(installed, as_nobody(one))
 
 
-def test_run_statistics_need_sys_admin(installed: Path, tap: Tap) -> None:
+def test_run_statistics_need_sys_admin(installed: Path, connection: WatchedConnection) -> None:
     assert "start with CAP_SYS_ADMIN" in refused(installed, as_nobody(ALL), "--probe.stats")
-    with started(installed, as_nobody(f"{ALL},sys_admin"), tap, "--probe.stats") as service:
-        tap.server.recv(1, 2)
+    with started(installed, as_nobody(f"{ALL},sys_admin"), connection, "--probe.stats") as service:
+        connection.server.recv(1, 2)
         assert Scrape(service.metrics()).sum("copy_probe_runs_total", probe="syscalls") > 0
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from exporter.kernel.btf import VMLINUX
 from exporter.loading.probes import PROBE_NAMES
-from tests.support.server import free_address
+from tests.support.filesystems import command, file_system
+from tests.support.ports import free_port
 
-from .filesystems import command, file_system
 from .probe_fixture import Ground, loaded
 
 WORKLOADS = Path(__file__).parent / "workloads"
@@ -76,5 +76,5 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def port(ground: Ground) -> Iterator[int]:
     """One to watch; afterwards none is."""
-    yield free_address()[1]
+    yield free_port()
     ground.reader.watch_ports([])

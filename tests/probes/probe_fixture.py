@@ -1,8 +1,7 @@
 """The probes as the tests see them: run something, get exactly that process's rows."""
 
 import subprocess
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from platform import machine
@@ -13,6 +12,7 @@ from exporter.counting.maps import Reader
 from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Identity, Operation, Row, RowKind, Rows
+from tests.support.wait import wait_until
 
 Counts = dict[Row, tuple[int, int]]
 """Events and amount: a count without its time."""
@@ -147,14 +147,6 @@ def loaded(
         handover.close()
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    """Look until it is so; a bound on a test that would hang, not a way to let time pass."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.001)
-
-
 NUMBERS = {
     "x86_64": {"read": 0, "pread64": 17, "sendfile": 40},
     "aarch64": {"read": 63, "pread64": 67, "sendfile": 71},
@@ -165,4 +157,4 @@ def blocked_in(pid: int, call: str, descriptor: int | None = None) -> None:
     """Come back when a process sleeps inside this system call, on a certain descriptor if one is given."""
     path = Path(f"/proc/{pid}/syscall")
     wanted = [str(NUMBERS[call])] + ([] if descriptor is None else [hex(descriptor)])
-    wait_until(lambda: path.read_text().split()[: len(wanted)] == wanted)
+    wait_until(lambda: path.read_text().split()[: len(wanted)] == wanted, f"process {pid} to sleep in {call}")

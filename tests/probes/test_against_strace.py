@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Operation, Row, RowKind, Rows
+from tests.support.filesystems import command
+from tests.support.wait import wait_until
 
-from .filesystems import command
-from .probe_fixture import Counts, Ground, blocked_in, since, wait_until
+from .probe_fixture import Counts, Ground, blocked_in, since
 
 READS = {Operation.READ, Operation.READV, Operation.PREAD64, Operation.PREADV, Operation.PREADV2}
 WRITES = {Operation.WRITE, Operation.WRITEV, Operation.PWRITE64, Operation.PWRITEV, Operation.PWRITEV2}
@@ -56,7 +57,7 @@ def test_proc_pid_io(ground: Ground, disk: Path) -> None:
         assert process.stdin
         rows, witness = look(ground, process.pid)
         process.stdin.write(b"1")
-        wait_until(lambda: ground.rows(process.pid) != rows)
+        wait_until(lambda: ground.rows(process.pid) != rows, "the first counts of the process")
         later, witness_later = look(ground, process.pid)
         process.stdin.write(b"2")
         assert process.wait(30) == 0

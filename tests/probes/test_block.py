@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Endpoint, Operation, Rows
+from tests.support.filesystems import MKFS, command, file_system, loop_device
 
-from .filesystems import MKFS, command, file_system, loop_device
 from .probe_fixture import DISK_READS, Ground, amount, dma
 
 SIZE = 4 << 20

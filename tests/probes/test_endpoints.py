@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Endpoint, Operation
+from tests.support.filesystems import command, loop_device
 
-from .filesystems import command, loop_device
 from .probe_fixture import Counts, Ground, cpu, dma
 
 READS = (Operation.READ, Operation.READV, Operation.PREAD64, Operation.PREADV, Operation.PREADV2)

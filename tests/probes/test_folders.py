@@ -10,7 +10,7 @@ import pytest
 from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import abilities
 from exporter.model import Folder, FolderTransfer
-from tests.kafka.fake_broker import FakeBroker
+from tests.support.fake_broker import FakeBroker
 
 from .probe_fixture import Ground, loaded
 from .test_fallback_hooks import SLOW_LOADER

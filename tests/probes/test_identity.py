@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Endpoint, Identity, Operation
+from tests.support.filesystems import file_system
+from tests.support.wait import wait_until
 
-from .filesystems import file_system
-from .probe_fixture import DISK_READS, Ground, amount, blocked_in, cpu, syscalls, wait_until
+from .probe_fixture import DISK_READS, Ground, amount, blocked_in, cpu, syscalls
 
 ZERO = cpu(Operation.READ, Endpoint.DEVICE, Endpoint.USER)
 NULL = cpu(Operation.WRITE, Endpoint.USER, Endpoint.DEVICE)
@@ -34,7 +35,7 @@ def other_name(processes: Path) -> Path:
 def ended(ground: Ground, identity: Identity | None) -> str:
     """The name with which a process ended, once the kernel has told of it."""
     assert identity
-    wait_until(lambda: identity in ground.exits())
+    wait_until(lambda: identity in ground.exits(), "the exit of the process")
     return ground.exits()[identity]
 
 
@@ -64,7 +65,7 @@ def test_an_exec_stays_the_same_process(ground: Ground, processes: Path, other_n
 def test_a_process_outlives_its_leader(ground: Ground, processes: Path) -> None:
     with ground.start(processes, "leader_leaves", stdin=subprocess.PIPE) as process:
         assert process.stdin
-        wait_until(lambda: syscalls(ground.rows(process.pid)) == {ZERO: (10, 1000)})
+        wait_until(lambda: syscalls(ground.rows(process.pid)) == {ZERO: (10, 1000)}, "ten calls")
         assert Path(f"/proc/{process.pid}/stat").read_text().split(") ")[1][0] == "Z"
         assert process.pid not in {identity.pid for identity in ground.exits()}
         process.stdin.close()

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Endpoint, RowKind, Rows
+from tests.support.filesystems import command, file_system
 
-from .filesystems import command, file_system
 from .probe_fixture import Ground
 
 READS = (Endpoint.PAGE_CACHE, Endpoint.USER)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.model import Endpoint, Operation
+from tests.support.filesystems import file_system
 
-from .filesystems import file_system
 from .probe_fixture import Ground, cpu, error, zero_copy
 
 

@@ -1,4 +1,4 @@
-"""Programs compiled once, a tap for each test, services, and the reason when none of it can be."""
+"""Programs compiled once, a connection for each test, services, and the reason when none of it can be."""
 
 import os
 import subprocess
@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from .movers import Mover, Tap
-from .running import Service
+from tests.support.exporter_process import ExporterProcess
+from tests.support.watched_connection import WatchedConnection
+
+from .movers import Mover
 
 WORKLOADS = Path(__file__).parent / "workloads"
 
@@ -43,26 +45,26 @@ def mover(workload: Callable[[str], Path]) -> Path:
 
 
 @pytest.fixture
-def tap() -> Iterator[Tap]:
-    opened = Tap()
+def connection() -> Iterator[WatchedConnection]:
+    opened = WatchedConnection()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def start(tap: Tap) -> Iterator[Callable[..., Service]]:
-    """Start services that count the tap's port apart; they end with the test."""
+def start(connection: WatchedConnection) -> Iterator[Callable[..., ExporterProcess]]:
+    """Start services that count the connection's port apart; they end with the test."""
     with ExitStack() as stack:
-        yield lambda *flags, **options: stack.enter_context(Service(*tap.flags, *flags, **options))
+        yield lambda *flags, **options: stack.enter_context(ExporterProcess(*connection.flags, *flags, **options))
 
 
 @pytest.fixture
-def move(tap: Tap, mover: Path) -> Iterator[Callable[..., Mover]]:
+def move(connection: WatchedConnection, mover: Path) -> Iterator[Callable[..., Mover]]:
     """Start movers; they end with the test."""
     with ExitStack() as stack:
 
         def begin(*before: str, program: Path = mover) -> Mover:
-            started = Mover(tap, program, *before)
+            started = Mover(connection, program, *before)
             stack.callback(started.end)
             return started
 

@@ -67,7 +67,7 @@ class Secrets:
         return context
 
     def client(self, certificate: Path | None = None) -> dict[str, Any]:
-        """Options of a :class:`Service`, for the right client."""
+        """Options of a :class:`ExporterProcess`, for the right client."""
         return {"verify": self.context(certificate), "auth": (USER, PASSWORD)}
 
     def close(self) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .running import COMMAND, SERVE, Service, refused
+from tests.support.exporter_process import COMMAND, SERVE, ExporterProcess, refused
+from tests.support.ports import free_port
 
 FLAG = "--web.systemd-socket"
 # What systemd does before it starts a service: descriptors from 3 on, their number, and the pid that they are for.
@@ -24,13 +25,8 @@ os.execv(command[0], command)
 """
 
 
-def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
-    with socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family) as free:
-        return int(free.getsockname()[1])
-
-
-def test_several_addresses(start: Callable[..., Service]) -> None:
-    ports = free_port(socket.AF_INET6), free_port()
+def test_several_addresses(start: Callable[..., ExporterProcess]) -> None:
+    ports = free_port("::1"), free_port()
     flags = [f"--web.listen-address=[::1]:{ports[0]}", f"--web.listen-address=127.0.0.1:{ports[1]}"]
     service = start(*flags)
     for url in (service.url, f"http://[::1]:{ports[0]}", f"http://127.0.0.1:{ports[1]}"):
@@ -38,7 +34,7 @@ def test_several_addresses(start: Callable[..., Service]) -> None:
     assert f"listening on http://[::1]:{ports[0]}/metrics" in service.log()
 
 
-def test_all_addresses_are_of_both_families(start: Callable[..., Service]) -> None:
+def test_all_addresses_are_of_both_families(start: Callable[..., ExporterProcess]) -> None:
     port = free_port()
     start(f"--web.listen-address=:{port}")
     for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"):
@@ -73,7 +69,7 @@ def sockets(tmp_path: Path) -> Iterator[list[socket.socket]]:
 
 def test_sockets_of_systemd(sockets: list[socket.socket], tmp_path: Path) -> None:
     pass_fds = [one.fileno() for one in sockets]
-    with Service(command=handed(sockets, tmp_path), pass_fds=pass_fds, listen=False) as service:
+    with ExporterProcess(command=handed(sockets, tmp_path), pass_fds=pass_fds, listen=False) as service:
         assert service.port == sockets[0].getsockname()[1]
         assert httpx.get(f"http://[::1]:{sockets[1].getsockname()[1]}/metrics").status_code == 200
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "socket"))) as client:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .running import COMMAND, WITHOUT_TRACEPOINTS, refused
+from tests.support.exporter_process import COMMAND, WITHOUT_TRACEPOINTS, refused
+from tests.support.ports import free_port
 
 USAGE, UNABLE = 2, 1
 HUGE = "9" * 5000
@@ -98,8 +99,7 @@ def test_port_in_use() -> None:
 
 
 def test_the_same_address_twice() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     status, line = refused("--web.listen-address", address, "--web.listen-address", address)
     assert (status, "in use" in line) == (USAGE, True)
 

@@ -4,9 +4,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .movers import BYTES, CALLS, Tap, agree, births, born_bytes
-from .running import Service, wait_until
-from .scraped import Prometheus, Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.wait import wait_until
+from tests.support.watched_connection import BYTES, CALLS, WatchedConnection
+
+from .movers import agree, births, born_bytes
 
 COUNT = 10_000
 LINGER_SECONDS = 2
@@ -16,53 +20,59 @@ def entries(scrape: Scrape) -> float:
     return scrape.sum("copy_map_entries", map="counts")
 
 
-def test_ten_thousand_births(start: Callable[..., Service], workload: Callable[[str], Path], tap: Tap) -> None:
-    service, prometheus = start("--process.linger", f"{LINGER_SECONDS}s"), Prometheus()
-    before = entries(prometheus.feed(service.metrics()))
+def test_ten_thousand_births(
+    start: Callable[..., ExporterProcess], workload: Callable[[str], Path], connection: WatchedConnection
+) -> None:
+    service, recorder = start("--process.linger", f"{LINGER_SECONDS}s"), ScrapeRecorder()
+    before = entries(recorder.add_text(service.metrics()))
     texts = []
-    with births(workload("births"), tap, COUNT) as parent:
+    with births(workload("births"), connection, COUNT) as parent:
         while parent.poll() is None:
             texts.append(service.metrics())
     assert parent.returncode == 0
-    prometheus.feed_all(texts)
-    agree(service, prometheus, tap, COUNT, born_bytes(COUNT))
+    recorder.add_texts(texts)
+    agree(service, recorder, connection, COUNT, born_bytes(COUNT))
 
     def settled() -> bool:
-        scrape = prometheus.feed(service.metrics())
-        return {one["pid"] for one in scrape.series(BYTES, port=tap.label)} <= {"other"}
+        scrape = recorder.add_text(service.metrics())
+        return {one["pid"] for one in scrape.series(BYTES, port=connection.label)} <= {"other"}
 
     wait_until(settled, "the births' own series end")
     wait_until(lambda: entries(Scrape(service.metrics())) < before + 1000, "the births' rows leave the map")
-    agree(service, prometheus, tap, COUNT, born_bytes(COUNT))
-    assert len(prometheus.names(CALLS, "comm", port=tap.label)) == 1
+    agree(service, recorder, connection, COUNT, born_bytes(COUNT))
+    assert len(recorder.names(CALLS, "comm", port=connection.label)) == 1
 
 
-def test_births_that_nobody_scrapes(start: Callable[..., Service], workload: Callable[[str], Path], tap: Tap) -> None:
+def test_births_that_nobody_scrapes(
+    start: Callable[..., ExporterProcess], workload: Callable[[str], Path], connection: WatchedConnection
+) -> None:
     """Two rows each: those that have ended make room although no scrape looks."""
-    service, prometheus = start("--map.entries", "6000"), Prometheus()
+    service, recorder = start("--map.entries", "6000"), ScrapeRecorder()
     rounds, a_second = 8, 1000
     for _ in range(rounds):
         began = time.monotonic()
-        with births(workload("births"), tap, a_second) as parent:
+        with births(workload("births"), connection, a_second) as parent:
             pass
         assert parent.returncode == 0
         time.sleep(max(0, began + 1 - time.monotonic()))  # a pace, not a wait: more a second need a bigger map
-    agree(service, prometheus, tap, rounds * a_second, rounds * born_bytes(a_second))
+    agree(service, recorder, connection, rounds * a_second, rounds * born_bytes(a_second))
 
 
-def test_births_under_many_names(start: Callable[..., Service], workload: Callable[[str], Path], tap: Tap) -> None:
+def test_births_under_many_names(
+    start: Callable[..., ExporterProcess], workload: Callable[[str], Path], connection: WatchedConnection
+) -> None:
     """Names are limited: what comes later counts under comm="other", and nothing is lost or moved for it."""
     flags = ("--process.comms.max", "5", "--process.max", "0", "--process.include", "^born-")
-    service, prometheus, count = start(*flags), Prometheus(), 2000
+    service, recorder, count = start(*flags), ScrapeRecorder(), 2000
     texts = []
-    with births(workload("births"), tap, count, names=20) as parent:
+    with births(workload("births"), connection, count, names=20) as parent:
         while parent.poll() is None:
             texts.append(service.metrics())
     assert parent.returncode == 0
-    prometheus.feed_all(texts)
-    agree(service, prometheus, tap, count, born_bytes(count))
-    names = prometheus.names(CALLS, "comm", port=tap.label)
+    recorder.add_texts(texts)
+    agree(service, recorder, connection, count, born_bytes(count))
+    names = recorder.names(CALLS, "comm", port=connection.label)
     assert len(names) == 6
     assert "other" in names
-    assert prometheus.names(CALLS, "pid", port=tap.label) == {"other"}
-    assert prometheus.total(CALLS, port=tap.label, comm=min(names)) == count / 20
+    assert recorder.names(CALLS, "pid", port=connection.label) == {"other"}
+    assert recorder.total(CALLS, port=connection.label, comm=min(names)) == count / 20

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from .running import Service
-from .scraped import Prometheus, Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
 
 RATE = 3999
 COPIED = "copy_cpu_seconds_total"
@@ -29,8 +30,8 @@ sys.stdin.read()
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with Service("--sampling.rate", str(RATE)) as started:
+def service() -> Iterator[ExporterProcess]:
+    with ExporterProcess("--sampling.rate", str(RATE)) as started:
         yield started
 
 
@@ -47,11 +48,11 @@ def error(seconds: float) -> float:
     return 4 * sqrt(seconds * RATE) / RATE
 
 
-def test_a_reader_of_cached_pages(service: Service, reader: subprocess.Popen[str]) -> None:
+def test_a_reader_of_cached_pages(service: ExporterProcess, reader: subprocess.Popen[str]) -> None:
     assert reader.stdout
     total, system = map(float, reader.stdout.readline().split())
-    prometheus, pid = Prometheus(), str(reader.pid)
-    scrape = prometheus.feed(service.metrics())
+    recorder, pid = ScrapeRecorder(), str(reader.pid)
+    scrape = recorder.add_text(service.metrics())
     copying = scrape.sum(COPIED, pid=pid)
     assert LEAST_COPYING * system - error(system) < copying < total + error(total)
     shown = scrape.sum("copy_process_cpu_seconds_total", pid=pid)
@@ -59,11 +60,11 @@ def test_a_reader_of_cached_pages(service: Service, reader: subprocess.Popen[str
     assert scrape.sum("copy_host_cpu_seconds_total") >= copying
     assert scrape.sum("copy_cpus") == os.cpu_count()
     reader.communicate()
-    after = prometheus.feed(service.metrics())
+    after = recorder.add_text(service.metrics())
     assert after.sum(COPIED, pid=pid) == pytest.approx(copying, abs=3 / RATE), "what it ended with, for a while"
 
 
-def test_who_sleeps_copies_nothing(service: Service, reader: subprocess.Popen[str]) -> None:
+def test_who_sleeps_copies_nothing(service: ExporterProcess, reader: subprocess.Popen[str]) -> None:
     assert reader.stdout
     reader.stdout.readline()
     pid = str(reader.pid)
@@ -71,7 +72,7 @@ def test_who_sleeps_copies_nothing(service: Service, reader: subprocess.Popen[st
     assert Scrape(service.metrics()).sum(COPIED, pid=pid) == before
 
 
-def test_without_the_probe(start: Callable[..., Service]) -> None:
+def test_without_the_probe(start: Callable[..., ExporterProcess]) -> None:
     text = start("--no-probe.copy_time").metrics()
     assert Scrape(text).series(COPIED) == []
     assert Scrape(text).series("copy_probe_attached", probe="copy_time") == []

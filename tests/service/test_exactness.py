@@ -7,112 +7,117 @@ from pathlib import Path
 
 import pytest
 
-from .movers import BYTES, HOST_BYTES, MOST, Mover, Tap, agree
-from .running import Service
-from .scraped import Prometheus, Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.watched_connection import BYTES, HOST_BYTES, MAX_BYTES, WatchedConnection
 
-Start = Callable[..., Service]
+from .movers import Mover, agree
+
+Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
 
 
-def test_live_process_has_its_own_series(start: Start, move: Move, tap: Tap) -> None:
-    service, prometheus, mover = start(), Prometheus(), move()
-    for count in (1, 1000, MOST):
+def test_live_process_has_its_own_series(start: Start, move: Move, connection: WatchedConnection) -> None:
+    service, recorder, mover = start(), ScrapeRecorder(), move()
+    for count in (1, 1000, MAX_BYTES):
         mover.move(count)
-        agree(service, prometheus, tap, mover.calls, mover.bytes)
+        agree(service, recorder, connection, mover.calls, mover.bytes)
     scrape = Scrape(service.metrics())
     labels = {"pid": str(mover.pid), "comm": "mover", "syscall": "recvfrom", "source": "tcp", "destination": "user"}
-    assert scrape.sum(BYTES, port=tap.label, **labels) == mover.bytes
+    assert scrape.sum(BYTES, port=connection.label, **labels) == mover.bytes
     assert scrape.series("copy_process_info", pid=str(mover.pid), comm="mover")
     assert scrape.series("copy_process_cpu_seconds_total", pid=str(mover.pid), mode="system")
 
 
-def test_end_between_and_after_scrapes(start: Start, move: Move, tap: Tap) -> None:
-    service, prometheus = start(), Prometheus()
+def test_end_between_and_after_scrapes(start: Start, move: Move, connection: WatchedConnection) -> None:
+    service, recorder = start(), ScrapeRecorder()
     seen, unseen, last = move(), move(), move()
     everyone = (seen, unseen, last)
     seen.move(100)
     last.move(200)
-    agree(service, prometheus, tap, 2, 300)
+    agree(service, recorder, connection, 2, 300)
     seen.move(11)  # its last increase is scraped when it is gone
     seen.end()
     unseen.move(5000)  # no scrape will ever see it alive
     unseen.end()
     last.move(3)
-    agree(service, prometheus, tap, 5, sum(mover.bytes for mover in everyone))
+    agree(service, recorder, connection, 5, sum(mover.bytes for mover in everyone))
     last.move(40)
     last.end()
-    agree(service, prometheus, tap, 6, sum(mover.bytes for mover in everyone))
-    scrape = prometheus.feed(service.metrics())
-    assert scrape.sum(BYTES, port=tap.label, pid=str(seen.pid)) == 111
-    assert scrape.sum(BYTES, port=tap.label, pid=str(unseen.pid)) == 0
-    assert scrape.sum(BYTES, port=tap.label, pid="other", comm="mover") == 5000
-    assert scrape.sum(BYTES, port=tap.label, pid=str(last.pid)) == 243
+    agree(service, recorder, connection, 6, sum(mover.bytes for mover in everyone))
+    scrape = recorder.add_text(service.metrics())
+    assert scrape.sum(BYTES, port=connection.label, pid=str(seen.pid)) == 111
+    assert scrape.sum(BYTES, port=connection.label, pid=str(unseen.pid)) == 0
+    assert scrape.sum(BYTES, port=connection.label, pid="other", comm="mover") == 5000
+    assert scrape.sum(BYTES, port=connection.label, pid=str(last.pid)) == 243
 
 
-def test_processes_of_other_users(start: Start, move: Move, tap: Tap) -> None:
-    service, prometheus = start(), Prometheus()
+def test_processes_of_other_users(start: Start, move: Move, connection: WatchedConnection) -> None:
+    service, recorder = start(), ScrapeRecorder()
     mine, theirs = move(), move()
     assert theirs.tell("uid", 65533) == 0
     for round_ in range(3):
         mine.move(10 + round_)
         theirs.move(1000 + round_)
-        agree(service, prometheus, tap, 2 * round_ + 2, mine.bytes + theirs.bytes)
+        agree(service, recorder, connection, 2 * round_ + 2, mine.bytes + theirs.bytes)
     scrape = Scrape(service.metrics())
     for mover in (mine, theirs):
-        assert scrape.sum(BYTES, port=tap.label, pid=str(mover.pid)) == mover.bytes
+        assert scrape.sum(BYTES, port=connection.label, pid=str(mover.pid)) == mover.bytes
 
 
-def test_another_pid_namespace(start: Start, move: Move, tap: Tap) -> None:
-    service, prometheus = start(), Prometheus()
+def test_another_pid_namespace(start: Start, move: Move, connection: WatchedConnection) -> None:
+    service, recorder = start(), ScrapeRecorder()
     mover = move("unshare", "--pid", "--fork")
     mover.move(123)
-    agree(service, prometheus, tap, 1, 123)
+    agree(service, recorder, connection, 1, 123)
     children = Path(f"/proc/{mover.pid}/task/{mover.pid}/children").read_text().split()
-    assert Scrape(service.metrics()).sum(BYTES, port=tap.label, pid=children[0], comm="mover") == 123
+    assert Scrape(service.metrics()).sum(BYTES, port=connection.label, pid=children[0], comm="mover") == 123
 
 
-def test_exec_and_rename_while_scraped(start: Start, move: Move, tap: Tap, mover: Path, tmp_path: Path) -> None:
-    service, prometheus, process = start(), Prometheus(), move()
+def test_exec_and_rename_while_scraped(
+    start: Start, move: Move, connection: WatchedConnection, mover: Path, tmp_path: Path
+) -> None:
+    service, recorder, process = start(), ScrapeRecorder(), move()
     again = tmp_path / "again"
     shutil.copy(mover, again)
     process.move(100)
-    agree(service, prometheus, tap, 1, 100)
+    agree(service, recorder, connection, 1, 100)
     process.become(again)
     process.move(50)
-    agree(service, prometheus, tap, 2, 150)
+    agree(service, recorder, connection, 2, 150)
     process.move(7)
-    agree(service, prometheus, tap, 3, 157)
+    agree(service, recorder, connection, 3, 157)
     assert process.tell("name", 'a thread\'s "name"') == 0
     process.move(1)
-    agree(service, prometheus, tap, 4, 158)
+    agree(service, recorder, connection, 4, 158)
     process.move(2)
     process.become(mover)
     process.move(4)
     process.end()  # the last of its names is never scraped
-    agree(service, prometheus, tap, 6, 164)
-    names = {series["comm"] for series in Scrape(service.metrics()).series(BYTES, port=tap.label)}
+    agree(service, recorder, connection, 6, 164)
+    names = {series["comm"] for series in Scrape(service.metrics()).series(BYTES, port=connection.label)}
     assert names == {"mover", "again", "a thread's \"nam"}, "the kernel keeps 15 characters"
-    assert prometheus.names(BYTES, "pid", port=tap.label) == {str(process.pid)}
+    assert recorder.names(BYTES, "pid", port=connection.label) == {str(process.pid)}
 
 
-def test_reused_pid_inherits_nothing(start: Start, move: Move, tap: Tap) -> None:
-    service, prometheus, first = start(), Prometheus(), move()
+def test_reused_pid_inherits_nothing(start: Start, move: Move, connection: WatchedConnection) -> None:
+    service, recorder, first = start(), ScrapeRecorder(), move()
     first.move(1000)
-    agree(service, prometheus, tap, 1, 1000)
+    agree(service, recorder, connection, 1, 1000)
     first.end()
     second = successor(move, first.pid)
     second.move(10)
-    agree(service, prometheus, tap, 2, 1010)
+    agree(service, recorder, connection, 2, 1010)
     third = None
     second.end()
     third = successor(move, first.pid)
     third.move(1)
-    agree(service, prometheus, tap, 3, 1011)
+    agree(service, recorder, connection, 3, 1011)
     scrape = Scrape(service.metrics())
-    assert scrape.sum(HOST_BYTES, port=tap.label) == 1011
-    assert len(scrape.series(BYTES, port=tap.label)) == 1
-    assert scrape.sum(BYTES, port=tap.label, pid=str(first.pid), comm="mover") == 1
+    assert scrape.sum(HOST_BYTES, port=connection.label) == 1011
+    assert len(scrape.series(BYTES, port=connection.label)) == 1
+    assert scrape.sum(BYTES, port=connection.label, pid=str(first.pid), comm="mover") == 1
 
 
 def successor(move: Move, pid: int) -> Mover:

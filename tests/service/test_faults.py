@@ -14,11 +14,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from .movers import BYTES, CALLS, HOST_BYTES, HOST_CALLS, Mover, Tap, agree, births, born_bytes
-from .running import COMMAND, OPENMETRICS, SERVE, Service, wait_until
-from .scraped import Prometheus, Scrape
+from tests.support.exporter_process import COMMAND, OPENMETRICS, SERVE, ExporterProcess
+from tests.support.ports import free_port
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.wait import wait_until
+from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, HOST_CALLS, WatchedConnection
 
-Start = Callable[..., Service]
+from .movers import Mover, agree, births, born_bytes
+
+Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
 OWN_MOUNTS = ("unshare", "--mount", "sh", "-ec", 'exec "$@"', "sh")
 DAY = 86400
@@ -26,13 +31,13 @@ LIMIT = ("memory.limit_in_bytes", "memory.max")
 """Of control groups, version 1 and 2."""
 
 
-def links(service: Service, tracepoint: str) -> list[int]:
+def links(service: ExporterProcess, tracepoint: str) -> list[int]:
     """Descriptors of the service that keep a probe attached."""
     entries = Path(f"/proc/{service.pid}/fdinfo").iterdir()
     return [int(entry.name) for entry in entries if re.search(rf"^tp_name:\s+{tracepoint}$", entry.read_text(), re.M)]
 
 
-def test_probe_detached(start: Start, move: Move, tap: Tap) -> None:
+def test_probe_detached(start: Start, move: Move, connection: WatchedConnection) -> None:
     """By nobody else; by a debugger, in the service itself: the next few scrapes show it, and counters stand still."""
     service, mover = start(), move()
     mover.move(1000)
@@ -50,36 +55,36 @@ def test_probe_detached(start: Start, move: Move, tap: Tap) -> None:
     scrapes = [Scrape(service.metrics()) for _ in range(5)]
     assert scrapes[-1].sum("copy_probe_attached", probe="syscalls") == 0
     assert scrapes[-1].sum("copy_probe_attached", probe="exits") == 1
-    assert scrapes[-1].sum(HOST_BYTES, port=tap.label) == before.sum(HOST_BYTES, port=tap.label) == 1000
+    assert scrapes[-1].sum(HOST_BYTES, port=connection.label) == before.sum(HOST_BYTES, port=connection.label) == 1000
     ready = service.get("/-/ready")
     assert ready.status_code == 503
     assert "restart" in ready.text
     assert service.log().count("counts no longer") == 1
 
 
-def test_proc_unmounted(start: Start, move: Move, tap: Tap) -> None:
+def test_proc_unmounted(start: Start, move: Move, connection: WatchedConnection) -> None:
     """Totals go on; who was known goes on under its name, whoever comes is of unknown name."""
-    service, prometheus, known = start(command=(*OWN_MOUNTS, *SERVE)), Prometheus(), move()
+    service, recorder, known = start(command=(*OWN_MOUNTS, *SERVE)), ScrapeRecorder(), move()
     known.move(100)
-    agree(service, prometheus, tap, 1, 100)
+    agree(service, recorder, connection, 1, 100)
     subprocess.run(["nsenter", f"--mount=/proc/{service.pid}/ns/mnt", "umount", "--lazy", "/proc"], check=True)
     known.move(10)
     stranger = move()
     stranger.move(1)
     for _ in range(4):
-        prometheus.feed(service.metrics())
-    agree(service, prometheus, tap, 3, 111)
-    scrape = prometheus.feed(service.metrics())
-    assert scrape.sum(BYTES, port=tap.label, pid=str(known.pid), comm="mover") == 110
-    assert scrape.sum(BYTES, port=tap.label, pid="other", comm="unknown") == 1
+        recorder.add_text(service.metrics())
+    agree(service, recorder, connection, 3, 111)
+    scrape = recorder.add_text(service.metrics())
+    assert scrape.sum(BYTES, port=connection.label, pid=str(known.pid), comm="mover") == 110
+    assert scrape.sum(BYTES, port=connection.label, pid="other", comm="unknown") == 1
     assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
     stranger.end()
     known.end()
-    agree(service, prometheus, tap, 3, 111)
+    agree(service, recorder, connection, 3, 111)
     assert "Traceback" not in service.log()
 
 
-def test_clock_jumps(start: Start, move: Move, tap: Tap) -> None:
+def test_clock_jumps(start: Start, move: Move, connection: WatchedConnection) -> None:
     """By a library that tells the service another wall clock. Only the log and HTTP's Date follow it."""
     library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
     clock = Path("/tmp") / f"copy-exporter-clock-{os.getpid()}"
@@ -92,28 +97,28 @@ def test_clock_jumps(start: Start, move: Move, tap: Tap) -> None:
         "DONT_FAKE_MONOTONIC": "1",
     }
     try:
-        service, prometheus, mover = start("--process.linger", "5m", environment=environment), Prometheus(), move()
+        service, recorder, mover = start("--process.linger", "5m", environment=environment), ScrapeRecorder(), move()
         mover.move(100)
         ended = move()
         ended.move(7)
-        before = prometheus.feed(service.metrics())
+        before = recorder.add_text(service.metrics())
         ended.end()
         for jump, moved in (("+2d", 10), ("-2d", 20)):
             clock.write_text(jump)
             days = wall_clock(service) - time.time()
             assert abs(abs(days) - 2 * DAY) < 60, "the service has seen the jump"
             mover.move(moved)
-            agree(service, prometheus, tap, mover.calls + 1, mover.bytes + 7)
-            scrape = prometheus.feed(service.metrics())
+            agree(service, recorder, connection, mover.calls + 1, mover.bytes + 7)
+            scrape = recorder.add_text(service.metrics())
             for key, created in before.created.items():
                 assert scrape.created.get(key, created) == created, "as if nothing had been"
-            assert scrape.series(BYTES, port=tap.label, pid=str(ended.pid)), "what lingers goes by another clock"
+            assert scrape.series(BYTES, port=connection.label, pid=str(ended.pid)), "what lingers goes by another clock"
             assert 0 <= scrape.sum("copy_scrape_duration_seconds") < 10
     finally:
         clock.unlink()
 
 
-def wall_clock(service: Service) -> float:
+def wall_clock(service: ExporterProcess) -> float:
     """What the service takes for the time."""
     from email.utils import parsedate_to_datetime
 
@@ -121,37 +126,41 @@ def wall_clock(service: Service) -> float:
     return parsedate_to_datetime(service.get("/-/healthy").headers["date"]).timestamp()
 
 
-def test_stopped_for_a_while(start: Start, move: Move, workload: Callable[[str], Path], tap: Tap) -> None:
+def test_stopped_for_a_while(
+    start: Start, move: Move, workload: Callable[[str], Path], connection: WatchedConnection
+) -> None:
     """The kernel goes on counting: as much as the map holds is there afterwards, also of those that have ended."""
-    service, prometheus, mover = start(), Prometheus(), move()
+    service, recorder, mover = start(), ScrapeRecorder(), move()
     mover.move(100)
-    agree(service, prometheus, tap, 1, 100)
+    agree(service, recorder, connection, 1, 100)
     service.process.send_signal(signal.SIGSTOP)
     count = 5000
-    with births(workload("births"), tap, count) as parent, pytest.raises(httpx.TimeoutException):
+    with births(workload("births"), connection, count) as parent, pytest.raises(httpx.TimeoutException):
         httpx.get(f"{service.url}/metrics", timeout=0.5)
     assert parent.returncode == 0
     mover.move(5)
     service.process.send_signal(signal.SIGCONT)
-    agree(service, prometheus, tap, count + 2, born_bytes(count) + 105)
+    agree(service, recorder, connection, count + 2, born_bytes(count) + 105)
 
 
-def test_stopped_for_longer_than_the_map_lasts(start: Start, workload: Callable[[str], Path], tap: Tap) -> None:
+def test_stopped_for_longer_than_the_map_lasts(
+    start: Start, workload: Callable[[str], Path], connection: WatchedConnection
+) -> None:
     """Then what is lost is told, and what is there is right."""
-    service, prometheus = start("--map.entries", "2000"), Prometheus()
-    before = prometheus.feed(service.metrics())
+    service, recorder = start("--map.entries", "2000"), ScrapeRecorder()
+    before = recorder.add_text(service.metrics())
     assert before.sum("copy_dropped_updates_total") == 0
     service.process.send_signal(signal.SIGSTOP)
     count = 4000
-    with births(workload("births"), tap, count) as parent:
+    with births(workload("births"), connection, count) as parent:
         pass
     assert parent.returncode == 0
     service.process.send_signal(signal.SIGCONT)
-    after = prometheus.feed(service.metrics())
-    counted = after.sum(HOST_CALLS, port=tap.label)
+    after = recorder.add_text(service.metrics())
+    counted = after.sum(HOST_CALLS, port=connection.label)
     assert 0 < counted < count
     assert after.sum("copy_dropped_updates_total", map="counts") >= count - counted
-    assert prometheus.total(CALLS, port=tap.label) == counted
+    assert recorder.total(CALLS, port=connection.label) == counted
 
 
 @pytest.fixture
@@ -193,7 +202,7 @@ def limit(group: Path, size: int) -> None:
             return
 
 
-def test_killed_for_want_of_memory(start: Start, move: Move, tap: Tap, memory: Path) -> None:
+def test_killed_for_want_of_memory(start: Start, move: Move, connection: WatchedConnection, memory: Path) -> None:
     """The next one begins at nought, and says since when."""
     join = ("sh", "-ec", f'echo $$ > {memory}/cgroup.procs; exec "$@"', "sh")
     service, mover = start(command=(*join, *SERVE)), move()
@@ -210,9 +219,9 @@ def test_killed_for_want_of_memory(start: Start, move: Move, tap: Tap, memory: P
         one.close()
     killed = time.time()
     mover.move(50)  # nobody counts
-    again, prometheus = start(), Prometheus()
+    again, recorder = start(), ScrapeRecorder()
     mover.move(7)
-    agree(again, prometheus, tap, 1, 7)
+    agree(again, recorder, connection, 1, 7)
     scrape = Scrape(again.metrics())
     assert scrape.sum("process_start_time_seconds") > killed - 1 > began
     created = [when for (name, own), when in scrape.created.items() if ("pid", str(mover.pid)) in own]
@@ -221,8 +230,7 @@ def test_killed_for_want_of_memory(start: Start, move: Move, tap: Tap, memory: P
 
 
 def started_with_log(path: str, *flags: str) -> tuple[subprocess.Popen[bytes], str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [COMMAND, "serve", f"--web.listen-address=127.0.0.1:{port}", *flags]
     with open(path, "wb") as log:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -239,25 +247,25 @@ def started_with_log(path: str, *flags: str) -> tuple[subprocess.Popen[bytes], s
     return process, url
 
 
-def test_disk_full_of_logs(tap: Tap, move: Move) -> None:
+def test_disk_full_of_logs(connection: WatchedConnection, move: Move) -> None:
     """It serves on, tells in a metric what it could not log, and ends well."""
-    process, url = started_with_log("/dev/full", *tap.flags)
+    process, url = started_with_log("/dev/full", *connection.flags)
     try:
         mover = move()
         mover.move(10)
         scrape = Scrape(httpx.get(f"{url}/metrics", headers=OPENMETRICS).text)
-        assert scrape.sum(HOST_BYTES, port=tap.label) == 10
+        assert scrape.sum(HOST_BYTES, port=connection.label) == 10
         assert scrape.sum("copy_exporter_log_lines_lost_total") >= 3
     finally:
         process.terminate()
         assert process.wait(30) == 0
 
 
-def test_log_whose_reader_is_gone(tap: Tap) -> None:
+def test_log_whose_reader_is_gone(connection: WatchedConnection) -> None:
     """A pipe that nobody reads any more."""
     reading, writing = os.pipe()
     os.close(reading)
-    process, url = started_with_log(f"/dev/fd/{writing}", *tap.flags)
+    process, url = started_with_log(f"/dev/fd/{writing}", *connection.flags)
     os.close(writing)
     try:
         scrape = Scrape(httpx.get(f"{url}/metrics", headers=OPENMETRICS).text)

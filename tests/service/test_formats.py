@@ -12,21 +12,22 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
+from tests.support.exporter_process import OPENMETRICS, ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.watched_connection import CALLS, MAX_BYTES, WatchedConnection
 
-from .movers import CALLS, MOST, Mover, Tap
-from .running import OPENMETRICS, Service
-from .scraped import Scrape
+from .movers import Mover
 
 SO_ZEROCOPY, MSG_ZEROCOPY = 60, 0x4000000
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with Service("--web.telemetry-path", "/a/metrics") as started:
+def service() -> Iterator[ExporterProcess]:
+    with ExporterProcess("--web.telemetry-path", "/a/metrics") as started:
         yield started
 
 
-def test_text_by_default(service: Service) -> None:
+def test_text_by_default(service: ExporterProcess) -> None:
     answer = service.get("/a/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = {family.name for family in text_string_to_metric_families(answer.text)}
@@ -35,13 +36,13 @@ def test_text_by_default(service: Service) -> None:
     assert "# EOF" not in answer.text
 
 
-def test_openmetrics_when_asked_for(service: Service) -> None:
+def test_openmetrics_when_asked_for(service: ExporterProcess) -> None:
     answer = service.get("/a/metrics", headers=OPENMETRICS)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     assert Scrape(answer.text).sum("copy_scrape_success") == 1
 
 
-def test_what_a_real_prometheus_asks_for(service: Service) -> None:
+def test_what_a_real_prometheus_asks_for(service: ExporterProcess) -> None:
     for accept in (
         "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
         "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
@@ -57,7 +58,7 @@ def test_what_a_real_prometheus_asks_for(service: Service) -> None:
 
 
 @pytest.mark.parametrize("accept", [{}, OPENMETRICS])
-def test_gzip_by_negotiation(service: Service, accept: dict[str, str]) -> None:
+def test_gzip_by_negotiation(service: ExporterProcess, accept: dict[str, str]) -> None:
     headers = {**accept, "accept-encoding": "gzip"}
     with service.client.stream("GET", "/a/metrics", headers=headers) as answer:
         packed = b"".join(answer.iter_raw())
@@ -69,11 +70,13 @@ def test_gzip_by_negotiation(service: Service, accept: dict[str, str]) -> None:
     assert len(packed) < len(plain.content) / 4
 
 
-def test_promtool_accepts_it(start: Callable[..., Service], move: Callable[..., Mover], tap: Tap) -> None:
+def test_promtool_accepts_it(
+    start: Callable[..., ExporterProcess], move: Callable[..., Mover], connection: WatchedConnection
+) -> None:
     service, mover = start("--probe.stats"), move()
     mover.move(1)
     with Path(__file__).open("rb") as file:
-        assert os.sendfile(tap.server.fileno(), file.fileno(), 0, 100) == 100
+        assert os.sendfile(connection.server.fileno(), file.fileno(), 0, 100) == 100
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.read(1 << 20, 1)
     text = service.metrics(openmetrics=False)
@@ -85,7 +88,7 @@ def test_promtool_accepts_it(start: Callable[..., Service], move: Callable[..., 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_created_lies_between_start_and_now(start: Callable[..., Service], move: Callable[..., Mover]) -> None:
+def test_created_lies_between_start_and_now(start: Callable[..., ExporterProcess], move: Callable[..., Mover]) -> None:
     service = start()
     began = time.time()
     mover = move()
@@ -99,22 +102,24 @@ def test_created_lies_between_start_and_now(start: Callable[..., Service], move:
     assert all(when <= time.time() for when in mine)
 
 
-def test_calls_with_and_without_zero_copy_are_one_series(start: Callable[..., Service], tap: Tap) -> None:
+def test_calls_with_and_without_zero_copy_are_one_series(
+    start: Callable[..., ExporterProcess], connection: WatchedConnection
+) -> None:
     """Prometheus takes no series twice: what differs in the mechanism alone is one count of calls."""
     service = start()
-    tap.server.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
+    connection.server.setsockopt(socket.SOL_SOCKET, SO_ZEROCOPY, 1)
     for flag in (0, MSG_ZEROCOPY, 0, MSG_ZEROCOPY):
-        tap.server.send(bytes(MOST // 8), flag)
-    port = {"port": tap.label, "syscall": "sendto", "pid": str(os.getpid())}
+        connection.server.send(bytes(MAX_BYTES // 8), flag)
+    port = {"port": connection.label, "syscall": "sendto", "pid": str(os.getpid())}
     for scrape in (Scrape(service.metrics()), Scrape(service.metrics())):
         assert len(scrape.series(CALLS, **port)) == 1
         assert scrape.sum(CALLS, **port) == 4
-        assert scrape.sum("copy_cpu_copied_bytes_total", **port) == MOST // 4
-        assert scrape.sum("copy_zero_copied_bytes_total", **port) == MOST // 4
-        assert len(scrape.series("copy_host_syscalls_total", port=tap.label, syscall="sendto")) == 1
+        assert scrape.sum("copy_cpu_copied_bytes_total", **port) == MAX_BYTES // 4
+        assert scrape.sum("copy_zero_copied_bytes_total", **port) == MAX_BYTES // 4
+        assert len(scrape.series("copy_host_syscalls_total", port=connection.label, syscall="sendto")) == 1
 
 
-def test_head(service: Service) -> None:
+def test_head(service: ExporterProcess) -> None:
     answer = service.client.head("/a/metrics")
     assert answer.status_code == 200
     assert answer.content == b""
@@ -122,7 +127,7 @@ def test_head(service: Service) -> None:
     assert int(answer.headers["content-length"]) > 1000
 
 
-def test_landing_page_names_every_probe(service: Service) -> None:
+def test_landing_page_names_every_probe(service: ExporterProcess) -> None:
     answer = service.get("/")
     assert answer.headers["content-type"].startswith("text/html")
     assert "/a/metrics" in answer.text
@@ -131,7 +136,7 @@ def test_landing_page_names_every_probe(service: Service) -> None:
         assert f"<td>{name}</td>" in answer.text
 
 
-def test_health_readiness_and_documentation(service: Service) -> None:
+def test_health_readiness_and_documentation(service: ExporterProcess) -> None:
     for path, says in (("/-/healthy", "healthy"), ("/-/ready", "ready"), ("/docs", "swagger")):
         answer = service.get(path)
         assert answer.status_code == 200
@@ -150,13 +155,13 @@ def test_health_readiness_and_documentation(service: Service) -> None:
         ("DELETE", "/-/healthy", 405),
     ],
 )
-def test_what_is_not_there(service: Service, method: str, path: str, status: int) -> None:
+def test_what_is_not_there(service: ExporterProcess, method: str, path: str, status: int) -> None:
     answer = service.client.request(method, path, follow_redirects=True)
     assert answer.status_code == status
     assert "Traceback" not in service.log()
 
 
-def test_run_statistics_when_asked_for(start: Callable[..., Service]) -> None:
+def test_run_statistics_when_asked_for(start: Callable[..., ExporterProcess]) -> None:
     scrape = Scrape(start("--probe.stats").metrics())
     assert scrape.sum("copy_probe_runs_total", probe="syscalls") > 0
     assert scrape.sum("copy_probe_run_seconds_total", probe="syscalls") > 0

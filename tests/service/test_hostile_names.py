@@ -10,11 +10,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from tests.kafka.fake_broker import FakeBroker
-
-from .movers import BYTES, CALLS, HOST_BYTES, Tap
-from .running import Service, wait_until
-from .scraped import Prometheus, Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.fake_broker import FakeBroker
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.wait import wait_until
+from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, WatchedConnection
 
 # Its argument is the descriptor; on its input come lines: a name in hexadecimal, and how many bytes to move.
 HOSTILE = """\
@@ -51,8 +52,8 @@ NAMES = (
 class Impostor:
     """A process that is called what it likes, with a command line like a JVM's whose main class is a program."""
 
-    def __init__(self, tap: Tap) -> None:
-        end = tap.server.fileno()
+    def __init__(self, connection: WatchedConnection) -> None:
+        end = connection.server.fileno()
         self.process = subprocess.Popen(
             ["java", "-c", HOSTILE, str(end)],
             executable=sys.executable,
@@ -77,8 +78,8 @@ class Impostor:
 
 
 @pytest.fixture
-def impostors(tap: Tap) -> Iterator[list[Impostor]]:
-    began = [Impostor(tap) for _ in NAMES]
+def impostors(connection: WatchedConnection) -> Iterator[list[Impostor]]:
+    began = [Impostor(connection) for _ in NAMES]
     yield began
     for one in began:
         if one.process.poll() is None:
@@ -90,7 +91,7 @@ def shown(name: bytes) -> str:
     return name[:15].split(b"\0")[0].decode(errors="replace")
 
 
-def check_whole(service: Service) -> None:
+def check_whole(service: ExporterProcess) -> None:
     """Parsers and promtool take it, and both formats have the same."""
     text, openmetrics = service.metrics(openmetrics=False), service.metrics()
     families = {family.name for family in parse_text(text)}
@@ -101,43 +102,48 @@ def check_whole(service: Service) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_names_of_processes(start: Callable[..., Service], tap: Tap, impostors: list[Impostor]) -> None:
-    service, prometheus = start(), Prometheus()
+def test_names_of_processes(
+    start: Callable[..., ExporterProcess], connection: WatchedConnection, impostors: list[Impostor]
+) -> None:
+    service, recorder = start(), ScrapeRecorder()
     for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
         one.move(name, size)
-    scrape = prometheus.feed(service.metrics())
+    scrape = recorder.add_text(service.metrics())
     for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
-        (series,) = scrape.series(BYTES, pid=str(one.process.pid), port=tap.label)
+        (series,) = scrape.series(BYTES, pid=str(one.process.pid), port=connection.label)
         assert series["comm"] == shown(name)
-        assert scrape.sum(BYTES, pid=str(one.process.pid), port=tap.label) == size
+        assert scrape.sum(BYTES, pid=str(one.process.pid), port=connection.label) == size
         (info,) = scrape.series("copy_process_info", pid=str(one.process.pid), comm=shown(name))
         assert info["name"] == HOSTILE, "what stands where a JVM has its main class"
-    pids = {series["pid"] for series in scrape.series(BYTES, port=tap.label)}
+    pids = {series["pid"] for series in scrape.series(BYTES, port=connection.label)}
     assert pids == {str(one.process.pid) for one in impostors}, "nobody counts as another"
     check_whole(service)
     for one in impostors:
         one.end()
     total = sum(range(100, 100 + len(NAMES)))
-    scrape = prometheus.feed(service.metrics())
-    assert scrape.sum(HOST_BYTES, port=tap.label) == total
-    assert prometheus.total(BYTES, port=tap.label) == total
+    scrape = recorder.add_text(service.metrics())
+    assert scrape.sum(HOST_BYTES, port=connection.label) == total
+    assert recorder.total(BYTES, port=connection.label) == total
     check_whole(service)
 
 
 @pytest.mark.parametrize("flags", [("--process.max", "0"), ("--process.labels", "comm")])
 def test_names_that_processes_share(
-    start: Callable[..., Service], tap: Tap, impostors: list[Impostor], flags: tuple[str, ...]
+    start: Callable[..., ExporterProcess],
+    connection: WatchedConnection,
+    impostors: list[Impostor],
+    flags: tuple[str, ...],
 ) -> None:
     """Seen by no scrape while they live: the name is what the kernel told at their end."""
     service = start(*flags)
     for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
         one.move(name, size)
         one.end()
-    wait_until(lambda: Scrape(service.metrics()).sum(CALLS, port=tap.label) == len(NAMES), "all ends are booked")
+    wait_until(lambda: Scrape(service.metrics()).sum(CALLS, port=connection.label) == len(NAMES), "all ends are booked")
     scrape = Scrape(service.metrics())
     for size, name in enumerate(NAMES, 100):
-        assert scrape.sum(BYTES, comm=shown(name), port=tap.label) == size
-    pids = {series.get("pid", "") for series in scrape.series(BYTES, port=tap.label)}
+        assert scrape.sum(BYTES, comm=shown(name), port=connection.label) == size
+    pids = {series.get("pid", "") for series in scrape.series(BYTES, port=connection.label)}
     assert pids == {"other" if "--process.max" in flags else ""}
     check_whole(service)
 
@@ -154,14 +160,16 @@ def cgroup_root() -> Path:
     pytest.skip("not in this kernel: a unified cgroup hierarchy that can be written to")
 
 
-def test_names_of_cgroups(start: Callable[..., Service], tap: Tap, cgroup_root: Path) -> None:
+def test_names_of_cgroups(
+    start: Callable[..., ExporterProcess], connection: WatchedConnection, cgroup_root: Path
+) -> None:
     service = start()
     made = []
     try:
         for name in CGROUPS:
             directory = os.fsencode(cgroup_root) + b"/" + name
             os.mkdir(directory)
-            one = Impostor(tap)
+            one = Impostor(connection)
             made.append((directory, one))
             with open(directory + b"/cgroup.procs", "w") as file:
                 file.write(str(one.process.pid))
@@ -194,7 +202,7 @@ TOPICS = {
 READ = "copy_kafka_topic_cpu_copied_read_bytes_total"
 
 
-def test_names_of_topics_and_files(start: Callable[..., Service], tmp_path: Path) -> None:
+def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_path: Path) -> None:
     """Of something that looks like a broker: only what Kafka would call a topic is one."""
     directory = tmp_path / "data"
     for number, name in enumerate(TOPICS):

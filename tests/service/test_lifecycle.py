@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel import libbpf
+from tests.support.exporter_process import COMMAND, HIDEPID, SERVE, WITHOUT_TRACEPOINTS, ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.wait import wait_until
+from tests.support.watched_connection import CALLS, HOST_BYTES, WatchedConnection
 
-from .movers import CALLS, HOST_BYTES, Mover, Tap, agree
-from .running import COMMAND, HIDEPID, SERVE, WITHOUT_TRACEPOINTS, Service, wait_until
-from .scraped import Prometheus, Scrape
+from .movers import Mover, agree
 
-Start = Callable[..., Service]
+Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
 END_SECONDS = 5
 _KINDS = {"prog_id": "bpf_prog_get_fd_by_id", "map_id": "bpf_map_get_fd_by_id"}
@@ -50,7 +53,9 @@ def all_gone(objects: set[tuple[str, int]]) -> bool:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_nothing_stays_attached(start: Start, move: Move, tap: Tap, number: signal.Signals) -> None:
+def test_nothing_stays_attached(
+    start: Start, move: Move, connection: WatchedConnection, number: signal.Signals
+) -> None:
     service, mover = start(), move()
     mover.move(1000)
     objects = kernel_objects(service.pid)
@@ -60,10 +65,10 @@ def test_nothing_stays_attached(start: Start, move: Move, tap: Tap, number: sign
         0 if number is signal.SIGTERM else -number
     )
     wait_until(lambda: all_gone(objects), "programs and maps are gone")
-    again, prometheus = start(), Prometheus()
-    assert Scrape(again.metrics()).sum(HOST_BYTES, port=tap.label) == 0
+    again, recorder = start(), ScrapeRecorder()
+    assert Scrape(again.metrics()).sum(HOST_BYTES, port=connection.label) == 0
     mover.move(10)
-    agree(again, prometheus, tap, 1, 10)
+    agree(again, recorder, connection, 1, 10)
 
 
 def test_interrupt_ends_it_too(start: Start) -> None:
@@ -119,16 +124,16 @@ def test_sigterm_ends_quickly_while_scrapes_hang(start: Start) -> None:
     assert "Traceback" not in service.log()
 
 
-def test_two_at_once(start: Start, move: Move, tap: Tap) -> None:
-    services = [(start(), Prometheus()), (start("--user", "daemon"), Prometheus())]
+def test_two_at_once(start: Start, move: Move, connection: WatchedConnection) -> None:
+    services = [(start(), ScrapeRecorder()), (start("--user", "daemon"), ScrapeRecorder())]
     mover = move()
     for count in (1, 20, 300):
         mover.move(count)
-        for service, prometheus in services:
-            agree(service, prometheus, tap, mover.calls, mover.bytes)
+        for service, recorder in services:
+            agree(service, recorder, connection, mover.calls, mover.bytes)
     services[0][0].terminate()
     mover.move(4000)
-    agree(*services[1], tap, mover.calls, mover.bytes)
+    agree(*services[1], connection, mover.calls, mover.bytes)
 
 
 def test_several_addresses(start: Start) -> None:
@@ -138,7 +143,7 @@ def test_several_addresses(start: Start) -> None:
 
 
 def test_serves_without_naming_the_command() -> None:
-    with Service(command=(COMMAND,)) as service:
+    with ExporterProcess(command=(COMMAND,)) as service:
         assert Scrape(service.metrics()).sum("copy_scrape_success") == 1
 
 
@@ -146,10 +151,10 @@ def test_log_in_json(start: Start) -> None:
     assert all(line.startswith('{"ts": ') for line in start("--log.format", "json").log().splitlines())
 
 
-def test_a_probe_left_out(start: Start, move: Move, tap: Tap) -> None:
-    service, prometheus, mover = start("--no-probe.sendfile", "--no-probe.sockets"), Prometheus(), move()
+def test_a_probe_left_out(start: Start, move: Move, connection: WatchedConnection) -> None:
+    service, recorder, mover = start("--no-probe.sendfile", "--no-probe.sockets"), ScrapeRecorder(), move()
     mover.move(9)
-    agree(service, prometheus, tap, 1, 9)
+    agree(service, recorder, connection, 1, 9)
     scrape = Scrape(service.metrics())
     assert not scrape.series("copy_sendfile_duration_seconds_count")
     assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
@@ -157,11 +162,11 @@ def test_a_probe_left_out(start: Start, move: Move, tap: Tap) -> None:
     assert scrape.sum("copy_kernel_copied_bytes_total") == 0
 
 
-def test_a_probe_that_cannot_attach(start: Start, move: Move, tap: Tap) -> None:
+def test_a_probe_that_cannot_attach(start: Start, move: Move, connection: WatchedConnection) -> None:
     """The rest goes on, and what is missing is seen in the metrics, on the page and in the log."""
-    service, prometheus, mover = start(command=(*WITHOUT_TRACEPOINTS, *SERVE)), Prometheus(), move()
+    service, recorder, mover = start(command=(*WITHOUT_TRACEPOINTS, *SERVE)), ScrapeRecorder(), move()
     mover.move(9)
-    agree(service, prometheus, tap, 1, 9)
+    agree(service, recorder, connection, 1, 9)
     scrape = Scrape(service.metrics())
     assert scrape.sum("copy_probe_attached", probe="sendfile") == 0
     assert len(scrape.series("copy_probe_attached", probe="sendfile")) == 1
@@ -172,18 +177,18 @@ def test_a_probe_that_cannot_attach(start: Start, move: Move, tap: Tap) -> None:
     assert service.get("/-/ready").status_code == 200
 
 
-def test_processes_that_procfs_hides(start: Start, move: Move, tap: Tap) -> None:
+def test_processes_that_procfs_hides(start: Start, move: Move, connection: WatchedConnection) -> None:
     """They count, without their names; one capability shows them."""
     services = [
-        (start(command=(*HIDEPID, *SERVE)), Prometheus(), "unknown"),
-        (start("--capabilities.keep", "CAP_SYS_PTRACE", command=(*HIDEPID, *SERVE)), Prometheus(), "mover"),
+        (start(command=(*HIDEPID, *SERVE)), ScrapeRecorder(), "unknown"),
+        (start("--capabilities.keep", "CAP_SYS_PTRACE", command=(*HIDEPID, *SERVE)), ScrapeRecorder(), "mover"),
     ]
     mover = move()
     mover.move(10)
-    for service, prometheus, comm in services:
+    for service, recorder, comm in services:
         for _ in range(3):  # so many times it might only have been missed
-            prometheus.feed(service.metrics())
-        agree(service, prometheus, tap, 1, 10)
-        assert prometheus.names(CALLS, "comm", port=tap.label) == {comm}
+            recorder.add_text(service.metrics())
+        agree(service, recorder, connection, 1, 10)
+        assert recorder.names(CALLS, "comm", port=connection.label) == {comm}
     assert "hides" in services[0][0].log()
     assert "hides" not in services[1][0].log()

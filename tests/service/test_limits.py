@@ -3,28 +3,32 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from .movers import BYTES, CALLS, HOST_BYTES, Mover, Tap, agree, births
-from .running import Service, wait_until
-from .scraped import Prometheus, Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.wait import wait_until
+from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, WatchedConnection
 
-Start = Callable[..., Service]
+from .movers import Mover, agree, births
+
+Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
 TIGHT_ENTRIES = 64
 
 
-def test_process_max(start: Start, move: Move, tap: Tap) -> None:
+def test_process_max(start: Start, move: Move, connection: WatchedConnection) -> None:
     service = start("--process.max", "2", "--process.linger", "1s", "--process.include", "^mover$")
-    prometheus, movers = Prometheus(), [move() for _ in range(5)]
+    recorder, movers = ScrapeRecorder(), [move() for _ in range(5)]
 
     def round_() -> None:
         for position, mover in enumerate(movers):
             mover.move(10**position)
-        agree(service, prometheus, tap, sum(one.calls for one in movers), sum(one.bytes for one in movers))
+        agree(service, recorder, connection, sum(one.calls for one in movers), sum(one.bytes for one in movers))
 
     round_()
     round_()
-    scrape = prometheus.feed(service.metrics())
-    own = {one["pid"] for one in scrape.series(BYTES, port=tap.label)} - {"other"}
+    scrape = recorder.add_text(service.metrics())
+    own = {one["pid"] for one in scrape.series(BYTES, port=connection.label)} - {"other"}
     assert len(own) == 2
     states = {state: scrape.sum("copy_processes", state=state) for state in ("own", "lingering", "other")}
     assert states == {"own": 2, "lingering": 0, "other": 3}
@@ -36,72 +40,74 @@ def test_process_max(start: Start, move: Move, tap: Tap) -> None:
     def moved_up() -> bool:  # the places of those that ended become free
         for mover in movers_left:
             mover.move(1)
-        agree(service, prometheus, tap, sum(one.calls for one in movers), sum(one.bytes for one in movers))
-        pids = {one["pid"] for one in Scrape(service.metrics()).series(BYTES, port=tap.label)}
+        agree(service, recorder, connection, sum(one.calls for one in movers), sum(one.bytes for one in movers))
+        pids = {one["pid"] for one in Scrape(service.metrics()).series(BYTES, port=connection.label)}
         return len(pids & {str(mover.pid) for mover in movers_left}) == 2
 
     wait_until(moved_up, "two others have series of their own")
-    assert prometheus.total(BYTES, port=tap.label, pid="other") > 0
+    assert recorder.total(BYTES, port=connection.label, pid="other") > 0
 
 
-def test_labels_comm(start: Start, move: Move, tap: Tap, workload: Callable[[str], Path]) -> None:
-    service, prometheus = start("--process.labels", "comm"), Prometheus()
+def test_labels_comm(start: Start, move: Move, connection: WatchedConnection, workload: Callable[[str], Path]) -> None:
+    service, recorder = start("--process.labels", "comm"), ScrapeRecorder()
     first, second = move(), move()
     first.move(100)
     second.move(1)
-    agree(service, prometheus, tap, 2, 101)
+    agree(service, recorder, connection, 2, 101)
     second.move(2)
     second.end()
-    with births(workload("births"), tap, 500, most=1) as parent:
+    with births(workload("births"), connection, 500, most=1) as parent:
         pass
     assert parent.returncode == 0
-    agree(service, prometheus, tap, 503, 603)
+    agree(service, recorder, connection, 503, 603)
     scrape = Scrape(service.metrics())
     assert {frozenset(one) for one in scrape.series(BYTES)} == {
         frozenset({"comm", "syscall", "source", "destination", "port"})
     }
-    assert scrape.sum(BYTES, port=tap.label, comm="mover") == 103
-    assert scrape.sum(CALLS, port=tap.label, comm="births") == 500
+    assert scrape.sum(BYTES, port=connection.label, comm="mover") == 103
+    assert scrape.sum(CALLS, port=connection.label, comm="births") == 500
     assert not scrape.series("copy_process_info")
 
 
-def test_include_and_exclude(start: Start, move: Move, tap: Tap, workload: Callable[[str], Path]) -> None:
+def test_include_and_exclude(
+    start: Start, move: Move, connection: WatchedConnection, workload: Callable[[str], Path]
+) -> None:
     including = start("--process.include", "^mov")
     excluding = start("--process.exclude", "^mover$|^copy")
     mover = move()
-    with births(workload("births"), tap, 20, most=1) as parent:
+    with births(workload("births"), connection, 20, most=1) as parent:
         pass
     assert parent.returncode == 0
     for _ in range(3):
         mover.move(1000)
         for service in (including, excluding):
             scrape = Scrape(service.metrics())
-            assert scrape.sum(HOST_BYTES, port=tap.label) == mover.bytes + 20
+            assert scrape.sum(HOST_BYTES, port=connection.label) == mover.bytes + 20
     scrape = Scrape(including.metrics())
-    assert scrape.sum(BYTES, port=tap.label) == mover.bytes
+    assert scrape.sum(BYTES, port=connection.label) == mover.bytes
     assert {one["comm"] for one in scrape.series(CALLS)} == {"mover"}
     scrape = Scrape(excluding.metrics())
-    assert scrape.sum(BYTES, port=tap.label) == 20
+    assert scrape.sum(BYTES, port=connection.label) == 20
     assert "mover" not in {one["comm"] for one in scrape.series(CALLS)}
 
 
-def test_linger(start: Start, move: Move, tap: Tap) -> None:
+def test_linger(start: Start, move: Move, connection: WatchedConnection) -> None:
     """Series stay long enough to be scraped once more, then end; the host's totals stay."""
     service, mover = start("--process.linger", "2s"), move()
     mover.move(500)
     pid = str(mover.pid)
-    assert Scrape(service.metrics()).sum(BYTES, pid=pid, port=tap.label) == 500
+    assert Scrape(service.metrics()).sum(BYTES, pid=pid, port=connection.label) == 500
     mover.move(1)
     mover.end()
     scrape = Scrape(service.metrics())
-    assert scrape.sum(BYTES, pid=pid, port=tap.label) == 501
+    assert scrape.sum(BYTES, pid=pid, port=connection.label) == 501
     assert scrape.sum("copy_processes", state="lingering") >= 1
     seen = []
 
     def ended() -> bool:
         scrape = Scrape(service.metrics())
-        seen.append(scrape.sum(BYTES, pid=pid, port=tap.label))
-        assert scrape.sum(HOST_BYTES, port=tap.label) == 501
+        seen.append(scrape.sum(BYTES, pid=pid, port=connection.label))
+        assert scrape.sum(HOST_BYTES, port=connection.label) == 501
         return not scrape.series(CALLS, pid=pid)
 
     wait_until(ended, "the series ends", seconds=10)
@@ -109,22 +115,24 @@ def test_linger(start: Start, move: Move, tap: Tap) -> None:
     assert not Scrape(service.metrics()).series("copy_process_info", pid=pid)
 
 
-def test_full_map_is_visible_and_harmless(start: Start, move: Move, tap: Tap, workload: Callable[[str], Path]) -> None:
+def test_full_map_is_visible_and_harmless(
+    start: Start, move: Move, connection: WatchedConnection, workload: Callable[[str], Path]
+) -> None:
     service, mover = start("--map.entries", str(TIGHT_ENTRIES)), move()
 
     def got_in() -> bool:
         mover.move(1)
-        return Scrape(service.metrics()).sum(HOST_BYTES, port=tap.label) > 0
+        return Scrape(service.metrics()).sum(HOST_BYTES, port=connection.label) > 0
 
     wait_until(got_in, "a row is free")
-    lost = mover.bytes - Scrape(service.metrics()).sum(HOST_BYTES, port=tap.label)
-    with births(workload("births"), tap, 300) as parent:
+    lost = mover.bytes - Scrape(service.metrics()).sum(HOST_BYTES, port=connection.label)
+    with births(workload("births"), connection, 300) as parent:
         mover.move(1000)
     assert parent.returncode == 0
     mover.move(7)
     scrape = Scrape(service.metrics())
     assert scrape.sum("copy_dropped_updates_total", map="counts") > 0
     assert scrape.sum("copy_map_max_entries", map="counts") == TIGHT_ENTRIES
-    assert scrape.sum(BYTES, port=tap.label, pid=str(mover.pid)) == mover.bytes - lost
+    assert scrape.sum(BYTES, port=connection.label, pid=str(mover.pid)) == mover.bytes - lost
     assert scrape.sum("copy_scrape_success") == 1
     assert service.get("/-/ready").status_code == 200

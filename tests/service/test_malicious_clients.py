@@ -15,10 +15,11 @@ import pytest
 from exporter.web.connections import REQUEST_SECONDS
 from exporter.web.middleware import MAX_HEADER_BYTES
 from exporter.web.server import CONNECTIONS_BESIDE_SCRAPES
+from tests.support.exporter_process import OPENMETRICS, ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
+from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
 
-from .movers import HOST_BYTES, MOST, Tap
-from .running import OPENMETRICS, Service, wait_until
-from .scraped import Scrape
 from .secrets import PASSWORD, USER, Secrets
 
 MAX_REQUESTS = 200
@@ -40,18 +41,20 @@ def secrets() -> Iterator[Secrets]:
 
 
 @pytest.fixture(scope="module")
-def long_tap() -> Iterator[Tap]:
-    opened = Tap()
+def long_connection() -> Iterator[WatchedConnection]:
+    opened = WatchedConnection()
     yield opened
     opened.close()
 
 
 @pytest.fixture(scope="module", params=["http", "https"])
-def service(request: pytest.FixtureRequest, secrets: Secrets, long_tap: Tap) -> Iterator[Service]:
+def service(
+    request: pytest.FixtureRequest, secrets: Secrets, long_connection: WatchedConnection
+) -> Iterator[ExporterProcess]:
     """The same for all tests: what one leaves behind, the next would see."""
     flags = ("--web.config.file", str(secrets.config)) if request.param == "https" else ()
     client = secrets.client() if request.param == "https" else {"verify": False}
-    with Service(*long_tap.flags, *flags, client=client) as started:
+    with ExporterProcess(*long_connection.flags, *flags, client=client) as started:
         for _ in range(3):
             started.metrics()
         yield started
@@ -60,7 +63,7 @@ def service(request: pytest.FixtureRequest, secrets: Secrets, long_tap: Tap) -> 
 class Stranger:
     """A client of bare bytes, without a certificate or a password."""
 
-    def __init__(self, service: Service, *, silent: bool = False) -> None:
+    def __init__(self, service: ExporterProcess, *, silent: bool = False) -> None:
         """``silent``: where TLS is spoken, do not even begin with it."""
         self.socket = socket.create_connection(("127.0.0.1", service.port), timeout=30)
         if service.url.startswith("https") and not silent:
@@ -99,15 +102,15 @@ class Stranger:
         self.socket.close()
 
 
-def descriptors(service: Service) -> int:
+def descriptors(service: ExporterProcess) -> int:
     return len(os.listdir(f"/proc/{service.pid}/fd"))
 
 
-def memory_kb(service: Service) -> int:
+def memory_kb(service: ExporterProcess) -> int:
     return int(service.status()["VmRSS"].split()[0])
 
 
-def scrape(service: Service) -> Scrape:
+def scrape(service: ExporterProcess) -> Scrape:
     """By a new client, who is not kept waiting."""
     with httpx.Client(base_url=service.url, timeout=10, **service.options) as client:
         answer = client.get("/metrics", headers=OPENMETRICS)
@@ -116,12 +119,14 @@ def scrape(service: Service) -> Scrape:
 
 
 @pytest.fixture(autouse=True)
-def _next_scrape_is_right_and_nothing_grows(service: Service, long_tap: Tap) -> Iterator[None]:
-    moved = scrape(service).sum(HOST_BYTES, port=long_tap.label)
+def _next_scrape_is_right_and_nothing_grows(
+    service: ExporterProcess, long_connection: WatchedConnection
+) -> Iterator[None]:
+    moved = scrape(service).sum(HOST_BYTES, port=long_connection.label)
     before, memory = descriptors(service), memory_kb(service)
     yield
-    long_tap.server.recv(MOST, socket.MSG_PEEK)
-    assert scrape(service).sum(HOST_BYTES, port=long_tap.label) == moved + MOST
+    long_connection.server.recv(MAX_BYTES, socket.MSG_PEEK)
+    assert scrape(service).sum(HOST_BYTES, port=long_connection.label) == moved + MAX_BYTES
     wait_until(lambda: descriptors(service) <= before, "connections are closed", 20)
     assert memory_kb(service) < memory + GROWTH_KB
     assert int(service.status()["Threads"]) < THREADS
@@ -137,7 +142,7 @@ def strangers() -> Iterator[list[Stranger]]:
         stranger.socket.close()
 
 
-def test_slow_loris(service: Service, strangers: list[Stranger]) -> None:
+def test_slow_loris(service: ExporterProcess, strangers: list[Stranger]) -> None:
     """Twice as many as there are places, while scrapes go on; none of them is waited for."""
     base = descriptors(service)
     for round_ in range(4):
@@ -156,7 +161,7 @@ def test_slow_loris(service: Service, strangers: list[Stranger]) -> None:
     wait_until(lambda: all(one.is_out() for one in strangers), "patience ends", REQUEST_SECONDS + 15)
 
 
-def test_readers_that_do_not_read(service: Service, strangers: list[Stranger]) -> None:
+def test_readers_that_do_not_read(service: ExporterProcess, strangers: list[Stranger]) -> None:
     """Pipelined, so that their answers do not fit into what the kernel takes for them."""
     for _ in range(30):
         strangers.append(Stranger(service))
@@ -165,7 +170,7 @@ def test_readers_that_do_not_read(service: Service, strangers: list[Stranger]) -
         scrape(service)
 
 
-def test_two_hundred_scrapes_at_a_time(service: Service) -> None:
+def test_two_hundred_scrapes_at_a_time(service: ExporterProcess) -> None:
     together = threading.Barrier(MAX_REQUESTS)
     limits = httpx.Limits(max_connections=MAX_REQUESTS)
     with httpx.Client(base_url=service.url, timeout=60, limits=limits, **service.options) as client:
@@ -182,7 +187,7 @@ def test_two_hundred_scrapes_at_a_time(service: Service) -> None:
     assert len({answer.text for answer in answers}) < MAX_REQUESTS * 3 / 4, "those that come together share one"
 
 
-def test_headers_of_ten_megabytes(service: Service, strangers: list[Stranger]) -> None:
+def test_headers_of_ten_megabytes(service: ExporterProcess, strangers: list[Stranger]) -> None:
     for filler in (b"X-Filler: " + b"x" * 10_000_000, b"X: y\r\n" * 1_700_000, b"x" * 10_000_000):
         stranger = Stranger(service)
         strangers.append(stranger)
@@ -190,14 +195,14 @@ def test_headers_of_ten_megabytes(service: Service, strangers: list[Stranger]) -
         assert stranger.hear().startswith((b"HTTP/1.1 400 ", b"")), "or it has broken off"
 
 
-def test_headers_up_to_the_limit(service: Service) -> None:
+def test_headers_up_to_the_limit(service: ExporterProcess) -> None:
     for size, statuses in ((MAX_HEADER_BYTES - 1000, (200,)), (2 * MAX_HEADER_BYTES, (400, 431))):
         with httpx.Client(base_url=service.url, timeout=10, **service.options) as client:
             assert client.get("/metrics", headers={"x-filler": "x" * size}).status_code in statuses
 
 
 @pytest.mark.parametrize("headers", [{"content-length": "1000000000"}, {"transfer-encoding": "chunked"}])
-def test_bodies_are_not_waited_for(service: Service, headers: dict[str, str]) -> None:
+def test_bodies_are_not_waited_for(service: ExporterProcess, headers: dict[str, str]) -> None:
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     stranger = Stranger(service)
     stranger.say(REQUEST + lines.encode() + b"\r\n")
@@ -231,7 +236,7 @@ NONSENSE = (
 )
 
 
-def test_nonsense(service: Service) -> None:
+def test_nonsense(service: ExporterProcess) -> None:
     """Answered, or broken off, but nothing else; also in clear where TLS is spoken."""
     for number, words in enumerate((*NONSENSE, *NONSENSE, *(os.urandom(400) for _ in range(20)))):
         stranger = Stranger(service, silent=number < len(NONSENSE))
@@ -243,7 +248,7 @@ def test_nonsense(service: Service) -> None:
         stranger.socket.close()
 
 
-def test_scrapes_that_are_cut_off(service: Service) -> None:
+def test_scrapes_that_are_cut_off(service: ExporterProcess) -> None:
     for number in range(100):
         stranger = Stranger(service)
         stranger.say(REQUEST + b"\r\n")
@@ -252,7 +257,7 @@ def test_scrapes_that_are_cut_off(service: Service) -> None:
         stranger.vanish()
 
 
-def test_connections_that_come_and_go(service: Service) -> None:
+def test_connections_that_come_and_go(service: ExporterProcess) -> None:
     """Nothing is left of a thousand: TLS makes cycles of objects, that the collector has to find."""
     for _ in range(1000):
         Stranger(service).socket.close()

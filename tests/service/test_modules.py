@@ -5,14 +5,14 @@ A checkout in root's home is like that, and so is what uvicorn and anyio import 
 
 import re
 
-from .running import OPENMETRICS, Service
+from tests.support.exporter_process import OPENMETRICS, ExporterProcess
 
 FROM_THE_ENVIRONMENT = re.compile(r"^# (?:code object from|.* matches) .*site-packages.*$", re.MULTILINE)
 PATHS = ("/", "/metrics", "/docs", "/openapi.json", "/-/healthy", "/-/ready", "/nowhere")
 
 
 def test_no_module_is_loaded_after_the_start():
-    with Service(environment={"PYTHONVERBOSE": "1"}) as service:
+    with ExporterProcess(environment={"PYTHONVERBOSE": "1"}) as service:
         for path in PATHS:
             service.get(path)
         service.client.get("/metrics", headers=OPENMETRICS)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from .running import Service, wait_until
-from .scraped import Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
 
 LOOPBACK = "lo"
 
@@ -18,19 +19,19 @@ def numbers(device: str) -> dict[str, int]:
     return {name: int((directory / f"{name}_bytes").read_text()) for name in ("rx", "tx")}
 
 
-def ready(service: Service) -> Scrape:
+def ready(service: ExporterProcess) -> Scrape:
     """Once the drivers have been asked."""
     wait_until(lambda: Scrape(service.metrics()).series("copy_network_scatter_gather"), "the first refresh")
     return Scrape(service.metrics())
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with Service() as started:
+def service() -> Iterator[ExporterProcess]:
+    with ExporterProcess() as started:
         yield started
 
 
-def test_bytes_are_the_kernels(service: Service) -> None:
+def test_bytes_are_the_kernels(service: ExporterProcess) -> None:
     before = numbers(LOOPBACK)
     scrape = ready(service)
     after = numbers(LOOPBACK)
@@ -40,7 +41,7 @@ def test_bytes_are_the_kernels(service: Service) -> None:
     assert devices == set(os.listdir("/sys/class/net"))
 
 
-def test_speeds_are_those_of_sysfs_or_absent(service: Service) -> None:
+def test_speeds_are_those_of_sysfs_or_absent(service: ExporterProcess) -> None:
     scrape = ready(service)
     wired = [path.parent.name for path in Path("/sys/class/net").glob("*/device")]
     assert wired
@@ -54,7 +55,7 @@ def test_speeds_are_those_of_sysfs_or_absent(service: Service) -> None:
         assert scrape.sum("copy_network_speed_bytes", device=device) == (mbits * 125_000 if series else 0)
 
 
-def test_loopback_gathers_and_has_no_speed(service: Service) -> None:
+def test_loopback_gathers_and_has_no_speed(service: ExporterProcess) -> None:
     scrape = ready(service)
     assert scrape.sum("copy_network_scatter_gather", device=LOOPBACK) == 1
     assert scrape.series("copy_network_speed_bytes", device=LOOPBACK) == []

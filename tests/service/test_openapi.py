@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from .running import Service
+from tests.support.exporter_process import ExporterProcess
+
 from .secrets import PASSWORD, USER, Secrets
 
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
@@ -15,7 +16,7 @@ EXAMPLES = "60"
 
 
 @pytest.mark.parametrize("strangers", [False, True], ids=["user", "stranger"])
-def test_fuzzing_finds_nothing(start: Callable[..., Service], tmp_path: Path, strangers: bool) -> None:
+def test_fuzzing_finds_nothing(start: Callable[..., ExporterProcess], tmp_path: Path, strangers: bool) -> None:
     """A stranger gets 401, whatever it tries: the checks on what is documented are not for it."""
     made = Secrets()
     try:

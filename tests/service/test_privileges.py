@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from .movers import Mover, Tap, agree
-from .running import COMMAND, SERVE, Service
-from .scraped import Prometheus
+from tests.support.exporter_process import COMMAND, SERVE, ExporterProcess
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.watched_connection import WatchedConnection
 
-Start = Callable[..., Service]
+from .movers import Mover, agree
+
+Start = Callable[..., ExporterProcess]
 CAPABILITIES = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 NOBODY = pwd.getpwnam("nobody")
 SYS_PTRACE = 1 << 19
@@ -21,8 +23,8 @@ ASKS = "import ctypes, errno; print(ctypes.CDLL('libbpf.so.1').bpf_map_lookup_el
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with Service() as started:
+def service() -> Iterator[ExporterProcess]:
+    with ExporterProcess() as started:
         yield started
 
 
@@ -37,24 +39,24 @@ def only(kept: int) -> dict[str, int]:
     return {"CapInh": 0, "CapPrm": kept, "CapEff": kept, "CapBnd": kept, "CapAmb": 0}
 
 
-def capabilities(service: Service) -> dict[str, int]:
+def capabilities(service: ExporterProcess) -> dict[str, int]:
     status = service.status()
     return {name: int(status[name], 16) for name in CAPABILITIES}
 
 
-def is_user(service: Service, uid: int, gid: int) -> bool:
+def is_user(service: ExporterProcess, uid: int, gid: int) -> bool:
     status = service.status()
     return status["Uid"].split() == [str(uid)] * 4 and status["Gid"].split() == [str(gid)] * 4
 
 
-def test_nobody_without_a_capability(service: Service, needed: int) -> None:
+def test_nobody_without_a_capability(service: ExporterProcess, needed: int) -> None:
     assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
     assert service.status()["Groups"] == ""
     assert capabilities(service) == only(needed)
     assert service.status()["NoNewPrivs"] == "1"
 
 
-def test_every_thread_gave_up_the_same(service: Service, needed: int) -> None:
+def test_every_thread_gave_up_the_same(service: ExporterProcess, needed: int) -> None:
     service.metrics()
     for task in Path(f"/proc/{service.pid}/task").iterdir():
         status = (task / "status").read_text()
@@ -80,7 +82,7 @@ def test_the_files_of_root_are_out_of_reach() -> None:
     assert subprocess.run([python, "-c", SHADOW], capture_output=True, text=True, check=True).stdout == "refused\n"
 
 
-def test_the_loader_is_gone(service: Service) -> None:
+def test_the_loader_is_gone(service: ExporterProcess) -> None:
     children = Path(f"/proc/{service.pid}/task/{service.pid}/children").read_text().split()
     commands = [Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0") for child in children]
     assert [b"exporter.kafka.inspector" in command for command in commands] == [True]
@@ -88,18 +90,18 @@ def test_the_loader_is_gone(service: Service) -> None:
     assert any("bpf-prog" in target for target in held), "the probes are in these descriptors"
 
 
-def test_bcc_and_the_compiler_were_never_here(service: Service) -> None:
+def test_bcc_and_the_compiler_were_never_here(service: ExporterProcess) -> None:
     lines = Path(f"/proc/{service.pid}/maps").read_text().splitlines()
     files = " ".join(line.split(maxsplit=5)[5] for line in lines if "/" in line)
     assert "libbpf" in files
     assert not [name for name in ("bcc", "clang", "llvm") if name in files.lower()]
 
 
-def test_another_user(start: Start, move: Callable[..., Mover], tap: Tap, needed: int) -> None:
+def test_another_user(start: Start, move: Callable[..., Mover], connection: WatchedConnection, needed: int) -> None:
     daemon = pwd.getpwnam("daemon")
-    service, prometheus, mover = start("--user", "daemon"), Prometheus(), move()
+    service, recorder, mover = start("--user", "daemon"), ScrapeRecorder(), move()
     mover.move(77)
-    agree(service, prometheus, tap, 1, 77)
+    agree(service, recorder, connection, 1, 77)
     assert is_user(service, daemon.pw_uid, daemon.pw_gid)
     assert capabilities(service) == only(needed)
 
@@ -108,36 +110,40 @@ def test_user_by_number(start: Start) -> None:
     assert is_user(start("--user", str(NOBODY.pw_uid)), NOBODY.pw_uid, NOBODY.pw_gid)
 
 
-def test_keep_exactly_one_capability(start: Start, move: Callable[..., Mover], tap: Tap, needed: int) -> None:
-    service, prometheus, mover = start("--capabilities.keep", "CAP_SYS_PTRACE"), Prometheus(), move()
+def test_keep_exactly_one_capability(
+    start: Start, move: Callable[..., Mover], connection: WatchedConnection, needed: int
+) -> None:
+    service, recorder, mover = start("--capabilities.keep", "CAP_SYS_PTRACE"), ScrapeRecorder(), move()
     mover.move(5)
-    agree(service, prometheus, tap, 1, 5)
+    agree(service, recorder, connection, 1, 5)
     assert capabilities(service) == only(SYS_PTRACE | needed)
     assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
     assert service.status()["NoNewPrivs"] == "1"
 
 
-def test_own_process_metrics_go_on(service: Service) -> None:
+def test_own_process_metrics_go_on(service: ExporterProcess) -> None:
     text = service.metrics(openmetrics=False)
     for name in ("process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"):
         assert f"\n{name} " in text
 
 
-def test_capabilities_without_root(start: Start, move: Callable[..., Mover], tap: Tap, needed: int) -> None:
+def test_capabilities_without_root(
+    start: Start, move: Callable[..., Mover], connection: WatchedConnection, needed: int
+) -> None:
     """A service manager may start it as somebody with capabilities: it gives those up as well."""
     rights = ("--inh-caps=+bpf,+perfmon,+sys_ptrace", "--ambient-caps=+bpf,+perfmon,+sys_ptrace")
     before = ("setpriv", f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups", *rights)
     if subprocess.run([*before, COMMAND, "--version"], capture_output=True, check=False).returncode:
         pytest.skip("this checkout is not for other users to read")
-    service, prometheus, mover = start(command=(*before, *SERVE)), Prometheus(), move()
+    service, recorder, mover = start(command=(*before, *SERVE)), ScrapeRecorder(), move()
     mover.move(6)
-    agree(service, prometheus, tap, 1, 6)
+    agree(service, recorder, connection, 1, 6)
     assert is_user(service, NOBODY.pw_uid, NOBODY.pw_gid)
     assert capabilities(service) | {"CapBnd": needed} == only(needed)
     assert service.status()["NoNewPrivs"] == "1"
 
 
-def test_others_of_the_same_user_cannot_look_into_it(service: Service) -> None:
+def test_others_of_the_same_user_cannot_look_into_it(service: ExporterProcess) -> None:
     """It was root, so it is not dumpable: its memory and environment are for root alone."""
     for name in ("environ", "mem", "maps"):
         path = f"/proc/{service.pid}/{name}"

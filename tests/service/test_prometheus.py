@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.exporter_process import ExporterProcess
 from tests.support.prometheus import Prometheus, every_second
-
-from .movers import Tap
-from .running import Service, wait_until
+from tests.support.wait import wait_until
+from tests.support.watched_connection import WatchedConnection
 
 SCRAPES = 12
 CHUNK = 65536
@@ -19,22 +19,22 @@ _COMPLAINT = re.compile(r"level=(warn|error)|duplicate|out[- ]of[- ]order", re.I
 
 
 @pytest.fixture
-def service(start: Callable[..., Service]) -> Service:
+def service(start: Callable[..., ExporterProcess]) -> ExporterProcess:
     return start()
 
 
 @pytest.fixture
-def server(service: Service, tmp_path: Path) -> Iterator[Prometheus]:
+def server(service: ExporterProcess, tmp_path: Path) -> Iterator[Prometheus]:
     with Prometheus(tmp_path, every_second(service.port)) as running:
         yield running
 
 
-def send_file(tap: Tap, path: Path, times: int) -> int:
-    """Send a file to the tap's client from its server end; returns the bytes."""
+def send_file(connection: WatchedConnection, path: Path, times: int) -> int:
+    """Send a file to the connection's client from its server end; returns the bytes."""
 
     def sink(expected: int) -> None:
         while expected:
-            expected -= len(tap.client.recv(min(expected, CHUNK)))
+            expected -= len(connection.client.recv(min(expected, CHUNK)))
 
     size = path.stat().st_size
     reader = threading.Thread(target=sink, args=(size * times,))
@@ -43,26 +43,28 @@ def send_file(tap: Tap, path: Path, times: int) -> int:
         for _ in range(times):
             sent = 0
             while sent < size:
-                sent += os.sendfile(tap.server.fileno(), file.fileno(), sent, min(CHUNK, size - sent))
+                sent += os.sendfile(connection.server.fileno(), file.fileno(), sent, min(CHUNK, size - sent))
     reader.join()
     return size * times
 
 
-def test_prometheus_scrapes_without_a_complaint(server: Prometheus, tap: Tap, tmp_path: Path) -> None:
+def test_prometheus_scrapes_without_a_complaint(
+    server: Prometheus, connection: WatchedConnection, tmp_path: Path
+) -> None:
     wait_until(server.ready, "Prometheus")
     file = tmp_path / "file"
     file.write_bytes(os.urandom(300_001))
-    truth = send_file(tap, file, 10)
+    truth = send_file(connection, file, 10)
 
     def scraped_often() -> bool:
         nonlocal truth
-        truth += send_file(tap, file, 1)
+        truth += send_file(connection, file, 1)
         return server.number("count_over_time(up[10m])") >= SCRAPES
 
     wait_until(scraped_often, f"{SCRAPES} scrapes", seconds=60)
-    zero_copied = f'copy_host_zero_copied_bytes_total{{port="{tap.label}",syscall="sendfile"}}'
+    zero_copied = f'copy_host_zero_copied_bytes_total{{port="{connection.label}",syscall="sendfile"}}'
     wait_until(lambda: server.number(zero_copied) == truth, f"{truth} bytes by sendfile", seconds=10)
-    mine = f'sum(copy_zero_copied_bytes_total{{port="{tap.label}",pid="{os.getpid()}"}})'
+    mine = f'sum(copy_zero_copied_bytes_total{{port="{connection.label}",pid="{os.getpid()}"}})'
     assert server.number(mine) == truth
     assert server.number(f"{mine} / on() group_left() sum({zero_copied})") == 1
     assert server.number("min_over_time(up[10m])") == 1

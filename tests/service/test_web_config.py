@@ -12,10 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.exporter_process import ExporterProcess, refused
 from tests.support.prometheus import Prometheus, every_second
+from tests.support.scrape import Scrape
+from tests.support.wait import wait_until
 
-from .running import Service, refused, wait_until
-from .scraped import Scrape
 from .secrets import HOST, PASSWORD, USER, Secrets, serial
 
 ROTATIONS = 12
@@ -30,21 +31,21 @@ def secrets() -> Iterator[Secrets]:
 
 
 @pytest.fixture(scope="module")
-def service(secrets: Secrets) -> Iterator[Service]:
+def service(secrets: Secrets) -> Iterator[ExporterProcess]:
     """One service for the module; tests put back what they change."""
     secrets.write({USER: PASSWORD}, {"X-Frame-Options": "deny"}, min_version="TLS12")
-    with Service("--web.config.file", str(secrets.config), client=secrets.client()) as started:
+    with ExporterProcess("--web.config.file", str(secrets.config), client=secrets.client()) as started:
         yield started
 
 
-def curl(service: Service, secrets: Secrets, *options: str) -> tuple[int, str]:
+def curl(service: ExporterProcess, secrets: Secrets, *options: str) -> tuple[int, str]:
     """Exit status of curl and the status of the answer."""
     command = ["curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", str(secrets / "ca.pem")]
     done = subprocess.run([*command, *options, service.url + "/metrics"], capture_output=True, text=True, check=False)
     return done.returncode, done.stdout
 
 
-def test_curl(service: Service, secrets: Secrets) -> None:
+def test_curl(service: ExporterProcess, secrets: Secrets) -> None:
     right = ("-u", f"{USER}:{PASSWORD}")
     assert curl(service, secrets, *right) == (0, "200")
     assert curl(service, secrets, *right, "--tls-max", "1.2") == (0, "200")
@@ -57,7 +58,7 @@ def test_curl(service: Service, secrets: Secrets) -> None:
     assert (plain.returncode, plain.stdout) == (52, b"")  # CURLE_GOT_NOTHING
 
 
-def test_strangers_learn_nothing(service: Service, secrets: Secrets) -> None:
+def test_strangers_learn_nothing(service: ExporterProcess, secrets: Secrets) -> None:
     """Not even which paths there are."""
     answers = []
     with httpx.Client(verify=secrets.context(), base_url=service.url) as stranger:
@@ -76,12 +77,12 @@ def test_strangers_learn_nothing(service: Service, secrets: Secrets) -> None:
     }
 
 
-def test_headers_are_on_every_answer(service: Service) -> None:
+def test_headers_are_on_every_answer(service: ExporterProcess) -> None:
     for path in ("/", "/metrics", "/nothing"):
         assert service.get(path).headers["x-frame-options"] == "deny"
 
 
-def test_prometheus_with_tls_and_a_password(service: Service, secrets: Secrets, tmp_path: Path) -> None:
+def test_prometheus_with_tls_and_a_password(service: ExporterProcess, secrets: Secrets, tmp_path: Path) -> None:
     config = every_second(
         service.port,
         scheme="https",
@@ -98,7 +99,7 @@ def test_prometheus_with_tls_and_a_password(service: Service, secrets: Secrets, 
 class Scraping:
     """A client that scrapes without a pause, with connections that it keeps and with new ones."""
 
-    def __init__(self, service: Service, **options: object) -> None:
+    def __init__(self, service: ExporterProcess, **options: object) -> None:
         self._service, self._options = service, options
         self.statuses: list[int] = []
         self.problems: list[Exception] = []
@@ -122,7 +123,7 @@ class Scraping:
                 self.problems.append(problem)
 
 
-def served_serial(service: Service, context: ssl.SSLContext) -> int:
+def served_serial(service: ExporterProcess, context: ssl.SSLContext) -> int:
     with (
         socket.create_connection((HOST, service.port), timeout=10) as plain,
         context.wrap_socket(plain, server_hostname=HOST) as wrapped,
@@ -132,7 +133,7 @@ def served_serial(service: Service, context: ssl.SSLContext) -> int:
         return serial(certificate)
 
 
-def test_certificates_and_users_change_while_scraped(service: Service, secrets: Secrets) -> None:
+def test_certificates_and_users_change_while_scraped(service: ExporterProcess, secrets: Secrets) -> None:
     right = Scraping(service, **secrets.client())
     wrong = Scraping(service, verify=secrets.context(), auth=(USER, "wrong"))
     bob = httpx.Client(verify=secrets.context(), auth=("bob", "b"), base_url=service.url)
@@ -151,7 +152,7 @@ def test_certificates_and_users_change_while_scraped(service: Service, secrets: 
     assert service.log().count("read again") >= 2 * ROTATIONS
 
 
-def test_the_last_good_pair_goes_on(service: Service, secrets: Secrets) -> None:
+def test_the_last_good_pair_goes_on(service: ExporterProcess, secrets: Secrets) -> None:
     good = secrets.issue()
     assert served_serial(service, secrets.context()) == good
     kept = {name: (secrets / name).read_bytes() for name in ("cert.pem", "key.pem", "web.yml")}
@@ -172,7 +173,7 @@ def test_the_last_good_pair_goes_on(service: Service, secrets: Secrets) -> None:
     assert served_serial(service, secrets.context()) == new
 
 
-def test_client_certificates(service: Service, secrets: Secrets) -> None:
+def test_client_certificates(service: ExporterProcess, secrets: Secrets) -> None:
     """Asked for from the next handshake on; only those of the authority, only under an allowed name."""
     import trustme
 
@@ -199,7 +200,7 @@ def test_client_certificates(service: Service, secrets: Secrets) -> None:
     assert ask(None)
 
 
-def test_versions_ciphers_and_curves(service: Service, secrets: Secrets) -> None:
+def test_versions_ciphers_and_curves(service: ExporterProcess, secrets: Secrets) -> None:
     right = ("-u", f"{USER}:{PASSWORD}")
     try:
         secrets.write({USER: PASSWORD}, min_version="TLS13")
@@ -214,7 +215,7 @@ def test_versions_ciphers_and_curves(service: Service, secrets: Secrets) -> None
         secrets.write({USER: PASSWORD}, {"X-Frame-Options": "deny"})
 
 
-def test_a_password_costs_once(start: Callable[..., Service]) -> None:
+def test_a_password_costs_once(start: Callable[..., ExporterProcess]) -> None:
     """A hash of cost 12 takes a fifth of a second; a hundred scrapes with the same password, together, little more."""
     import bcrypt
 
@@ -231,7 +232,7 @@ def test_a_password_costs_once(start: Callable[..., Service]) -> None:
         made.close()
 
 
-def cpu_seconds(service: Service) -> float:
+def cpu_seconds(service: ExporterProcess) -> float:
     return Scrape(service.metrics()).sum("process_cpu_seconds_total")
 
 
@@ -251,7 +252,7 @@ def test_a_key_that_the_user_cannot_read_ends_the_start() -> None:
         kept = ("--capabilities.keep", "CAP_DAC_READ_SEARCH")
         for flags, mode in (((), 0o600), (kept, 0o000)):
             (made / "key.pem").chmod(mode)
-            with Service("--web.config.file", str(made.config), *flags, client=made.client()) as service:
+            with ExporterProcess("--web.config.file", str(made.config), *flags, client=made.client()) as service:
                 assert service.url.startswith("https://")
     finally:
         made.close()

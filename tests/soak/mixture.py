@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import linear_regression, median
 
-from tests.service.movers import BYTES, CALLS, HOST_BYTES, HOST_CALLS, Tap
-from tests.service.running import Service
-from tests.service.scraped import Prometheus, Scrape
+from tests.support.exporter_process import ExporterProcess
+from tests.support.scrape import Scrape
+from tests.support.scrape_recorder import ScrapeRecorder
+from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, HOST_CALLS, WatchedConnection
 
 SOURCE = Path(__file__).parent / "load.c"
 SCRAPE_SECONDS = 1.0
@@ -48,8 +49,8 @@ class Moment:
 class Roles:
     """Processes of ``load.c``, under a name of their own that only they have."""
 
-    def __init__(self, directory: Path, tap: Tap) -> None:
-        self._tap = tap
+    def __init__(self, directory: Path, connection: WatchedConnection) -> None:
+        self._connection = connection
         self._directory = directory
         self._running: dict[str, subprocess.Popen[str]] = {}
         subprocess.run(
@@ -62,14 +63,14 @@ class Roles:
         """Begin; the role is also the process's name, with a number that nobody else has."""
         program = self._directory / self.comm(role)
         program.hardlink_to(self._directory / "load")
-        fds = (self._tap.server.fileno(), self._tap.client.fileno())
+        fds = (self._connection.server.fileno(), self._connection.client.fileno())
         self._running[role] = subprocess.Popen(
             [program, role, *map(str, arguments)], stdin=-1, stdout=-1, text=True, pass_fds=fds
         )
 
     def comm(self, role: str) -> str:
         """Its name: at most 15 letters."""
-        return f"{role}-{self._tap.port}"
+        return f"{role}-{self._connection.port}"
 
     def wait_for_crowd(self) -> None:
         """Until all live."""
@@ -101,22 +102,22 @@ class Soak:
 
     def __init__(self, plan: Plan, directory: Path, *flags: str) -> None:
         self.plan, self.moments = plan, list[Moment]()
-        self.prometheus = Prometheus()
+        self.recorder = ScrapeRecorder()
         self.calls = self.bytes = self.sent = self.read = 0
         with ExitStack() as stack:
-            tap = Tap()
-            stack.callback(tap.close)
-            self.port = tap.label
-            roles = Roles(directory, tap)
+            connection = WatchedConnection()
+            stack.callback(connection.close)
+            self.port = connection.label
+            roles = Roles(directory, connection)
             stack.callback(roles.kill)
-            service = stack.enter_context(Service(*tap.flags, "--process.linger", "5s", *flags))
+            service = stack.enter_context(ExporterProcess(*connection.flags, "--process.linger", "5s", *flags))
             self._began = time.monotonic()
             self.before = self._scrape(service)
-            self._load(roles, tap, service)
+            self._load(roles, connection, service)
             self.last = self._last(service)
 
-    def _load(self, roles: Roles, tap: Tap, service: Service) -> None:
-        plan, end, peer = self.plan, tap.server.fileno(), tap.client.fileno()
+    def _load(self, roles: Roles, connection: WatchedConnection, service: ExporterProcess) -> None:
+        plan, end, peer = self.plan, connection.server.fileno(), connection.client.fileno()
         roles.start("crowd", end, plan.live)
         roles.wait_for_crowd()
         timed = ("births", "threads", "files", "sendfile")
@@ -137,17 +138,17 @@ class Soak:
         self.sent = roles.truth("sendfile")[1]
         self.reader = roles.comm("files")
 
-    def _scrape(self, service: Service) -> Scrape:
+    def _scrape(self, service: ExporterProcess) -> Scrape:
         before = cpu_ns(service.pid)
         scrape = Scrape(service.metrics())
         spent = (cpu_ns(service.pid) - before) / 1e9
-        self.prometheus.take(scrape)
+        self.recorder.add(scrape)
         resident = int(service.status()["VmRSS"].split()[0])
         entries = scrape.sum("copy_map_entries", map="counts")
         self.moments.append(Moment(time.monotonic() - self._began, resident, entries, spent))
         return scrape
 
-    def _last(self, service: Service) -> Scrape:
+    def _last(self, service: ExporterProcess) -> Scrape:
         """When all that has ended has been forgotten."""
         patience = time.monotonic() + 30
         while (scrape := self._scrape(service)).sum(
@@ -162,11 +163,11 @@ class Soak:
         expected = {
             "calls of the host": (host.sum(HOST_CALLS, syscall="recvfrom", **port), self.calls),
             "bytes of the host": (host.sum(HOST_BYTES, syscall="recvfrom", **port), self.bytes),
-            "calls of the processes": (self.prometheus.total(CALLS, syscall="recvfrom", **port), self.calls),
-            "bytes of the processes": (self.prometheus.total(BYTES, syscall="recvfrom", **port), self.bytes),
+            "calls of the processes": (self.recorder.total(CALLS, syscall="recvfrom", **port), self.calls),
+            "bytes of the processes": (self.recorder.total(BYTES, syscall="recvfrom", **port), self.bytes),
             "bytes sent by the host": (host.sum(HOST_ZERO, syscall="sendfile", **port), self.sent),
-            "bytes sent by the processes": (self.prometheus.total(ZERO, syscall="sendfile", **port), self.sent),
-            "bytes read from the file": (self.prometheus.total(BYTES, syscall="pread64", comm=self.reader), self.read),
+            "bytes sent by the processes": (self.recorder.total(ZERO, syscall="sendfile", **port), self.sent),
+            "bytes read from the file": (self.recorder.total(BYTES, syscall="pread64", comm=self.reader), self.read),
             "dropped updates": (host.sum("copy_dropped_updates_total"), 0),
             "missed runs": (host.sum("copy_probe_missed_runs_total"), 0),
         }

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.server import Server, free_address
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.server import Server
 
 
 @dataclass(frozen=True)
@@ -23,8 +24,8 @@ class Alertmanager(Server):
         """``directory`` takes configuration, data and log."""
         config = {"route": {"receiver": "nobody", "group_wait": "0s"}, "receivers": [{"name": "nobody"}]}
         (directory / "alertmanager.yml").write_text(json.dumps(config))  # JSON is YAML
-        host, port = free_address()
-        self.address = f"{host}:{port}"
+        port = free_port()
+        self.address = f"{LOOPBACK}:{port}"
         command = [
             "prometheus-alertmanager",
             f"--config.file={directory}/alertmanager.yml",

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.server import Server, free_address
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.server import Server
 
 
 @dataclass(frozen=True)
@@ -41,12 +42,12 @@ class Prometheus(Server):
         file = config if isinstance(config, Path) else directory / "prometheus.yml"
         if not isinstance(config, Path):
             file.write_text(json.dumps(config))  # JSON is YAML
-        host, self.port = free_address()
+        self.port = free_port()
         command = [
             "prometheus",
             f"--config.file={file}",
             f"--storage.tsdb.path={directory}/data",
-            f"--web.listen-address={host}:{self.port}",
+            f"--web.listen-address={LOOPBACK}:{self.port}",
         ]
         super().__init__(command, self.port, directory / "log")
 

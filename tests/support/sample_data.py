@@ -1,4 +1,4 @@
-"""A host in memory: processes that count, take names and end, behind the interfaces of the maps and of /proc."""
+"""A host in memory whose processes start, count, are renamed and exit, behind the interfaces of the maps and /proc."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ SLOW = Row(RowKind.DURATION, Operation.SENDFILE, Endpoint.UNKNOWN, Endpoint.UNKN
 
 
 @dataclass
-class World:
-    """The host: also the :class:`exporter.counting.maps.Source` of its counts, and its own /proc."""
+class SampleHost:
+    """Stands for both :class:`exporter.counting.maps.Source` and :class:`exporter.host.procfs.Procfs`."""
 
     now_ns: int = 1000 * SECOND_NS
     comms: dict[Identity, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class World:
     truth: Rows = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
     own_pid: int = 0
-    """Of the process that asks, when it is one of these."""
+    """The process id of the exporter itself, when it is one of these processes."""
 
     def start(self, pid: int, comm: str) -> Identity:
         self.now_ns += TICK_NS
@@ -71,7 +71,7 @@ class World:
                 del self.rows[identity]
 
     def watch_ports(self, ports: Iterable[int]) -> None:
-        raise AssertionError(f"attribution has nothing to do with ports: {ports}")
+        raise AssertionError(f"attribution must not watch ports: {ports}")
 
     def dropped(self) -> dict[str, int]:
         return {"counts": 0}

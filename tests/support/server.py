@@ -1,6 +1,5 @@
-"""A server of somebody else's on loopback, started for a test."""
+"""A third-party server on loopback, such as Prometheus, started for a test or a benchmark."""
 
-import socket
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,18 +9,11 @@ from typing import Self
 import httpx
 
 
-def free_address() -> tuple[str, int]:
-    """Where nobody listens now."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        host, port = free.getsockname()
-    return host, port
-
-
 class Server:
-    """One that answers ``/-/ready``; a context manager that ends it. Asking it before it is ready is an error."""
+    """A process that answers ``/-/ready``; a context manager that terminates it. Wait for :meth:`ready` first."""
 
     def __init__(self, command: Sequence[str], port: int, log: Path) -> None:
-        """Start it; ``log`` takes all that it says."""
+        """Start it; its output goes to the file ``log``."""
         self._log = log.open("w+")
         self._client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30)
         self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log)
@@ -37,8 +29,12 @@ class Server:
         self._client.close()
         self._log.close()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def ready(self) -> bool:
-        """Whether it does its work by now."""
+        """Whether it answers ``/-/ready``. Raises AssertionError with the log when it has exited."""
         assert self._process.poll() is None, self.log()
         try:
             return self._client.get("/-/ready").status_code == 200
@@ -46,5 +42,5 @@ class Server:
             return False
 
     def log(self) -> str:
-        """All that it has said so far."""
+        """Everything that it has written so far."""
         return Path(self._log.name).read_text()

@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from exporter.counting.attribution import Attribution, Limits
 from exporter.counting.sampler import Sampler
 from exporter.model import Identity, Rows
-from tests.support.sample_data import EAGAIN, READ, SECOND_NS, SENDFILE, World
+from tests.support.sample_data import EAGAIN, READ, SECOND_NS, SENDFILE, SampleHost
 
 PIDS = st.integers(1, 4)
 COMMS = st.sampled_from(["java", "cat", "sh", "dd"])
@@ -21,36 +21,36 @@ def total(rows: Rows) -> int:
 class Host(RuleBasedStateMachine):
     @initialize(process_max=st.integers(0, 5), comms_max=st.integers(0, 3), by_comm=st.booleans())
     def begin(self, process_max: int, comms_max: int, by_comm: bool) -> None:
-        self.world = World()
+        self.host = SampleHost()
         self.limits = Limits(process_max=process_max, comms_max=comms_max, by_comm=by_comm, linger_ns=5 * SECOND_NS)
         attribution = Attribution(self.limits)
-        self.sampler = Sampler(self.world, self.world, attribution, lambda: self.world.now_ns)  # type: ignore[arg-type]
+        self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns)  # type: ignore[arg-type]
         self.shown: dict[tuple[str, str], tuple[int, int]] = {}
         self.attributed = 0
 
     @rule(pid=PIDS, comm=COMMS)
     def process_starts(self, pid: int, comm: str) -> None:
-        if self.world.alive(pid) is None:
-            self.world.start(pid, comm)
+        if self.host.alive(pid) is None:
+            self.host.start(pid, comm)
 
     @rule(pid=PIDS, row=ROWS, amount=st.integers(0, 1000))
     def process_counts(self, pid: int, row: object, amount: int) -> None:
-        if identity := self.world.alive(pid):
-            self.world.count(identity, row, amount)  # type: ignore[arg-type]
+        if identity := self.host.alive(pid):
+            self.host.count(identity, row, amount)  # type: ignore[arg-type]
 
     @rule(pid=PIDS, comm=COMMS)
     def process_takes_a_name(self, pid: int, comm: str) -> None:
-        if identity := self.world.alive(pid):
-            self.world.comms[identity] = comm
+        if identity := self.host.alive(pid):
+            self.host.comms[identity] = comm
 
     @rule(pid=PIDS)
     def process_ends(self, pid: int) -> None:
-        if identity := self.world.alive(pid):
-            self.world.end(identity)
+        if identity := self.host.alive(pid):
+            self.host.end(identity)
 
     @rule(seconds=st.integers(0, 4))
     def time_passes(self, seconds: int) -> None:
-        self.world.now_ns += seconds * SECOND_NS
+        self.host.now_ns += seconds * SECOND_NS
 
     @rule()
     def drain(self) -> None:
@@ -59,7 +59,7 @@ class Host(RuleBasedStateMachine):
     @rule()
     def scrape(self) -> None:
         snapshot = self.sampler.read().snapshot
-        assert total(snapshot.host) == total(self.world.truth)
+        assert total(snapshot.host) == total(self.host.truth)
         for one in snapshot.series:
             before, since = self.shown.get((one.pid, one.comm), (0, one.since_ns))
             if since != one.since_ns:  # another process, or a series that had ended: it counts from zero
@@ -68,16 +68,16 @@ class Host(RuleBasedStateMachine):
             self.attributed += total(one.rows) - before
             self.shown[one.pid, one.comm] = (total(one.rows), one.since_ns)
         # Each byte was in exactly one per-process series, once every process is known.
-        assert self.attributed == total(self.world.truth)
+        assert self.attributed == total(self.host.truth)
         assert snapshot.own + snapshot.lingering <= self.limits.process_max
         common = {one.comm for one in snapshot.series if not one.pid.isdigit()}
         assert len(common) <= self.limits.comms_max + 1
 
-    @precondition(lambda self: hasattr(self, "world"))
+    @precondition(lambda self: hasattr(self, "host"))
     @invariant()
     def ended_processes_leave_nothing_behind_after_a_drain(self) -> None:
-        pending = {gone.identity for gone in self.world.exits}
-        left: set[Identity] = self.world.rows.keys() - self.world.comms.keys() - pending
+        pending = {gone.identity for gone in self.host.exits}
+        left: set[Identity] = self.host.rows.keys() - self.host.comms.keys() - pending
         assert not left
 
 

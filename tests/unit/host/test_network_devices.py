@@ -6,7 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.host.network_devices import Network, Traffic, parse_traffic
 from exporter.metrics.network import NetworkCollector
 from exporter.metrics.text_format import encode
-from tests.support.veth_pairs import VethPairs
+from tests.support.sample_network_devices import SampleNetworkDevices
 
 DEV = """\
 Inter-|   Receive                                                |  Transmit
@@ -17,7 +17,7 @@ eth0:2751971037   67938    0    0    0     0          0         0  5021975   462
 """  # noqa: E501
 
 
-def shown(wires: VethPairs) -> dict[str, float]:
+def shown(wires: SampleNetworkDevices) -> dict[str, float]:
     registry = CollectorRegistry()
     registry.register(NetworkCollector(wires))
     families = text_string_to_metric_families(encode(registry, openmetrics=False).decode())
@@ -33,7 +33,7 @@ def test_numbers_of_each_device():
 
 
 def test_what_is_not_known_is_absent():
-    values = shown(VethPairs())
+    values = shown(SampleNetworkDevices())
     assert {name for name in values if "speed" in name} == {"copy_network_speed_bytes eth0"}
     gather = {name.split()[1]: value for name, value in values.items() if "scatter_gather" in name}
     assert gather == {"lo": 1, "eth0": 0}
@@ -43,7 +43,7 @@ def test_what_is_not_known_is_absent():
 
 def test_unreadable_devices_are_told_once(caplog):
     registry = CollectorRegistry()
-    registry.register(NetworkCollector(VethPairs(readable=False)))
+    registry.register(NetworkCollector(SampleNetworkDevices(readable=False)))
     assert encode(registry, openmetrics=False) == encode(registry, openmetrics=False) == b""
     assert caplog.text.count("/proc/1/net/dev") == 1
 

@@ -12,7 +12,7 @@ from exporter.kafka.counts import KafkaCounts
 from exporter.kafka.topics import OTHER, Topic, Topics, parse_folder
 from exporter.kafka.zero_copy_loss import Losses
 from exporter.model import Folder, Identity
-from tests.support.veth_pairs import VethPairs
+from tests.support.sample_network_devices import SampleNetworkDevices
 
 LOGS = 50
 TICK_NS = 10_000_000
@@ -205,7 +205,7 @@ class Maps:
 
 def test_without_brokers_nothing_is_read() -> None:
     maps = Maps()
-    counts = KafkaCounts(maps, tuple, Topics(), Losses(VethPairs()))
+    counts = KafkaCounts(maps, tuple, Topics(), Losses(SampleNetworkDevices()))
     counts.drain()
     assert counts.read({}, 0).topics == {}
     assert maps.reads == 0
@@ -213,7 +213,7 @@ def test_without_brokers_nothing_is_read() -> None:
 
 def test_the_last_counts_of_a_broker_that_ended_between_two_scrapes() -> None:
     maps, brokers = Maps(), [broker()]
-    counts = KafkaCounts(maps, lambda: tuple(brokers), Topics(), Losses(VethPairs()))
+    counts = KafkaCounts(maps, lambda: tuple(brokers), Topics(), Losses(SampleNetworkDevices()))
     counts.drain()
     counts.drain()
     assert maps.reads == 1, "only when a broker comes or goes"

@@ -21,8 +21,8 @@ from exporter.metrics.collector import CopyCollector
 from exporter.metrics.network import NetworkCollector
 from exporter.metrics.text_format import encode, negotiate
 from exporter.model import ProbeState
-from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, World
-from tests.support.veth_pairs import VethPairs
+from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, SampleHost
+from tests.support.sample_network_devices import SampleNetworkDevices
 
 GOLDEN = Path(__file__).parent / "golden"
 CHANGING = re.compile(
@@ -34,27 +34,27 @@ PROBES = (
 )
 
 
-def small_host() -> World:
-    world = World()
-    java = world.start(100, "java")
+def small_host() -> SampleHost:
+    host = SampleHost()
+    java = host.start(100, "java")
     for row, amount in ((READ, 4096), (SENDFILE, 1 << 40), (EAGAIN, 0), (DISK, 8192), (RECEIVED, 512)):
-        world.count(java, row, amount)
-    world.count(java, DIRECT, 4096)
-    world.count(java, SLOW, 5_000_000, events=2)
-    world.count(java, COPYING, 3 * 10_101_010, events=3)
-    world.count(world.start(101, 'a"b\\c\nd'), READ, 1)
-    short = world.start(102, "cat")
-    world.count(short, READ, 7)
-    world.end(short)
-    return world
+        host.count(java, row, amount)
+    host.count(java, DIRECT, 4096)
+    host.count(java, SLOW, 5_000_000, events=2)
+    host.count(java, COPYING, 3 * 10_101_010, events=3)
+    host.count(host.start(101, 'a"b\\c\nd'), READ, 1)
+    short = host.start(102, "cat")
+    host.count(short, READ, 7)
+    host.end(short)
+    return host
 
 
-def registry(world: World, *, created: bool = False, by_comm: bool = False) -> CollectorRegistry:
+def registry(host: SampleHost, *, created: bool = False, by_comm: bool = False) -> CollectorRegistry:
     attribution = Attribution(Limits(by_comm=by_comm))
-    sampler = Sampler(world, world, attribution, lambda: world.now_ns)  # type: ignore[arg-type]
+    sampler = Sampler(host, host, attribution, lambda: host.now_ns)  # type: ignore[arg-type]
     made = CollectorRegistry()
     made.register(CopyCollector(sampler.read, PROBES, run_statistics=True, created=created))
-    made.register(NetworkCollector(VethPairs()))
+    made.register(NetworkCollector(SampleNetworkDevices()))
     return made
 
 
@@ -102,19 +102,19 @@ def test_every_family_is_of_the_contract():
 
 
 def test_kept_labels_show_the_present_values():
-    world = small_host()
-    made = registry(world)
+    host = small_host()
+    made = registry(host)
     encode(made, openmetrics=False)
-    world.count(next(iter(world.comms)), READ, 1)
+    host.count(next(iter(host.comms)), READ, 1)
     lines = encode(made, openmetrics=False).decode()
     expected = 'pid="100",comm="java",syscall="read",source="page_cache",destination="user",port=""} 4097\n'
     assert f"copy_cpu_copied_bytes_total{{{expected}" in lines
 
 
 def test_a_failed_read_leaves_no_half_filled_families(caplog):
-    world = small_host()
-    made = registry(world)
-    world.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))  # type: ignore[method-assign]
+    host = small_host()
+    made = registry(host)
+    host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))  # type: ignore[method-assign]
     families = {family.name: family for family in parse_text(encode(made, openmetrics=False).decode())}
     assert families["copy_scrape_success"].samples[0].value == 0
     assert "copy_syscalls" not in families

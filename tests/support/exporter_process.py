@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.wait import wait_until
 
 COMMAND = Path(sys.executable).with_name("copy-exporter")
 SERVE = (COMMAND, "serve")
@@ -26,15 +27,7 @@ START_SECONDS = 200.0
 STOP_SECONDS = 20.0
 
 
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
-    """Look until it is so; a bound on a test that would hang, not a way to let time pass."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds:g} s: {what}"
-        time.sleep(0.01)
-
-
-class Service:
+class ExporterProcess:
     """One ``copy-exporter serve``; a context manager that ends it."""
 
     def __init__(
@@ -70,7 +63,7 @@ class Service:
             self._close()
             raise
 
-    def __enter__(self) -> "Service":
+    def __enter__(self) -> "ExporterProcess":
         return self
 
     def __exit__(self, *problem: object) -> None:

@@ -6,7 +6,7 @@ from exporter.host.network_devices import Link, Traffic
 
 
 @dataclass
-class VethPairs:
+class SampleNetworkDevices:
     """A host with loopback, a network card, and one that came since its driver was last asked."""
 
     links: dict[str, Link] = field(

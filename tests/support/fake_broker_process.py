@@ -1,5 +1,9 @@
-# A process with the name and the command line of a broker, which moves what it is told to: run by Python as
-# `java kafka.Kafka FILE`, one command a line on standard input, one line of answer on standard output.
+"""A process that looks like a Kafka broker and moves bytes on command, run as ``java kafka.Kafka FILE``.
+
+Each line of standard input is the name of a function below and its arguments, separated by tabs; each line of standard
+output is the number that the function returned.
+"""
+
 import ctypes
 import mmap
 import os
@@ -70,7 +74,7 @@ def write(path, size):
 
 
 def hold(path):
-    held.append(open(path, "r+b", buffering=0))
+    held.append(open(path, "r+b", buffering=0))  # noqa: SIM115  # stays open
     return len(held) - 1
 
 

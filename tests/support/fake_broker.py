@@ -1,0 +1,41 @@
+"""Processes that look like Kafka brokers (``fake_broker_process.py``), outside and inside of containers."""
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+PYTHON = "/usr/bin/python3"
+_PROGRAM = Path(__file__).with_name("fake_broker_process.py")
+_MAIN_CLASS = "kafka.Kafka"
+
+
+class FakeBroker:
+    """A process with the name and the command line of a broker; a context manager that kills it."""
+
+    def __init__(self, directory: Path, *arguments: str, before: Sequence[str] = ()) -> None:
+        """Run ``java kafka.Kafka ARGUMENTS`` in ``directory``; ``before`` is a command that starts it, e.g. unshare."""
+        (directory / _MAIN_CLASS).write_text(_PROGRAM.read_text())
+        command = ["bash", "-c", 'exec -a java "$@"', "bash", PYTHON, "-S", _MAIN_CLASS, *arguments]
+        self._process = subprocess.Popen(
+            [*before, *command], cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self.pid = self._process.pid
+        assert self._line() == "ready"
+
+    def __enter__(self) -> "FakeBroker":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def do(self, function: str, *arguments: object) -> int:
+        """Call a function of ``fake_broker_process.py``; the number that it returns."""
+        assert self._process.stdin
+        self._process.stdin.write("\t".join([function, *map(str, arguments)]) + "\n")
+        self._process.stdin.flush()
+        return int(self._line())
+
+    def _line(self) -> str:
+        assert self._process.stdout
+        return self._process.stdout.readline().strip()
