@@ -1,8 +1,9 @@
-"""Connections: how many, and how long each may take. Below HTTP and TLS, on sockets, where all of them are seen.
+"""Limits on the number and duration of connections, at the level of sockets: below TLS and HTTP, where all are seen.
 
-A connection is *waited for* until a whole request has come, also between two requests, and *served* until its answer is
-out. When all places are taken, the one that has been waited for longest makes room: clients that hold connections open
-cannot keep out one that asks at once.
+The limiter is *reading a request* from a connection until a whole request has arrived, also between two requests, and
+*answering* until the client has received the whole answer. When all places are taken, the connection that has been
+without a whole request for the longest time is evicted: clients that hold connections open cannot keep out a client
+that sends its request at once.
 """
 
 import contextlib
@@ -17,18 +18,18 @@ _log = logging.getLogger(__name__)
 REQUEST_SECONDS = 10.0
 """From the connection, or the first byte of a further request, to the end of its headers; TLS included."""
 ANSWER_SECONDS = 60.0
-"""From the request to the last byte of the answer that the client takes: more than any scrape_timeout in use."""
+"""From the request until the client has received the whole answer: more than any scrape_timeout in use."""
 IDLE_SECONDS = 120.0
 """Between two requests: two scrape intervals of a minute."""
-_LEAVING = 32
+_MAX_CLOSING = 32
 
 
 class Connection(socket.socket):
-    """The connection of a client, until it is closed."""
+    """A client's connection. It reports when it is closed."""
 
     deadline = 0.0
     on_close: Callable[["Connection", int], None]
-    """Is told the number that the descriptor had."""
+    """Called with the number that the file descriptor had."""
 
     def close(self) -> None:
         """See :class:`socket.socket`."""
@@ -39,100 +40,100 @@ class Connection(socket.socket):
 
 
 class ConnectionLimiter:
-    """All connections. For the thread of the event loop."""
+    """All connections of the service. Only for the thread of the event loop."""
 
-    def __init__(self, most: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """``most``: connections at a time; ``clock`` in seconds."""
-        self._most = most
+    def __init__(self, max_connections: int, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` returns seconds."""
+        self._max_connections = max_connections
         self._clock = clock
-        self._waited_for: dict[Connection, None] = {}  # in the order of time
-        self._served: dict[Connection, None] = {}
-        self._leaving: set[Connection] = set()
-        self._by_number: dict[int, Connection] = {}
+        self._reading_request: dict[Connection, None] = {}  # oldest first
+        self._answering: dict[Connection, None] = {}
+        self._closing: set[Connection] = set()
+        self._by_descriptor: dict[int, Connection] = {}
         self.closed = 0
-        """Connections that have been here."""
+        """Number of connections that have been closed."""
 
     def __len__(self) -> int:
-        return len(self._waited_for) + len(self._served)
+        return len(self._reading_request) + len(self._answering)
 
-    def make_room(self) -> None:
-        """Before a connection is accepted. Raises :class:`BlockingIOError` when first others have to be closed."""
-        if len(self) < self._most or not self._waited_for:
+    def evict_idle(self) -> None:
+        """Make a place before a connection is accepted. Raises :class:`BlockingIOError` while too many are closing."""
+        if len(self) < self._max_connections or not self._reading_request:
             return
-        if len(self._leaving) >= _LEAVING:
+        if len(self._closing) >= _MAX_CLOSING:
             raise BlockingIOError
-        self.dismiss(next(iter(self._waited_for)))
+        self.disconnect(next(iter(self._reading_request)))
 
-    def admit(self, connection: socket.socket) -> Connection:
-        """Take over a connection that was accepted; it is dismissed at once when there is no place."""
-        guest = Connection(fileno=connection.detach())
-        guest.on_close = self._forget
-        self._by_number[guest.fileno()] = guest
-        full = len(self) >= self._most
-        self.wait_for(guest, REQUEST_SECONDS)
+    def add(self, accepted: socket.socket) -> Connection:
+        """Take over an accepted socket. It is disconnected at once when there is no place."""
+        connection = Connection(fileno=accepted.detach())
+        connection.on_close = self._remove
+        self._by_descriptor[connection.fileno()] = connection
+        full = len(self) >= self._max_connections
+        self.start_reading(connection, REQUEST_SECONDS)
         if full:
-            self.dismiss(guest)
-        return guest
+            self.disconnect(connection)
+        return connection
 
-    def guest(self, number: int) -> Connection:
+    def connection(self, descriptor: int) -> Connection:
         """The open connection with this file descriptor."""
-        return self._by_number[number]
+        return self._by_descriptor[descriptor]
 
-    def wait_for(self, guest: Connection, seconds: float) -> None:
-        """Something is to come from the client within ``seconds``."""
-        self._move(guest, self._waited_for, seconds)
+    def start_reading(self, connection: Connection, seconds: float) -> None:
+        """The client has to send something within ``seconds``."""
+        self._move(connection, self._reading_request, seconds)
 
-    def serve(self, guest: Connection) -> None:
-        """A whole request has come: the answer is to be out within :data:`ANSWER_SECONDS`."""
-        self._move(guest, self._served, ANSWER_SECONDS)
+    def start_answering(self, connection: Connection) -> None:
+        """A whole request has arrived. The client has to receive the whole answer within :data:`ANSWER_SECONDS`."""
+        self._move(connection, self._answering, ANSWER_SECONDS)
 
-    def dismiss(self, guest: Connection) -> None:
-        """Close for the client; the transport sees the end of the stream and closes for us."""
-        self._waited_for.pop(guest, None)
-        self._served.pop(guest, None)
-        self._leaving.add(guest)
-        with contextlib.suppress(OSError):  # the client was faster
-            guest.shutdown(socket.SHUT_RDWR)
+    def disconnect(self, connection: Connection) -> None:
+        """Shut the socket down. The transport then reads the end of the stream and closes the socket."""
+        self._reading_request.pop(connection, None)
+        self._answering.pop(connection, None)
+        self._closing.add(connection)
+        with contextlib.suppress(OSError):  # the client has already disconnected
+            connection.shutdown(socket.SHUT_RDWR)
 
-    def dismiss_late(self) -> None:
-        """Close all connections that have taken too long."""
+    def close_expired(self) -> None:
+        """Disconnect all connections whose deadline has passed."""
         now = self._clock()
-        late = [guest for guest in (*self._waited_for, *self._served) if guest.deadline < now]
-        for guest in late:
-            self.dismiss(guest)
-        if late:
-            _log.debug("closed %d connections that took too long", len(late))
+        expired = [connection for connection in (*self._reading_request, *self._answering) if connection.deadline < now]
+        for connection in expired:
+            self.disconnect(connection)
+        if expired:
+            _log.debug("closed %d connections that exceeded a time limit", len(expired))
 
-    def _move(self, guest: Connection, where: dict[Connection, None], seconds: float) -> None:
-        if guest in self._leaving or guest.fileno() < 0:
+    def _move(self, connection: Connection, state: dict[Connection, None], seconds: float) -> None:
+        if connection in self._closing or connection.fileno() < 0:
             return
-        guest.deadline = self._clock() + seconds
-        self._waited_for.pop(guest, None)
-        self._served.pop(guest, None)
-        where[guest] = None
+        connection.deadline = self._clock() + seconds
+        self._reading_request.pop(connection, None)
+        self._answering.pop(connection, None)
+        state[connection] = None
 
-    def _forget(self, guest: Connection, number: int) -> None:
-        del self._by_number[number]
+    def _remove(self, connection: Connection, descriptor: int) -> None:
+        del self._by_descriptor[descriptor]
         self.closed += 1
-        self._waited_for.pop(guest, None)
-        self._served.pop(guest, None)
-        self._leaving.discard(guest)
+        self._reading_request.pop(connection, None)
+        self._answering.pop(connection, None)
+        self._closing.discard(connection)
 
 
-class GuardedListener(socket.socket):
-    """A listening socket whose connections come in by a :class:`ConnectionLimiter`."""
+class LimitedListener(socket.socket):
+    """A listening socket that passes each connection through a :class:`ConnectionLimiter`."""
 
-    door: ConnectionLimiter
+    limiter: ConnectionLimiter
 
     def accept(self) -> tuple[Connection, Any]:
         """See :class:`socket.socket`."""
-        self.door.make_room()
-        connection, address = super().accept()
-        return self.door.admit(connection), address
+        self.limiter.evict_idle()
+        accepted, address = super().accept()
+        return self.limiter.add(accepted), address
 
 
-def guard(listener: socket.socket, door: ConnectionLimiter) -> GuardedListener:
-    """The same socket, guarded."""
-    guarded = GuardedListener(fileno=listener.detach())
-    guarded.door = door
-    return guarded
+def limit_connections(listener: socket.socket, limiter: ConnectionLimiter) -> LimitedListener:
+    """Take over a listening socket; ``listener`` is detached."""
+    limited = LimitedListener(fileno=listener.detach())
+    limited.limiter = limiter
+    return limited

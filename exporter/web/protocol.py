@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, which tells the door what each connection is at."""
+"""uvicorn's HTTP protocol, extended to report the state of each connection to the limiter."""
 
 import asyncio
 
@@ -6,46 +6,46 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.connections import IDLE_SECONDS, REQUEST_SECONDS, Connection, ConnectionLimiter
 
-_GRACE_SECONDS = 10.0  # uvicorn closes idle connections itself, and in good order
+_GRACE_SECONDS = 10.0  # uvicorn itself closes idle connections, and in good order
 
 
-def protocol_for(door: ConnectionLimiter) -> type[H11Protocol]:
-    """The protocol for :class:`uvicorn.Config`; with its ``timeout_keep_alive`` at :data:`IDLE_SECONDS`."""
+def protocol_for(limiter: ConnectionLimiter) -> type[H11Protocol]:
+    """The class for :class:`uvicorn.Config`, whose ``timeout_keep_alive`` has to be :data:`IDLE_SECONDS`."""
 
-    class Protocol(H11Protocol):
-        _guest: Connection
-        _served: object = None
+    class LimitedProtocol(H11Protocol):
+        _connection: Connection
+        _last_cycle: object = None
         _idle = False
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
             super().connection_made(transport)
-            self._guest = door.guest(transport.get_extra_info("socket").fileno())
+            self._connection = limiter.connection(transport.get_extra_info("socket").fileno())
 
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
-            if self._begins():
-                door.serve(self._guest)
+            if self._has_new_request():
+                limiter.start_answering(self._connection)
             elif self._idle:
-                door.wait_for(self._guest, REQUEST_SECONDS)
+                limiter.start_reading(self._connection, REQUEST_SECONDS)
             self._idle = False
 
         def on_response_complete(self) -> None:
-            super().on_response_complete()  # which may begin with the next request, when that has come already
-            self._idle = not self._begins()
+            super().on_response_complete()  # starts the next request when it has already arrived
+            self._idle = not self._has_new_request()
             if self._idle:
-                door.wait_for(self._guest, IDLE_SECONDS + _GRACE_SECONDS)
+                limiter.start_reading(self._connection, IDLE_SECONDS + _GRACE_SECONDS)
             else:
-                door.serve(self._guest)
+                limiter.start_answering(self._connection)
 
         def shutdown(self) -> None:
             super().shutdown()
             if self._idle and not self.transport.get_write_buffer_size():
-                self.transport.abort()  # TLS would wait for the client's farewell
+                self.transport.abort()  # TLS would wait for the client's close_notify
 
-        def _begins(self) -> bool:
-            """Whether there is a request to serve that was not there the last time."""
-            begins = self.cycle is not self._served and not self.cycle.response_complete
-            self._served = self.cycle
-            return begins
+        def _has_new_request(self) -> bool:
+            """Whether a request is to be answered that was not there at the last call."""
+            is_new = self.cycle is not self._last_cycle and not self.cycle.response_complete
+            self._last_cycle = self.cycle
+            return is_new
 
-    return Protocol
+    return LimitedProtocol

@@ -1,4 +1,4 @@
-"""uvicorn, behind the door, with the TLS of the moment."""
+"""Runs uvicorn with the limits on connections, authentication, and the current TLS configuration."""
 
 import asyncio
 import gc
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from exporter.config import Config
 from exporter.web import tls
 from exporter.web.auth import BasicAuthMiddleware
-from exporter.web.connections import IDLE_SECONDS, ConnectionLimiter, guard
+from exporter.web.connections import IDLE_SECONDS, ConnectionLimiter, limit_connections
 from exporter.web.middleware import (
     MAX_HEADER_BYTES,
     ConcurrencyLimitMiddleware,
@@ -25,42 +25,42 @@ from exporter.web.middleware import (
 from exporter.web.protocol import protocol_for
 from exporter.web.reload import Settings
 
-FAREWELL_SECONDS = 2
-"""How long a scrape that is under way at the end may take; a client that does not take its answer is left."""
+SHUTDOWN_SECONDS = 2
+"""Time for unfinished scrapes at shutdown. After that their connections are dropped."""
 CONNECTIONS_BESIDE_SCRAPES = 64
-"""Connections that are idle or have not asked yet, beside one for each scrape."""
-_PATIENCE_SECONDS = 1.0
-_CONNECTIONS_A_COLLECTION = 64
+"""Connections that are idle or have not sent a whole request, in addition to one per scrape."""
+_CHECK_INTERVAL_SECONDS = 1.0
+_CONNECTIONS_PER_COLLECTION = 64
 _TLS_READ_BYTES = 32768
-"""What asyncio sets aside for each TLS connection, 256 KiB if it is let: the longest request has to fit."""
+"""Buffer of asyncio per TLS connection, by default 256 KiB. The longest request has to fit."""
 
 
 def run(app: ASGIApp, sockets: Iterable[socket.socket], config: Config, settings: Callable[[], Settings]) -> None:
     """Serve ``app`` until SIGTERM or SIGINT, to whom ``settings`` let in at each moment, within the limits."""
     limited = ConcurrencyLimitMiddleware(app, config.telemetry_path, config.max_requests)
-    door = ConnectionLimiter(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
+    limiter = ConnectionLimiter(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
     asyncio.run(
         _run(
             ShutdownMiddleware(RequestSizeLimitMiddleware(BasicAuthMiddleware(limited, settings))),
             sockets,
             settings,
-            door,
+            limiter,
         )
     )
 
 
 async def _run(
-    app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], door: ConnectionLimiter
+    app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], limiter: ConnectionLimiter
 ) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
-            http=protocol_for(door),
+            http=protocol_for(limiter),
             ws="none",
             ssl_context_factory=_context_factory(settings),
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,  # before they are complete
             timeout_keep_alive=int(IDLE_SECONDS),
-            timeout_graceful_shutdown=FAREWELL_SECONDS,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             proxy_headers=False,
             log_config=None,
             access_log=False,
@@ -68,21 +68,22 @@ async def _run(
         )
     )
     SSLProtocol.max_size = _TLS_READ_BYTES
-    watching = asyncio.create_task(_watch(door))
+    checking = asyncio.create_task(_check_connections(limiter))
     try:
-        await server.serve([guard(bound, door) for bound in sockets])
+        await server.serve([limit_connections(bound, limiter) for bound in sockets])
     finally:
-        watching.cancel()
+        checking.cancel()
 
 
-async def _watch(door: ConnectionLimiter) -> None:
-    collected = 0
+async def _check_connections(limiter: ConnectionLimiter) -> None:
+    """Close expired connections, and collect the reference cycles that TLS connections leave, until cancelled."""
+    closed_at_collection = 0
     while True:
-        await asyncio.sleep(_PATIENCE_SECONDS)
-        door.dismiss_late()
-        if door.closed >= collected + _CONNECTIONS_A_COLLECTION:
-            gc.collect()  # a TLS connection is a cycle of objects; by itself the collector comes but once a scrape
-            collected = door.closed
+        await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
+        limiter.close_expired()
+        if limiter.closed >= closed_at_collection + _CONNECTIONS_PER_COLLECTION:
+            gc.collect()  # by itself the collector runs about once per scrape (tune_gc)
+            closed_at_collection = limiter.closed
 
 
 def _context_factory(settings: Callable[[], Settings]) -> Callable[..., SSLContext] | None:

@@ -1,30 +1,45 @@
-"""Connections: places, patience, and who makes room."""
+"""ConnectionLimiter with real connections on loopback: places, time limits, eviction."""
 
 import socket
 
 import pytest
 
-from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, REQUEST_SECONDS, Connection, ConnectionLimiter, guard
+from exporter.web.connections import (
+    ANSWER_SECONDS,
+    IDLE_SECONDS,
+    REQUEST_SECONDS,
+    Connection,
+    ConnectionLimiter,
+    limit_connections,
+)
+
+PLACES = 3
+MAX_CLOSING = 32
 
 
-class House:
-    """A door with real connections on loopback and a clock that stands still."""
+class Loopback:
+    """A limited listener, its clients, and a clock that only the test moves."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self) -> None:
         self.now = 0.0
-        self.door = ConnectionLimiter(most, lambda: self.now)
-        self.listener = guard(socket.create_server(("127.0.0.1", 0)), self.door)
+        self.limiter = ConnectionLimiter(PLACES, lambda: self.now)
+        self.listener = limit_connections(socket.create_server(("127.0.0.1", 0)), self.limiter)
         self.clients: list[socket.socket] = []
 
-    def arrive(self) -> Connection:
+    def connect(self) -> Connection:
         self.clients.append(socket.create_connection(self.listener.getsockname()))
-        guest, _ = self.listener.accept()
-        return guest
+        connection, _ = self.listener.accept()
+        return connection
 
-    def is_out(self, client: int) -> bool:
-        self.clients[client].setblocking(False)
+    def disconnected(self) -> list[bool]:
+        """Of each client, whether it has read the end of the stream."""
+        return [self._at_end(client) for client in self.clients]
+
+    @staticmethod
+    def _at_end(client: socket.socket) -> bool:
+        client.setblocking(False)
         try:
-            return self.clients[client].recv(1) == b""
+            return client.recv(1) == b""
         except BlockingIOError:
             return False
 
@@ -35,57 +50,58 @@ class House:
 
 
 @pytest.fixture
-def house():
-    opened = House(most=3)
+def loopback():
+    opened = Loopback()
     yield opened
     opened.close()
 
 
-def test_the_one_waited_for_longest_makes_room(house):
-    guests = [house.arrive() for _ in range(3)]
-    house.door.serve(guests[0])
-    guests.append(house.arrive())
-    assert [house.is_out(client) for client in range(4)] == [False, True, False, False]
-    assert len(house.door) == 3
-    house.door.wait_for(guests[0], IDLE_SECONDS)  # answered: it is the youngest again
-    guests.append(house.arrive())
-    assert [house.is_out(client) for client in range(5)] == [False, True, True, False, False]
-    for guest in guests:
-        guest.close()
-    assert len(house.door) == 0
+def test_the_connection_longest_without_a_request_is_evicted(loopback):
+    connections = [loopback.connect() for _ in range(PLACES)]
+    loopback.limiter.start_answering(connections[0])
+    connections.append(loopback.connect())
+    assert loopback.disconnected() == [False, True, False, False]
+    assert len(loopback.limiter) == PLACES
+    loopback.limiter.start_reading(connections[0], IDLE_SECONDS)  # after its answer it is the newest again
+    connections.append(loopback.connect())
+    assert loopback.disconnected() == [False, True, True, False, False]
+    for connection in connections:
+        connection.close()
+    assert len(loopback.limiter) == 0
 
 
-def test_nobody_who_is_served_makes_room(house):
-    guests = [house.arrive() for _ in range(3)]
-    for guest in guests:
-        house.door.serve(guest)
-    late = house.arrive()
-    assert [house.is_out(client) for client in range(4)] == [False, False, False, True]
-    house.door.serve(late)  # what it sent is too late
-    assert len(house.door) == 3
-    for guest in (*guests, late):
-        guest.close()
+def test_connections_that_are_answered_are_not_evicted(loopback):
+    connections = [loopback.connect() for _ in range(PLACES)]
+    for connection in connections:
+        loopback.limiter.start_answering(connection)
+    connections.append(loopback.connect())
+    assert loopback.disconnected() == [False, False, False, True]
+    loopback.limiter.start_answering(connections[-1])  # its request arrives after it was disconnected
+    assert len(loopback.limiter) == PLACES
+    for connection in connections:
+        connection.close()
 
 
-@pytest.mark.parametrize(("state", "seconds"), [("new", REQUEST_SECONDS), ("served", ANSWER_SECONDS)])
-def test_patience_ends(house, state, seconds):
-    guest = house.arrive()
-    if state == "served":
-        house.door.serve(guest)
-    house.now = seconds
-    house.door.dismiss_late()
-    assert not house.is_out(0)
-    house.now = seconds + 1
-    house.door.dismiss_late()
-    assert house.is_out(0)
-    guest.close()
-    assert len(house.door) == 0
+@pytest.mark.parametrize(("answering", "seconds"), [(False, REQUEST_SECONDS), (True, ANSWER_SECONDS)])
+def test_expired_connections_are_closed(loopback, answering, seconds):
+    connection = loopback.connect()
+    if answering:
+        loopback.limiter.start_answering(connection)
+    loopback.now = seconds
+    loopback.limiter.close_expired()
+    assert loopback.disconnected() == [False]
+    loopback.now = seconds + 1
+    loopback.limiter.close_expired()
+    assert loopback.disconnected() == [True]
+    connection.close()
+    assert len(loopback.limiter) == 0
 
 
-def test_a_crowd_that_leaves_slowly_is_not_added_to(house):
-    guests = [house.arrive() for _ in range(3 + 32)]
+def test_nothing_is_accepted_while_too_many_are_closing(loopback):
+    connections = [loopback.connect() for _ in range(PLACES + MAX_CLOSING)]
     with pytest.raises(BlockingIOError):
-        house.arrive()
-    for guest in guests:
-        guest.close()
-    assert len(house.door) == 0
+        loopback.connect()
+    for connection in connections:
+        connection.close()
+    assert len(loopback.limiter) == 0
+    loopback.listener.accept()[0].close()  # the client that was refused before

@@ -1,41 +1,43 @@
-"""What the door learns of connections, from uvicorn's own server with an answer that is bigger than any buffer."""
+"""How the protocol moves connections between the limiter's states, on uvicorn with an answer larger than any buffer."""
 
 import asyncio
 import socket
 import tracemalloc
+from collections.abc import Callable
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter, guard
+from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter, limit_connections
 from exporter.web.middleware import ConcurrencyLimitMiddleware
 from exporter.web.protocol import protocol_for
 from exporter.web.shared_scrape import SlicedResponse
 
-ANSWER = bytes(32 << 20)
+LARGE_ANSWER = bytes(32 << 20)
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
 READERS = 8
 
 
-class Running:
-    """A server on loopback, in the same event loop, with a clock that stands still."""
+class RunningServer:
+    """A server on loopback, in the same event loop, with a clock that only the test moves."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: bytes) -> None:
         self.now = 0.0
-        self.asked = 0
-        self.door = ConnectionLimiter(READERS + 4, lambda: self.now)
-        self.limit = ConcurrencyLimitMiddleware(self._app, "/metrics", READERS)
-        protocol = protocol_for(self.door)
-        self.server = uvicorn.Server(uvicorn.Config(self.limit, http=protocol, ws="none", log_config=None))
-        self.listener = guard(socket.create_server(("127.0.0.1", 0)), self.door)
+        self.requests = 0
+        self.answer = answer
+        self.limiter = ConnectionLimiter(READERS + 4, lambda: self.now)
+        app = ConcurrencyLimitMiddleware(self._app, "/metrics", READERS)
+        protocol = protocol_for(self.limiter)
+        self.server = uvicorn.Server(uvicorn.Config(app, http=protocol, ws="none", log_config=None))
+        self.listener = limit_connections(socket.create_server(("127.0.0.1", 0)), self.limiter)
 
     async def _app(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            self.asked += 1
-            await SlicedResponse(ANSWER)(scope, receive, send)
+            self.requests += 1
+            await SlicedResponse(self.answer)(scope, receive, send)
 
-    async def __aenter__(self) -> "Running":
+    async def __aenter__(self) -> "RunningServer":
         self.task = asyncio.create_task(self.server.serve([self.listener]))
         while not self.server.started:
             await asyncio.sleep(0.01)
@@ -45,64 +47,68 @@ class Running:
         self.server.should_exit = True
         await self.task
 
-    async def ask(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    async def send_request(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         reader, writer = await asyncio.open_connection(*self.listener.getsockname(), limit=1024)
         writer.write(REQUEST)
         return reader, writer
 
-    async def until(self, condition) -> None:
+    async def until(self, condition: Callable[[], object]) -> None:
         async with asyncio.timeout(20):
             while not condition():
                 await asyncio.sleep(0.01)
 
 
-async def slow_readers() -> int:
-    async with Running() as running:
+async def memory_of_slow_readers() -> int:
+    """Bytes that Python has allocated while clients do not read their answers, which then expire."""
+    async with RunningServer(LARGE_ANSWER) as server:
         tracemalloc.start()
-        readers = [await running.ask() for _ in range(READERS)]
-        await running.until(lambda: running.asked == READERS)
+        clients = [await server.send_request() for _ in range(READERS)]
+        await server.until(lambda: server.requests == READERS)
         await asyncio.sleep(0.2)
         memory = tracemalloc.get_traced_memory()[0]
         tracemalloc.stop()
-        beyond = await running.ask()
-        assert (await beyond[0].readline()).startswith(b"HTTP/1.1 503 ")
-        running.now = ANSWER_SECONDS + 1
-        running.door.dismiss_late()
-        assert len(running.door) <= 1, "who was refused may stay"
-        reader, writer = await running.ask()
-        await running.until(lambda: running.asked == READERS + 1)
-        assert (await reader.readline()).startswith(b"HTTP/1.1 200 "), "there is room again"
-        for _, one in [*readers, beyond, (reader, writer)]:
-            one.close()
-        await running.until(lambda: not running.door)
+        clients.append(await server.send_request())
+        assert (await clients[-1][0].readline()).startswith(b"HTTP/1.1 503 ")
+        server.now = ANSWER_SECONDS + 1
+        server.limiter.close_expired()
+        assert len(server.limiter) <= 1, "only the client that got 503, which is idle, may stay"
+        clients.append(await server.send_request())
+        await server.until(lambda: server.requests == READERS + 1)
+        assert (await clients[-1][0].readline()).startswith(b"HTTP/1.1 200 "), "there is a place again"
+        for _, writer in clients:
+            writer.close()
+        await server.until(lambda: not server.limiter)
     return memory
 
 
-def test_slow_readers_hold_no_copy_and_are_let_go():
-    assert asyncio.run(slow_readers()) < READERS * (1 << 20)
+def test_slow_readers_keep_no_copy_and_expire():
+    assert asyncio.run(memory_of_slow_readers()) < READERS * (1 << 20)
 
 
-async def connection_of(*pieces: tuple[float, bytes]) -> tuple[bool, int]:
-    """Send pieces, each after so many seconds of the clock; whether it is let go, and how many requests came in."""
-    async with Running() as running:
-        reader, writer = await asyncio.open_connection(*running.listener.getsockname())
-        take = asyncio.create_task(reader.read(-1))
-        await running.until(lambda: len(running.door) == 1)
+async def send_slowly(*pieces: tuple[float, bytes]) -> tuple[bool, int]:
+    """Send each piece that many seconds after the one before.
+
+    Returns whether the connection was closed in the end, and the number of requests that the application received.
+    """
+    async with RunningServer(b"x") as server:
+        reader, writer = await asyncio.open_connection(*server.listener.getsockname())
+        reading = asyncio.create_task(reader.read(-1))
+        await server.until(lambda: len(server.limiter) == 1)
         for seconds, piece in pieces:
             await asyncio.sleep(0.3)
-            running.now += seconds
-            running.door.dismiss_late()
+            server.now += seconds
+            server.limiter.close_expired()
             writer.write(piece)
         await asyncio.sleep(0.3)
-        gone = len(running.door) == 0
+        closed = len(server.limiter) == 0
         writer.close()
-        await running.until(lambda: not running.door)
-        await asyncio.wait([take])
-        return gone, running.asked
+        await server.until(lambda: not server.limiter)
+        await asyncio.wait([reading])
+        return closed, server.requests
 
 
 @pytest.mark.parametrize(
-    ("pieces", "outcome"),
+    ("pieces", "closed_and_requests"),
     [
         ([(9, REQUEST), (9, b"")], (False, 1)),
         ([(9, b"GET"), (2, b"")], (True, 0)),
@@ -113,6 +119,5 @@ async def connection_of(*pieces: tuple[float, bytes]) -> tuple[bool, int]:
         ([(0, REQUEST * 3), (9, b"")], (False, 3)),
     ],
 )
-def test_patience_with_one_connection(pieces, outcome, monkeypatch):
-    monkeypatch.setattr("tests.unit.web.test_protocol.ANSWER", b"x")
-    assert asyncio.run(connection_of(*pieces)) == outcome
+def test_time_limits_of_one_connection(pieces, closed_and_requests):
+    assert asyncio.run(send_slowly(*pieces)) == closed_and_requests
