@@ -8,10 +8,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from exporter.counting.maps import Reader
 from exporter.demo.claims import exit_status, judge
 from exporter.demo.experiment import Results, run_experiment
-from exporter.demo.interrupts import Interrupts
 from exporter.demo.options import DemoOptions
 from exporter.demo.report import print_json, print_report
 from exporter.errors import KernelError
+from exporter.host.signals import TerminationSignals
 from exporter.loading.handover import LoadedProbes, LoadRequest, load
 
 _LOADER_SECONDS = 60
@@ -24,9 +24,9 @@ _INTERRUPTED = 130
 def run_demo(options: DemoOptions, console: Console) -> int:
     """See :func:`exporter.demo.run`."""
     try:
-        with (interrupts := Interrupts()).caught():
-            results = _measured(options, console, interrupts)
-    except KeyboardInterrupt:
+        with TerminationSignals() as signals, signals.deferred():
+            results = _measured(options, console, signals)
+    except (KeyboardInterrupt, SystemExit):
         Console(stderr=True).print("the demo was interrupted: its file and its processes are gone")
         return _INTERRUPTED
     claims = judge(results.measurements)
@@ -35,18 +35,20 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     return exit_status(claims)
 
 
-def _measured(options: DemoOptions, console: Console, interrupts: Interrupts) -> Results:
+def _measured(options: DemoOptions, console: Console, signals: TerminationSignals) -> Results:
     quiet = options.json or not console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task("loading the probes", total=1)
-        with contextlib.closing(load(_ORDER, _LOADER_SECONDS)) as handover:
+        with signals.allowed():
+            handover = load(_ORDER, _LOADER_SECONDS)
+        with contextlib.closing(handover):
             return run_experiment(
                 options,
                 Reader(handover.maps, handover.programs),
                 _sees_disk(handover),
                 lambda description, part: bar.update(task, description=description, completed=part),
-                interrupts,
+                signals,
             )
 
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from exporter.counting.maps import Source
 from exporter.demo.children import Child, connected
-from exporter.demo.interrupts import Interrupts
 from exporter.demo.measurement import Measurement, Setting, counted_between
 from exporter.demo.methods import METHODS, Method
 from exporter.demo.options import DemoOptions
 from exporter.demo.payload import Payload
 from exporter.errors import CopyExporterError, KernelError
 from exporter.host.procfs import Procfs
+from exporter.host.signals import TerminationSignals
 from exporter.model import Rows
 
 _START_SECONDS = 30
@@ -37,21 +37,25 @@ class Results:
 
 
 def run_experiment(
-    options: DemoOptions, source: Source, sees_disk: bool, progress: Progress, interrupts: Interrupts
+    options: DemoOptions, source: Source, sees_disk: bool, progress: Progress, signals: TerminationSignals
 ) -> Results:
-    """Make the file, send it by every method, cold and warm. Children and file are gone afterwards."""
+    """Make the file, send it by every method, cold and warm. Children and file are gone afterwards.
+
+    Allows ``signals`` to interrupt it only where it can clean up.
+    """
     with Payload(options.directory, options.size) as payload:
-        stage = Stage(payload, options.chunk, source, sees_disk, interrupts)
+        experiment = Experiment(payload, options.chunk, source, sees_disk, signals)
         caches = (True, False) if payload.can_be_cold else (False,)
         runs = [(method, cold) for method in METHODS for cold in caches]
         steps = len(runs) + 1
-        payload.fill(lambda part: progress(f"writing the file to {payload.file_system}", part / steps))
-        stage.measure(METHODS[0], cold=False)  # not kept: the first transfer pays for what the kernel sets up once
+        with signals.allowed():
+            payload.fill(lambda part: progress(f"writing the file to {payload.file_system}", part / steps))
+        experiment.measure(METHODS[0], cold=False)  # not kept: the first transfer pays for what the kernel sets up once
         lost_before = _lost(source)
         measurements = []
         for step, (method, cold) in enumerate(runs, 1):
             progress(str(Setting(method.name, cold)), step / steps)
-            measurements.append(stage.measure(method, cold))
+            measurements.append(experiment.measure(method, cold))
         return Results(
             size=options.size,
             chunk=options.chunk,
@@ -64,27 +68,26 @@ def run_experiment(
 
 
 @dataclass(frozen=True)
-class Stage:
+class Experiment:
     """What all transfers have in common."""
 
     payload: Payload
     chunk: int
     source: Source
     sees_disk: bool
-    interrupts: Interrupts
+    signals: TerminationSignals
 
     def measure(self, method: Method, cold: bool) -> Measurement:
         """One transfer, by fresh processes over a fresh connection."""
         setting = Setting(method.name, cold)
         _make_room(self.source)
         try:
-            with self.interrupts.held():
-                near, far = connected()
-                with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
-                    near.close()  # or a child would not notice that the other one has ended
-                    far.close()
-                    with self.interrupts.let_through():
-                        return self._transfer(setting, sender, sink)
+            near, far = connected()
+            with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
+                near.close()  # or a child would not notice that the other one has ended
+                far.close()
+                with self.signals.allowed():
+                    return self._transfer(setting, sender, sink)
         except CopyExporterError as error:
             raise type(error)(f"{error} ({setting})") from None
 

@@ -1,38 +1,71 @@
-"""SIGTERM and SIGINT while the service starts: what is raised then, in the middle of anything, has to arrive.
+"""SIGTERM and SIGINT as exceptions in the main thread, delayed where the program must not be interrupted.
 
-Python throws away exceptions in callbacks of its own, of weak references among them, which imports make many of. Some
-code makes others of them: until Python 3.12, what is raised where a class is made is a RuntimeError.
+Python discards exceptions that are raised in its own callbacks, such as those of weak references, of which imports make
+many. Until Python 3.12 it also turns an exception raised while a class is created into a RuntimeError. So the signal
+is remembered, and its exception is raised again.
 """
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from types import FrameType, TracebackType
+from typing import Self
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class TerminationSignals:
-    """The end that was asked for, if it was. uvicorn has handlers of its own while it serves, and calls these after."""
+    """Raises ``SystemExit(0)`` for SIGTERM and :class:`KeyboardInterrupt` for SIGINT.
+
+    A context manager: handles both signals inside. When it ends after a signal, it raises the signal's exception even
+    if that was lost on the way, and ignores further signals, because the process is about to end.
+    """
 
     def __init__(self) -> None:
-        """From now on both signals come here."""
-        self._asked: int | None = None
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._arrived)
+        """Handle no signal yet."""
+        self._received: int | None = None
+        self._deferring = False
 
-    def __enter__(self) -> "TerminationSignals":
+    def __enter__(self) -> Self:
+        self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """What comes out is the end that was asked for, whatever has become of it on its way."""
+        for number, handler in self._previous.items():
+            signal.signal(number, handler if self._received is None else signal.SIG_IGN)
         self.check()
 
     def check(self) -> None:
-        """Raise what the signal stands for when one has come: a good end for SIGTERM, :class:`KeyboardInterrupt`."""
-        if self._asked == signal.SIGTERM:
+        """Raise the exception of the last signal, if one was received."""
+        if self._received == signal.SIGTERM:
             raise SystemExit(0)
-        if self._asked == signal.SIGINT:
+        if self._received == signal.SIGINT:
             raise KeyboardInterrupt
 
-    def _arrived(self, number: int, _frame: FrameType | None) -> None:
-        self._asked = number
-        self.check()
+    def deferred(self) -> contextlib.AbstractContextManager[None]:
+        """A signal that is received inside raises its exception at the end, or inside :meth:`allowed`."""
+        return self._while_deferring(True)
+
+    def allowed(self) -> contextlib.AbstractContextManager[None]:
+        """The part of :meth:`deferred` that a signal may interrupt."""
+        return self._while_deferring(False)
+
+    @contextlib.contextmanager
+    def _while_deferring(self, deferring: bool) -> Iterator[None]:
+        before, self._deferring = self._deferring, deferring
+        try:
+            self._check_unless_deferring()
+            yield
+        finally:
+            self._deferring = before
+            self._check_unless_deferring()
+
+    def _check_unless_deferring(self) -> None:
+        if not self._deferring:
+            self.check()
+
+    def _receive(self, number: int, _frame: FrameType | None) -> None:
+        self._received = number
+        self._check_unless_deferring()

@@ -40,11 +40,11 @@ _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 def serve(config: Config) -> None:
     """Serve until SIGTERM or SIGINT. Raises :class:`CopyExporterError` when that cannot begin."""
-    with TerminationSignals() as endings:
-        _serve(config, endings)
+    with TerminationSignals() as signals:
+        _serve(config, signals)
 
 
-def _serve(config: Config, endings: TerminationSignals) -> None:
+def _serve(config: Config, signals: TerminationSignals) -> None:
     memory.tune_malloc()
     account = privileges.find_user(config.user)
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
@@ -74,7 +74,7 @@ def _serve(config: Config, endings: TerminationSignals) -> None:
     )
     announce(config, loaded, sockets, "https" if settings().context else "http")
     memory.tune_gc()
-    endings.check()
+    signals.check()
     try:
         server.run(app, sockets, config, settings)
     finally:

@@ -16,8 +16,8 @@ from rich.console import Console
 from exporter.counting.maps import Reader, Sample
 from exporter.demo import DemoOptions, run
 from exporter.demo.experiment import run_experiment
-from exporter.demo.interrupts import Interrupts
 from exporter.errors import CopyExporterError, KernelError
+from exporter.host.signals import TerminationSignals
 from exporter.loading.handover import LoadRequest, load
 
 SIZE = 8 << 20
@@ -185,7 +185,7 @@ def handover():
 def test_trouble_ends_it_with_one_line(handover, directory, reader, error, complaint):
     options, before = DemoOptions(size=SIZE, directory=directory), children(os.getpid())
     with pytest.raises(error, match=complaint):
-        run_experiment(options, reader(handover.maps, handover.programs), False, lambda *_: None, Interrupts())
+        run_experiment(options, reader(handover.maps, handover.programs), False, lambda *_: None, TerminationSignals())
     assert children(os.getpid()) == before
     assert list(directory.iterdir()) == []
 
