@@ -55,7 +55,7 @@ format: $(VENV)/.test ## let ruff rewrite
 	@$(BIN)/ruff check --quiet --fix .
 
 docs: $(VENV)/.run ## write docs/metrics.md from the code
-	@$(BIN)/python -m exporter.metrics.catalog > docs/metrics.md
+	@$(BIN)/python -m exporter.metrics.docs > docs/metrics.md
 
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
 	@$(BIN)/python -m dashboards.generate

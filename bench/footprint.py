@@ -119,7 +119,9 @@ def unattended(directory: Path, seconds: int, rate: int, progress: Callable[[], 
         with births(directory, rate, seconds):
             busy = served.idle_share(seconds) * 100
         exposition = served.scrape()
-    lost = total(exposition, "copy_dropped_updates_total") + total(exposition, "copy_probe_missed_runs_total")
+    lost = total(exposition, "copy_exporter_dropped_updates_total") + total(
+        exposition, "copy_exporter_probe_missed_runs_total"
+    )
     return Section(
         title="CPU time while nobody scrapes, in per cent of one CPU",
         columns=("while", "per cent"),

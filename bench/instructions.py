@@ -22,7 +22,7 @@ def rows() -> list[tuple[str, ...]]:
     return [
         (
             probe.name,
-            f"{probe.mechanism} {probe.hook}",
+            f"{probe.attach_method} {probe.hook}",
             "on" if probe.name in DEFAULT_PROBE_NAMES else "off",
             str(infos[probe.name].instructions),
             str(infos[probe.name].jited_bytes),

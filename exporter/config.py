@@ -49,6 +49,12 @@ class Config:
     kafka_topics_max: int
     kafka_partitions: bool
 
+    @property
+    def enabled_flags(self) -> frozenset[str]:
+        """Return those flags that bring metric families and are on."""
+        flags = {"--kafka": self.kafka, "--probe.stats": self.probe_stats}
+        return frozenset(flag for flag, is_on in flags.items() if is_on)
+
 
 def parse_address(flag: str, text: str) -> Address:
     """``:10435``, ``127.0.0.1:10435``, ``[::1]:10435``."""

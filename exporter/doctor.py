@@ -23,7 +23,7 @@ _MAP_ENTRIES = 1024
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 _INEXACT = (
     "inexact on a busy CPU: this kernel preempts the program and then skips it for others; "
-    "copy_probe_missed_runs_total tells how often"
+    "copy_exporter_probe_missed_runs_total tells how often"
 )
 _ROWS = {probe.name: probe for probe in PROBES}
 
@@ -123,7 +123,7 @@ def show(diagnosis: Diagnosis, console: Console) -> None:
         notes = list(dict.fromkeys(filter(None, map(_remark, diagnosis.probes))))
         probes = _table("Probe", "", "Hook", "Shows")
         for probe in diagnosis.probes:
-            hook = f"{probe.mechanism} {probe.hook}"
+            hook = f"{probe.attach_method} {probe.hook}"
             probes.add_row(probe.name, _mark(probe.attached), hook, _shows(probe, notes))
         console.print(probes)
         for number, note in enumerate(notes, 1):
@@ -161,5 +161,5 @@ def _remark(probe: ProbeState) -> str:
 def _note(probe: ProbeState) -> str:
     if not probe.attached:
         return ""
-    note = note_of(probe.name, probe.mechanism, probe.hook)
+    note = note_of(probe.name, probe.attach_method, probe.hook)
     return "; ".join(filter(None, (note, _INEXACT if probe.preemptible else "")))

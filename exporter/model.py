@@ -206,7 +206,7 @@ class ProbeState:
 
     name: str
     hook: str
-    mechanism: str
+    attach_method: str
     attached: bool
     reason: str = ""
     """Why it is not attached; empty when it is."""

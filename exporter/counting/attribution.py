@@ -84,14 +84,18 @@ class Snapshot:
 
     host: Rows
     series: list[Series]
-    own: int
+    tracked: int
     """Processes with series of their own."""
-    lingering: int
-    """Series of processes that have ended."""
-    other: int
+    exited: int
+    """Processes that have ended and whose series linger."""
+    aggregated: int
     """Processes that count in a common series."""
     by_comm: bool = False
     """Whether series have no ``pid``."""
+
+    def pid_label(self, pid: int) -> str:
+        """Return the label ``pid`` of a process; empty where series have none."""
+        return "" if self.by_comm else str(pid)
 
 
 class Attribution:
@@ -223,13 +227,13 @@ class Attribution:
             if member and member.account:
                 live.setdefault(id(member.account), []).append((rows, member.base))
         accounts = [*self._own, *self._common.values()]
-        own = sum(account.ended_ns is None for account in self._own)
+        tracked = sum(account.ended_ns is None for account in self._own)
         return Snapshot(
             host=host,
             series=[_series(account, live.get(id(account), [])) for account in accounts],
-            own=own,
-            lingering=len(self._own) - own,
-            other=sum(len(live.get(id(account), ())) for account in self._common.values()),
+            tracked=tracked,
+            exited=len(self._own) - tracked,
+            aggregated=sum(len(live.get(id(account), ())) for account in self._common.values()),
             by_comm=self._limits.by_comm,
         )
 

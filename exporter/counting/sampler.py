@@ -33,8 +33,6 @@ class Reading:
     maps: list[MapUse]
     runs: list[ProbeRuns]
     kafka: KafkaReading = NOTHING_OF_KAFKA
-    silent: frozenset[str] = frozenset()
-    """Probes that were attached and count no longer."""
 
 
 class Sampler:
@@ -56,10 +54,11 @@ class Sampler:
         self._kafka = kafka
         self._lock = threading.Lock()
         self._vanished: set[Identity] = set()
-        self._pulse = SelfCheck(procfs.own())
-        self._silent: frozenset[str] = frozenset()
-        self.trouble = "nothing was read yet"
-        """Why the last read failed, or what it showed to be wrong; empty when all is well."""
+        self._self_check = SelfCheck(procfs.own())
+        self.stalled_probes: frozenset[str] = frozenset()
+        """Probes that are attached and have stopped counting, as of the last reading."""
+        self.last_error = "nothing was read yet"
+        """Why the last reading failed, or what it showed to be wrong; empty when all is well."""
 
     def drain(self) -> None:
         """Book what has ended since the last call. Raises :class:`OSError` when the maps cannot be read."""
@@ -83,9 +82,9 @@ class Sampler:
         try:
             result = read()
         except OSError as error:
-            self.trouble = str(error)
+            self.last_error = str(error)
             raise
-        self.trouble = f"probe {PROBE} counts no longer; restart" if self._silent else ""
+        self.last_error = f"probe {PROBE} has stopped counting; restart the exporter" if self.stalled_probes else ""
         return result
 
     def _drain(self) -> None:
@@ -98,19 +97,17 @@ class Sampler:
     def _read(self) -> Reading:
         exits = self._source.take_exits()
         sample = self._source.sample()
-        self._feel_pulse(sample)
+        self._check_counting(sample)
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
         kafka = self._kafka.read(sample.processes, self._clock()) if self._kafka else NOTHING_OF_KAFKA
-        return Reading(
-            snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka, self._silent
-        )
+        return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka)
 
-    def _feel_pulse(self, sample: Sample) -> None:
-        silent = frozenset() if self._pulse.feel(sample) else frozenset({PROBE})
-        if silent and not self._silent:
-            _log.error("probe %s counts no longer: it was detached or switched off; remedy: restart", PROBE)
-        self._silent = silent
+    def _check_counting(self, sample: Sample) -> None:
+        stalled = frozenset() if self._self_check.is_counting(sample) else frozenset({PROBE})
+        if stalled and not self.stalled_probes:
+            _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
+        self.stalled_probes = stalled
 
     def _settle(self, exits: list[Exit], sample: Sample) -> None:
         known = {gone.identity for gone in exits}

@@ -21,7 +21,7 @@ class SelfCheck:
         self._last = 0
         self._still = 0
 
-    def feel(self, sample: Sample) -> bool:
+    def is_counting(self, sample: Sample) -> bool:
         """Whether the probe counts, by the next sample; where our own counts never were in any, that is not known."""
         now = self._events(sample)
         self._still = self._still + 1 if now == self._last and now else 0

@@ -1,4 +1,4 @@
-"""The mechanisms by which a compiled program is attached, each as good as the kernel allows."""
+"""The attach methods by which a compiled program is attached, each as good as the kernel allows."""
 
 from collections.abc import Callable
 
@@ -73,7 +73,7 @@ ATTACHERS: dict[str, Callable[[Compiled, Hook], Descriptors]] = {
     "kretprobe.multi": attach_syscall_returns,
     "kprobe.session": attach_session,
 }
-"""How each mechanism of :class:`exporter.loading.probes.Hook` attaches."""
+"""How each attach method of :class:`exporter.loading.probes.Hook` attaches."""
 
 
 def _attach_by_btf(compiled: Compiled, hook: Hook, attach_type: int, target: int) -> Descriptors:

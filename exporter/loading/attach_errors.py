@@ -1,4 +1,4 @@
-"""Why a probe is not attached, and what to do: the kernel's errors in words, by the mechanism that got them."""
+"""Why a probe is not attached, and what to do: the kernel's errors in words, by the attach method that got them."""
 
 import errno
 
@@ -41,17 +41,17 @@ _FUNCTIONS_FORBIDDEN = (
 )
 
 
-def explain(mechanism: str, error: Exception) -> tuple[str, str]:
+def explain(attach_method: str, error: Exception) -> tuple[str, str]:
     """Reason and remedy."""
     if isinstance(error, HiddenAddressesError):
         return str(error), "start as root or with CAP_SYSLOG, and with kernel.kptr_restrict at 0 or 1"
     if isinstance(error, LookupError):
         return str(error), "none: this kernel is built differently"
     number = error.errno if isinstance(error, OSError) else None
-    if number is not None and (mechanism, number) in _WORDS:
-        return _WORDS[mechanism, number]
+    if number is not None and (attach_method, number) in _WORDS:
+        return _WORDS[attach_method, number]
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    if number in (errno.EPERM, errno.EACCES, errno.ENOTSUP) and mechanism in _ON_FUNCTIONS:
+    if number in (errno.EPERM, errno.EACCES, errno.ENOTSUP) and attach_method in _ON_FUNCTIONS:
         return f"{_FUNCTIONS_FORBIDDEN[0]}: {reason}", _FUNCTIONS_FORBIDDEN[1]
     if number in (errno.EPERM, errno.EACCES):
         return reason, _PRIVILEGES

@@ -18,7 +18,7 @@ from exporter.loading.attach_errors import explain
 from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.loading.handover import LoadReport, LoadRequest, send
 from exporter.loading.kernel_constants import Abilities, defines
-from exporter.loading.preemption import lossy_mechanisms
+from exporter.loading.preemption import lossy_attach_methods
 from exporter.loading.probes import Hook, Probe, named
 from exporter.model import ProbeState
 
@@ -44,10 +44,10 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
 def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeState, Descriptors]:
     """Try the hooks in order, ``lossy`` ones last: a report of the one that attached, or of the first that there is."""
     refused: dict[Hook, Exception] = {}
-    for hook in sorted(probe.hooks, key=lambda hook: hook.mechanism in lossy):
+    for hook in sorted(probe.hooks, key=lambda hook: hook.attach_method in lossy):
         try:
-            descriptors = ATTACHERS[hook.mechanism](compiled, hook)
-            return _success(probe, hook, preemptible=hook.mechanism in lossy), descriptors
+            descriptors = ATTACHERS[hook.attach_method](compiled, hook)
+            return _success(probe, hook, preemptible=hook.attach_method in lossy), descriptors
         except (OSError, LookupError) as error:
             refused[hook] = error
     present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
@@ -57,14 +57,19 @@ def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[Pro
 
 def _success(probe: Probe, hook: Hook, *, preemptible: bool) -> ProbeState:
     return ProbeState(
-        name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=True, preemptible=preemptible
+        name=probe.name, hook=hook.target, attach_method=hook.attach_method, attached=True, preemptible=preemptible
     )
 
 
 def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
-    reason, remedy = explain(hook.mechanism, error)
+    reason, remedy = explain(hook.attach_method, error)
     return ProbeState(
-        name=probe.name, hook=hook.target, mechanism=hook.mechanism, attached=False, reason=reason, remedy=remedy
+        name=probe.name,
+        hook=hook.target,
+        attach_method=hook.attach_method,
+        attached=False,
+        reason=reason,
+        remedy=remedy,
     )
 
 
@@ -72,7 +77,7 @@ def load(order: LoadRequest) -> tuple[LoadReport, list[int]]:
     """All the work: the report, and the descriptors in its order."""
     probes, reports = usable(btf := Btf(), named(order.probes))
     compiled = compile_probes(btf, probes, sizes(order), order.sampling_rate)
-    lossy = lossy_mechanisms(compiled)
+    lossy = lossy_attach_methods(compiled)
     programs: dict[str, int] = {}
     keepers = [_run_statistics()] if order.statistics else []
     for probe in probes:

@@ -15,8 +15,8 @@ _MODE = Path("/sys/kernel/debug/sched/preempt")
 _FIRST = struct.pack("=I", 0)
 
 
-def lossy_mechanisms(compiled: Compiled) -> frozenset[str]:
-    """The mechanisms whose programs this kernel may preempt; kprobes run with preemption off everywhere."""
+def lossy_attach_methods(compiled: Compiled) -> frozenset[str]:
+    """The attach methods whose programs this kernel may preempt; kprobes run with preemption off everywhere."""
     lossy = {"fentry", "fexit"} if kernel_preempts(platform.version(), _MODE) else set()
     if _tracepoints_lose_runs(compiled):
         lossy |= {"raw_tracepoint", "tracepoint"}

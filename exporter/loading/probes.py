@@ -28,10 +28,10 @@ from exporter.loading.kernel_constants import (
 class Hook:
     """One way to attach a probe."""
 
-    mechanism: str
+    attach_method: str
     """How: a key of ``ATTACHERS`` in :mod:`exporter.loading.attach`."""
     target: str
-    """Where: a tracepoint's name, with its category where the mechanism wants one."""
+    """Where: a tracepoint's name, with its category where the attach method wants one."""
     program: str
     """The C function."""
     note: str = ""
@@ -278,10 +278,10 @@ PROBE_NAMES = tuple(probe.name for probe in PROBES)
 DEFAULT_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.by_default)
 
 
-def note_of(name: str, mechanism: str, target: str) -> str:
+def note_of(name: str, attach_method: str, target: str) -> str:
     """What is to be known of a probe that is attached this way."""
     probe = next(probe for probe in PROBES if probe.name == name)
-    return next((hook.note for hook in probe.hooks if (hook.mechanism, hook.target) == (mechanism, target)), "")
+    return next((hook.note for hook in probe.hooks if (hook.attach_method, hook.target) == (attach_method, target)), "")
 
 
 def named(names: Iterable[str]) -> tuple[Probe, ...]:

@@ -5,36 +5,47 @@ their rendered text (:class:`Labels`), made once and kept by the collector. A te
 prometheus-client writes for the same registry.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from prometheus_client import Metric as Family
+from prometheus_client import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.catalog import Metric
+from exporter.metrics.family import Family, Values
 
+OPTIONAL_LABELS = ("pid", "partition")
+"""Labels that are left out when they are empty: a flag takes them away (--process.labels, --kafka.partitions)."""
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 class Labels(dict[str, str]):
-    """Labels of a sample that know how they are written."""
+    """Labels of a sample, with the text that they are written as."""
 
     __slots__ = ("text",)
 
     def __init__(self, names: Sequence[str], values: Sequence[str]) -> None:
         """Names and values, in the order in which they are to be written."""
         super().__init__(zip(names, values, strict=True))
+        for name in OPTIONAL_LABELS:
+            if self.get(name) == "":
+                del self[name]
         self.text = _written(self)
 
 
-def family_of(metric: Metric, rows: Iterable[tuple[Labels, float]] = ()) -> Family:
-    """A family of the contract with one sample for each of ``rows``."""
-    family = Family(metric.name.removesuffix("_total"), metric.help, metric.kind)
-    family.samples = [Sample(metric.name, labels, value) for labels, value in rows]
-    return family
+def metric_of(family: Family, values: Values = ()) -> Metric:
+    """Return a metric with these samples. Those that come to the same labels are added up, if they are counters."""
+    metric = Metric(family.name.removesuffix("_total"), family.help, family.type)
+    samples: dict[str, Sample] = {}
+    for label_values, value in values:
+        labels = Labels(family.labels, label_values)
+        before = samples.get(labels.text)
+        total = before.value + value if before and family.type == "counter" else value
+        samples[labels.text] = Sample(family.name, labels, total)
+    metric.samples = list(samples.values())
+    return metric
 
 
 def negotiate(accept: str) -> tuple[bool, str]:
@@ -46,23 +57,21 @@ def negotiate(accept: str) -> tuple[bool, str]:
 def encode(registry: CollectorRegistry, *, openmetrics: bool) -> bytes:
     """Everything in the registry, in OpenMetrics or in the Prometheus text format."""
     lines: list[str] = []
-    for family in registry.collect():
-        name, kind = family.name, family.type
-        if kind == "counter" and not openmetrics:
-            name += "_total"
-        lines.append(f"# HELP {name} {_help(family, openmetrics)}\n# TYPE {name} {kind}\n")
-        lines.extend(_lines(family))
+    for metric in registry.collect():
+        name = metric.name + ("_total" if metric.type == "counter" and not openmetrics else "")
+        lines.append(f"# HELP {name} {_help(metric, openmetrics)}\n# TYPE {name} {metric.type}\n")
+        lines.extend(_lines(metric))
     if openmetrics:
         lines.append("# EOF\n")
     return "".join(lines).encode()
 
 
-def _help(family: Family, openmetrics: bool) -> str:
-    return family.documentation.translate(_ESCAPES if openmetrics else _HELP_ESCAPES)
+def _help(metric: Metric, openmetrics: bool) -> str:
+    return metric.documentation.translate(_ESCAPES if openmetrics else _HELP_ESCAPES)
 
 
-def _lines(family: Family) -> Iterator[str]:
-    for name, labels, value, *_ in family.samples:
+def _lines(metric: Metric) -> Iterator[str]:
+    for name, labels, value, *_ in metric.samples:
         text = labels.text if type(labels) is Labels else _written(labels)
         number = repr(value)
         if number[-1] in "fn":  # inf, nan
@@ -76,4 +85,4 @@ def _written(labels: dict[str, str]) -> str:
     return "{" + ",".join([f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items()]) + "}"
 
 
-__all__ = ["Family", "Labels", "Sample", "encode", "family_of", "negotiate"]
+__all__ = ["Labels", "Metric", "Sample", "encode", "metric_of", "negotiate"]

@@ -51,7 +51,7 @@ def _serve(config: Config, signals: TerminationSignals) -> None:
     if config.web_config_file:
         read_settings(config)
     loaded = load(config)
-    from exporter.metrics.network import NetworkCollector  # noqa: PLC0415  # see load()
+    from exporter.metrics.collector import NetworkCollector  # noqa: PLC0415  # see load()
     from exporter.web import server  # noqa: PLC0415
     from exporter.web.app import create_app  # noqa: PLC0415
 
@@ -70,7 +70,7 @@ def _serve(config: Config, signals: TerminationSignals) -> None:
         loaded.probes,
         (NetworkCollector(network),),
         telemetry_path=config.telemetry_path,
-        run_statistics=config.probe_stats,
+        flags=config.enabled_flags,
     )
     announce(config, loaded, sockets, "https" if settings().context else "http")
     memory.tune_gc()
@@ -92,7 +92,7 @@ def load(config: Config) -> LoadedProbes:
     with ThreadPoolExecutor(1) as executor:
         loading = executor.submit(handover.load, order, LOADER_TIMEOUT_SECONDS)
         # They take as long as the loader: FastAPI's modules come in while that compiles.
-        import exporter.metrics.network  # noqa: PLC0415
+        import exporter.metrics.collector  # noqa: PLC0415
         import exporter.web.app  # noqa: PLC0415
         import exporter.web.server  # noqa: PLC0415
 

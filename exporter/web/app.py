@@ -1,18 +1,17 @@
 """What is answered: metrics, health, documentation."""
 
 import html
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import gzip_accepted
-from prometheus_client.registry import Collector
 
 from exporter import __version__
 from exporter.counting.sampler import Sampler
-from exporter.metrics.collector import CopyCollector
+from exporter.metrics.collector import Collector, CopyCollector, ProcessesCollector
 from exporter.metrics.text_format import negotiate
 from exporter.model import ProbeState
 from exporter.web.middleware import HeadMiddleware
@@ -25,9 +24,12 @@ def create_app(
     collectors: Iterable[Collector] = (),
     *,
     telemetry_path: str = "/metrics",
-    run_statistics: bool = False,
+    flags: Collection[str] = (),
 ) -> FastAPI:
-    """The service over a sampler that is drained by somebody else; ``collectors`` bring what no probe counts."""
+    """Return the service over a sampler that another thread drains.
+
+    ``collectors`` bring what no probe counts; families that need a flag are exposed when it is in ``flags``.
+    """
     states, others = tuple(probes), tuple(collectors)
     app = FastAPI(
         title="copy-exporter",
@@ -39,7 +41,7 @@ def create_app(
     scrapes = {
         (openmetrics, packed): SharedScrape(registry, openmetrics=openmetrics, packed=packed)
         for openmetrics in (False, True)
-        for registry in [_registry(sampler, states, others, run_statistics=run_statistics, created=openmetrics)]
+        for registry in [_registry(sampler, states, others, flags=flags, created=openmetrics)]
         for packed in (False, True)
     }
 
@@ -72,8 +74,8 @@ def create_app(
         responses={503: {"description": "They cannot", "content": {"text/plain": {}}}},
     )
     async def ready() -> Response:
-        if sampler.trouble:
-            return PlainTextResponse(f"not ready: {sampler.trouble}\n", status_code=503)
+        if sampler.last_error:
+            return PlainTextResponse(f"not ready: {sampler.last_error}\n", status_code=503)
         return PlainTextResponse("copy-exporter is ready\n")
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
@@ -88,20 +90,19 @@ def _registry(
     probes: tuple[ProbeState, ...],
     others: tuple[Collector, ...],
     *,
-    run_statistics: bool,
+    flags: Collection[str],
     created: bool,
 ) -> CollectorRegistry:
     registry = CollectorRegistry()
-    registry.register(CopyCollector(sampler.read, probes, run_statistics=run_statistics, created=created))
-    for collector in others:
-        registry.register(collector)
+    collectors = (ProcessesCollector(sampler.read, flags=flags, created=created), *others)
+    registry.register(CopyCollector(collectors, probes, lambda: sampler.stalled_probes))
     ProcessCollector(registry=registry)
     return registry
 
 
 def _landing_page(probes: tuple[ProbeState, ...], telemetry_path: str) -> str:
     rows = "".join(
-        f"<tr><td>{html.escape(probe.name)}</td><td>{html.escape(probe.mechanism)} {html.escape(probe.hook)}</td>"
+        f"<tr><td>{html.escape(probe.name)}</td><td>{html.escape(probe.attach_method)} {html.escape(probe.hook)}</td>"
         f"<td>{'attached' if probe.attached else html.escape(f'missing: {probe.reason}')}</td></tr>"
         for probe in probes
     )

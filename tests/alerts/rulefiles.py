@@ -63,14 +63,14 @@ def queries(runbook: str) -> list[str]:
 
 def metrics_in(text: str) -> set[str]:
     """Names of metrics and of recorded series; a histogram's parts under its own name."""
-    histograms = {metric.name for metric in catalog.METRICS if metric.kind == "histogram"}
+    histograms = {metric.name for metric in catalog.FAMILIES if metric.type == "histogram"}
     found = set(_METRIC.findall(_without_values(text)))
     return {_SUFFIX.sub("", name) if _SUFFIX.sub("", name) in histograms else name for name in found}
 
 
 def unknown_labels(text: str) -> Iterator[str]:
     """Labels that a selector asks for and the contract does not give to that metric."""
-    labels = {metric.name: {*metric.labels, *_OF_TARGET} for metric in catalog.METRICS}
+    labels = {metric.name: {*metric.labels, *_OF_TARGET} for metric in catalog.FAMILIES}
     for name, matchers in _SELECTOR.findall(_without_values(text)):
         for label in _LABEL.findall(matchers):
             if name in labels and label not in labels[name]:

@@ -80,4 +80,4 @@ def test_the_service_is_looked_at_from_outside():
         assert 0 < served.scrape_seconds(scrapes=2, pause=0) < 5
         assert 0 <= served.idle_share(0.1) < 1
         assert 10 < served.resident_mib() < 500
-        assert total(served.scrape(), "copy_scrape_success") == 1
+        assert total(served.scrape(), "copy_exporter_scrape_success") == 1

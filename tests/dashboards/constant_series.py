@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
-from exporter.metrics.catalog import HOST_PREFIX
+from exporter.metrics.family import HOST_PREFIX
 
 MIB = float(2**20)
 BOUNDS = ("0.000016", "0.016384", "+Inf")

@@ -6,7 +6,7 @@ import yaml
 
 from dashboards.fleet import ALERTS
 from dashboards.health import PROCESS_METRICS
-from exporter.metrics.catalog import METRICS
+from exporter.metrics.catalog import FAMILIES
 
 from .documents import DOCUMENTS, RULES, targets, variables
 from .promql import labels, selectors
@@ -19,11 +19,11 @@ NOT_SHOWN: dict[str, str] = {}
 PANEL_METRICS = {
     **OF_PROMETHEUS,
     **dict.fromkeys(PROCESS_METRICS, OF_TARGETS),
-    **{metric.name: OF_TARGETS | set(metric.labels) for metric in METRICS if metric.kind != "histogram"},
+    **{metric.name: OF_TARGETS | set(metric.labels) for metric in FAMILIES if metric.type != "histogram"},
     **{
         f"{metric.name}{end}": OF_TARGETS | set(metric.labels) | {"le"}
-        for metric in METRICS
-        if metric.kind == "histogram"
+        for metric in FAMILIES
+        if metric.type == "histogram"
         for end in HISTOGRAM
     },
 }
@@ -66,7 +66,7 @@ def test_labels_that_expressions_group_by_exist():
 def test_every_metric_is_on_a_panel_or_left_out_on_purpose():
     named = {one.name for target in targets() for one in selectors(target.expression)}
     on_panels = {base(name) for name in shown(named)}
-    assert {metric.name for metric in METRICS} - on_panels == set(NOT_SHOWN)
+    assert {metric.name for metric in FAMILIES} - on_panels == set(NOT_SHOWN)
 
 
 def test_variables_ask_for_what_exists():

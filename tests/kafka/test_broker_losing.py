@@ -34,7 +34,7 @@ def refused(lab: Lab, jars: Path) -> Iterator[Broker]:
 
 def reasons(lab: Lab, broker: Broker) -> set[tuple[int, str]]:
     """By port; another broker of this host may have the same number."""
-    series = lab.scrape().series("copy_kafka_zero_copy_lost_info", node_id=broker.node_id)
+    series = lab.scrape().series("copy_kafka_zero_copy_lost", node_id=broker.node_id)
     found = {(int(one["port"]), one["reason"]) for one in series}
     return {(port, reason) for port, reason in found if port in (broker.plain, broker.ssl, broker.controller)}
 

@@ -15,7 +15,7 @@ from tests.support.wait import wait_until
 
 SIZE = 2 * MIN_BYTES
 WITHOUT_SENDFILE = (PYTHON, Path(__file__).with_name("without_sendfile.py"))
-LOST = "copy_kafka_zero_copy_lost_info"
+LOST = "copy_kafka_zero_copy_lost"
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ class Probe:
 
     name: str
     hook: str
-    mechanism: str
+    attach_method: str
     attached: bool
     reason: str
 
@@ -108,7 +108,7 @@ def _doctor(path: Path) -> dict[str, list[dict[str, object]]]:
 def _probes(path: Path) -> Iterator[Probe]:
     for row in _doctor(path).get("probes", []):
         yield Probe(
-            str(row["name"]), str(row["hook"]), str(row["mechanism"]), bool(row["attached"]), str(row["reason"])
+            str(row["name"]), str(row["hook"]), str(row["attach_method"]), bool(row["attached"]), str(row["reason"])
         )
 
 

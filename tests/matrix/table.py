@@ -88,7 +88,7 @@ def _probe(examination: Examination, name: str) -> str:
         return ""
     if not probe.attached:
         return f"not attached: {probe.reason}"
-    return f"{probe.mechanism} {probe.hook}: {_count(outcomes_of(examination, name))}"
+    return f"{probe.attach_method} {probe.hook}: {_count(outcomes_of(examination, name))}"
 
 
 def _missed(examination: Examination) -> str:

@@ -107,7 +107,7 @@ def test_scrape(container: str) -> None:
         assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
         assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == 33769
         assert scrape.sum("copy_exporter_build_info", revision=REVISION) == 1
-        assert scrape.sum("copy_probe_attached", probe="sendfile") == 1
+        assert scrape.sum("copy_exporter_probe_attached", probe="sendfile") == 1
         found = process(int(address.rpartition(":")[2]))
         status = dict(line.split(":\t", 1) for line in (found / "status").read_text().splitlines())
         assert status["Uid"].split() == ["65534"] * 4

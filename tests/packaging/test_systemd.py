@@ -125,8 +125,8 @@ def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed
         connection.server.recv(size, socket.MSG_PEEK)
     scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
     assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
-    assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_probe_attached", probe=name)} == set()
-    assert scrape.sum("copy_scrape_success") == 1
+    assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
+    assert scrape.sum("copy_exporter_scrape_success") == 1
     wait_until(lambda: int(processes(installed)[1]["CapEff"], 16) == FINDERS, "a finder that gave up the rest")
     service, finder = processes(installed)
     assert int(service["Uid"].split()[0]) not in (0, pwd.getpwnam("nobody").pw_uid)
@@ -142,7 +142,7 @@ def test_the_socket(booted: httpx.Client, installed: Path, unit: str) -> None:  
     dead = int(processes(installed)[0]["Pid"])
     os.kill(dead, signal.SIGKILL)
     answer = httpx.get(booted.base_url.join("/metrics"), headers=OPENMETRICS, timeout=60)
-    assert Scrape(answer.text).sum("copy_scrape_success") == 1
+    assert Scrape(answer.text).sum("copy_exporter_scrape_success") == 1
     assert int(processes(installed)[0]["Pid"]) != dead
 
 

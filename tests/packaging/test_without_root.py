@@ -62,8 +62,8 @@ def _bounded(capabilities: str) -> str:
 
 
 def attached(scrape: Scrape) -> set[str]:
-    rows = scrape.series("copy_probe_attached")
-    return {row["probe"] for row in rows if scrape.sum("copy_probe_attached", probe=row["probe"]) == 1}
+    rows = scrape.series("copy_exporter_probe_attached")
+    return {row["probe"] for row in rows if scrape.sum("copy_exporter_probe_attached", probe=row["probe"]) == 1}
 
 
 def missing(service: ExporterProcess) -> set[str]:
@@ -103,7 +103,7 @@ def test_a_start_that_works(
         scrape = Scrape(service.metrics())
         assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
         assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == 33769
-        assert scrape.sum("copy_scrape_success") == 1
+        assert scrape.sum("copy_exporter_scrape_success") == 1
         status = service.status()
         assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
         assert {name: status[name] for name in UNPRIVILEGED} == UNPRIVILEGED
@@ -130,7 +130,7 @@ def test_run_statistics_need_sys_admin(installed: Path, connection: WatchedConne
     assert "start with CAP_SYS_ADMIN" in refused(installed, as_nobody(ALL), "--probe.stats")
     with started(installed, as_nobody(f"{ALL},sys_admin"), connection, "--probe.stats") as service:
         connection.server.recv(1, 2)
-        assert Scrape(service.metrics()).sum("copy_probe_runs_total", probe="syscalls") > 0
+        assert Scrape(service.metrics()).sum("copy_exporter_probe_runs_total", probe="syscalls") > 0
 
 
 def test_doctor_names_what_it_has(installed: Path) -> None:

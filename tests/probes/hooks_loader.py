@@ -1,4 +1,4 @@
-"""The loader where one mechanism alone attaches to the entries of functions: the first argument names it."""
+"""The loader where one attach method alone attaches to the entries of functions: the first argument names it."""
 
 import errno
 import os
@@ -16,8 +16,8 @@ def refuse(_: Compiled, hook: Hook) -> tuple[int, int]:
 
 def main() -> None:
     wanted = sys.argv.pop(1)
-    for mechanism in {"fentry", "kprobe"} - {wanted}:
-        ATTACHERS[mechanism] = refuse
+    for attach_method in {"fentry", "kprobe"} - {wanted}:
+        ATTACHERS[attach_method] = refuse
     loader.main()
 
 

@@ -109,7 +109,7 @@ def test_a_trapped_call_was_never_made(ground: Ground, failures: Path, file: Pat
 def test_a_denied_call_is_an_error(ground: Ground, failures: Path, file: Path) -> None:
     """Unless the probe is on the functions of the calls: then the filter's answer comes before."""
     on_functions = any(
-        probe.name == "syscalls" and probe.mechanism == "kretprobe.multi" for probe in ground.handover.probes
+        probe.name == "syscalls" and probe.attach_method == "kretprobe.multi" for probe in ground.handover.probes
     )
     denied = {} if on_functions else {error(Operation.READ, errno.ENOSPC): (1, 0)}
     answered = {cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10)}

@@ -18,11 +18,11 @@ HOOKS_LOADER = Path(__file__).with_name("hooks_loader.py")
 
 
 def hooks(ground: Ground) -> set[tuple[str, str]]:
-    return {(probe.hook, probe.mechanism) for probe in ground.handover.probes if probe.name in PROBES}
+    return {(probe.hook, probe.attach_method) for probe in ground.handover.probes if probe.name in PROBES}
 
 
 @pytest.fixture(scope="module", params=["fentry", "kprobe"])
-def by_mechanism(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
+def by_attach_method(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
     """The probes on the function that nearly every copy passes, by one way to attach them."""
     deep.needs(*PROBES)
     wanted = {("__check_object_size", request.param)}
@@ -52,17 +52,20 @@ def levels(workload: Callable[..., Path]) -> Path:
     return workload("levels")
 
 
-def test_copies_of_computed_length(by_mechanism: Ground, levels: Path) -> None:
+def test_copies_of_computed_length(by_attach_method: Ground, levels: Path) -> None:
     """A sequential file asks for all that it has, and the iterator takes the 5 bytes that it has room for."""
-    assert added(by_mechanism, levels, "computed") == {
+    assert added(by_attach_method, levels, "computed") == {
         RowKind.TO_USER: (2 * TIMES, (VERSION + 21) * TIMES),
         RowKind.FROM_USER: (2 * TIMES, (9 + 21) * TIMES),
     }
 
 
-def test_copies_of_constant_length_pass_no_check(by_mechanism: Ground, levels: Path) -> None:
-    assert added(by_mechanism, levels, "constant") == {RowKind.TO_USER: (0, 0), RowKind.FROM_USER: (0, 0)}
+def test_copies_of_constant_length_pass_no_check(by_attach_method: Ground, levels: Path) -> None:
+    assert added(by_attach_method, levels, "constant") == {RowKind.TO_USER: (0, 0), RowKind.FROM_USER: (0, 0)}
 
 
-def test_page_cache_and_pipes_are_copied_elsewhere(by_mechanism: Ground, levels: Path, disk: Path) -> None:
-    assert added(by_mechanism, levels, "pages", disk / "pages") == {RowKind.TO_USER: (0, 0), RowKind.FROM_USER: (0, 0)}
+def test_page_cache_and_pipes_are_copied_elsewhere(by_attach_method: Ground, levels: Path, disk: Path) -> None:
+    assert added(by_attach_method, levels, "pages", disk / "pages") == {
+        RowKind.TO_USER: (0, 0),
+        RowKind.FROM_USER: (0, 0),
+    }

@@ -80,8 +80,8 @@ def agree(
     if series:
         assert recorder.total(CALLS, port=port) == calls
         assert recorder.total(BYTES, port=port) == moved
-    assert scrape.sum("copy_dropped_updates_total") == 0
-    assert scrape.sum("copy_probe_missed_runs_total") == 0
+    assert scrape.sum("copy_exporter_dropped_updates_total") == 0
+    assert scrape.sum("copy_exporter_probe_missed_runs_total") == 0
 
 
 def is_gone(pid: int) -> bool:

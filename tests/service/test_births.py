@@ -17,7 +17,7 @@ LINGER_SECONDS = 2
 
 
 def entries(scrape: Scrape) -> float:
-    return scrape.sum("copy_map_entries", map="counts")
+    return scrape.sum("copy_exporter_map_entries", map="counts")
 
 
 def test_ten_thousand_births(

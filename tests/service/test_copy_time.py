@@ -58,7 +58,7 @@ def test_a_reader_of_cached_pages(service: ExporterProcess, reader: subprocess.P
     shown = scrape.sum("copy_process_cpu_seconds_total", pid=pid)
     assert total - 0.03 <= shown <= total + 0.1
     assert scrape.sum("copy_host_cpu_seconds_total") >= copying
-    assert scrape.sum("copy_cpus") == os.cpu_count()
+    assert scrape.sum("copy_host_cpus") == os.cpu_count()
     reader.communicate()
     after = recorder.add_text(service.metrics())
     assert after.sum(COPIED, pid=pid) == pytest.approx(copying, abs=3 / RATE), "what it ended with, for a while"
@@ -75,4 +75,4 @@ def test_who_sleeps_copies_nothing(service: ExporterProcess, reader: subprocess.
 def test_without_the_probe(start: Callable[..., ExporterProcess]) -> None:
     text = start("--no-probe.copy_time").metrics()
     assert Scrape(text).series(COPIED) == []
-    assert Scrape(text).series("copy_probe_attached", probe="copy_time") == []
+    assert Scrape(text).series("copy_exporter_probe_attached", probe="copy_time") == []

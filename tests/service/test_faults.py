@@ -42,19 +42,19 @@ def test_probe_detached(start: Start, move: Move, connection: WatchedConnection)
     service, mover = start(), move()
     mover.move(1000)
     before = Scrape(service.metrics())
-    assert before.sum("copy_probe_attached", probe="syscalls") == 1
+    assert before.sum("copy_exporter_probe_attached", probe="syscalls") == 1
     (number,) = links(service, "sys_exit")
     info = Path(f"/proc/{service.pid}/fdinfo/{number}").read_text()
     link = re.findall(r"^link_id:\s+(\d+)", info, re.M)[0]
     done = subprocess.run(["bpftool", "link", "detach", "id", link], capture_output=True, text=True, check=False)
     assert (done.returncode != 0, "not supported" in done.stderr) == (True, True)
-    assert Scrape(service.metrics()).sum("copy_probe_attached", probe="syscalls") == 1
+    assert Scrape(service.metrics()).sum("copy_exporter_probe_attached", probe="syscalls") == 1
     command = ["gdb", "-nx", "-batch", "-p", str(service.pid), "-ex", f"call (int)close({number})"]
     subprocess.run(command, check=True, capture_output=True, timeout=120)
     mover.move(500)
     scrapes = [Scrape(service.metrics()) for _ in range(5)]
-    assert scrapes[-1].sum("copy_probe_attached", probe="syscalls") == 0
-    assert scrapes[-1].sum("copy_probe_attached", probe="exits") == 1
+    assert scrapes[-1].sum("copy_exporter_probe_attached", probe="syscalls") == 0
+    assert scrapes[-1].sum("copy_exporter_probe_attached", probe="exits") == 1
     assert scrapes[-1].sum(HOST_BYTES, port=connection.label) == before.sum(HOST_BYTES, port=connection.label) == 1000
     ready = service.get("/-/ready")
     assert ready.status_code == 503
@@ -77,7 +77,7 @@ def test_proc_unmounted(start: Start, move: Move, connection: WatchedConnection)
     scrape = recorder.add_text(service.metrics())
     assert scrape.sum(BYTES, port=connection.label, pid=str(known.pid), comm="mover") == 110
     assert scrape.sum(BYTES, port=connection.label, pid="other", comm="unknown") == 1
-    assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
+    assert scrape.sum("copy_exporter_probe_attached", probe="syscalls") == 1
     stranger.end()
     known.end()
     agree(service, recorder, connection, 3, 111)
@@ -113,7 +113,7 @@ def test_clock_jumps(start: Start, move: Move, connection: WatchedConnection) ->
             for key, created in before.created.items():
                 assert scrape.created.get(key, created) == created, "as if nothing had been"
             assert scrape.series(BYTES, port=connection.label, pid=str(ended.pid)), "what lingers goes by another clock"
-            assert 0 <= scrape.sum("copy_scrape_duration_seconds") < 10
+            assert 0 <= scrape.sum("copy_exporter_scrape_duration_seconds") < 10
     finally:
         clock.unlink()
 
@@ -149,7 +149,7 @@ def test_stopped_for_longer_than_the_map_lasts(
     """Then what is lost is told, and what is there is right."""
     service, recorder = start("--map.entries", "2000"), ScrapeRecorder()
     before = recorder.add_text(service.metrics())
-    assert before.sum("copy_dropped_updates_total") == 0
+    assert before.sum("copy_exporter_dropped_updates_total") == 0
     service.process.send_signal(signal.SIGSTOP)
     count = 4000
     with births(workload("births"), connection, count) as parent:
@@ -159,7 +159,7 @@ def test_stopped_for_longer_than_the_map_lasts(
     after = recorder.add_text(service.metrics())
     counted = after.sum(HOST_CALLS, port=connection.label)
     assert 0 < counted < count
-    assert after.sum("copy_dropped_updates_total", map="counts") >= count - counted
+    assert after.sum("copy_exporter_dropped_updates_total", map="counts") >= count - counted
     assert recorder.total(CALLS, port=connection.label) == counted
 
 

@@ -31,7 +31,12 @@ def test_text_by_default(service: ExporterProcess) -> None:
     answer = service.get("/a/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     families = {family.name for family in text_string_to_metric_families(answer.text)}
-    assert {"copy_syscalls", "copy_host_syscalls", "copy_probe_attached", "copy_scrape_success"} <= families
+    assert {
+        "copy_syscalls",
+        "copy_host_syscalls",
+        "copy_exporter_probe_attached",
+        "copy_exporter_scrape_success",
+    } <= families
     assert "_created" not in answer.text
     assert "# EOF" not in answer.text
 
@@ -39,7 +44,7 @@ def test_text_by_default(service: ExporterProcess) -> None:
 def test_openmetrics_when_asked_for(service: ExporterProcess) -> None:
     answer = service.get("/a/metrics", headers=OPENMETRICS)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
-    assert Scrape(answer.text).sum("copy_scrape_success") == 1
+    assert Scrape(answer.text).sum("copy_exporter_scrape_success") == 1
 
 
 def test_what_a_real_prometheus_asks_for(service: ExporterProcess) -> None:
@@ -64,7 +69,7 @@ def test_gzip_by_negotiation(service: ExporterProcess, accept: dict[str, str]) -
         packed = b"".join(answer.iter_raw())
         assert answer.headers["content-encoding"] == "gzip"
         assert answer.headers["content-length"] == str(len(packed))
-    assert b"copy_scrape_success 1" in gzip.decompress(packed)
+    assert b"copy_exporter_scrape_success 1" in gzip.decompress(packed)
     plain = service.get("/a/metrics", headers={**accept, "accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert len(packed) < len(plain.content) / 4
@@ -80,7 +85,11 @@ def test_promtool_accepts_it(
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.read(1 << 20, 1)
     text = service.metrics(openmetrics=False)
-    for family in ("copy_sendfile_duration_seconds_bucket", "copy_syscall_errors_total", "copy_probe_runs_total"):
+    for family in (
+        "copy_sendfile_duration_seconds_bucket",
+        "copy_syscall_errors_total",
+        "copy_exporter_probe_runs_total",
+    ):
         assert f"\n{family}{{" in text
     done = subprocess.run(
         ["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60, check=False
@@ -163,5 +172,5 @@ def test_what_is_not_there(service: ExporterProcess, method: str, path: str, sta
 
 def test_run_statistics_when_asked_for(start: Callable[..., ExporterProcess]) -> None:
     scrape = Scrape(start("--probe.stats").metrics())
-    assert scrape.sum("copy_probe_runs_total", probe="syscalls") > 0
-    assert scrape.sum("copy_probe_run_seconds_total", probe="syscalls") > 0
+    assert scrape.sum("copy_exporter_probe_runs_total", probe="syscalls") > 0
+    assert scrape.sum("copy_exporter_probe_run_seconds_total", probe="syscalls") > 0

@@ -144,7 +144,7 @@ def test_several_addresses(start: Start) -> None:
 
 def test_serves_without_naming_the_command() -> None:
     with ExporterProcess(command=(COMMAND,)) as service:
-        assert Scrape(service.metrics()).sum("copy_scrape_success") == 1
+        assert Scrape(service.metrics()).sum("copy_exporter_scrape_success") == 1
 
 
 def test_log_in_json(start: Start) -> None:
@@ -157,8 +157,8 @@ def test_a_probe_left_out(start: Start, move: Move, connection: WatchedConnectio
     agree(service, recorder, connection, 1, 9)
     scrape = Scrape(service.metrics())
     assert not scrape.series("copy_sendfile_duration_seconds_count")
-    assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
-    assert scrape.sum("copy_probe_attached", probe="sendfile") == 0
+    assert scrape.sum("copy_exporter_probe_attached", probe="syscalls") == 1
+    assert scrape.sum("copy_exporter_probe_attached", probe="sendfile") == 0
     assert scrape.sum("copy_kernel_copied_bytes_total") == 0
 
 
@@ -168,9 +168,9 @@ def test_a_probe_that_cannot_attach(start: Start, move: Move, connection: Watche
     mover.move(9)
     agree(service, recorder, connection, 1, 9)
     scrape = Scrape(service.metrics())
-    assert scrape.sum("copy_probe_attached", probe="sendfile") == 0
-    assert len(scrape.series("copy_probe_attached", probe="sendfile")) == 1
-    assert scrape.sum("copy_probe_attached", probe="syscalls") == 1
+    assert scrape.sum("copy_exporter_probe_attached", probe="sendfile") == 0
+    assert len(scrape.series("copy_exporter_probe_attached", probe="sendfile")) == 1
+    assert scrape.sum("copy_exporter_probe_attached", probe="syscalls") == 1
     assert "missing: " in service.get("/").text
     (line,) = [line for line in service.log().splitlines() if "probe sendfile is not attached" in line]
     assert "level=warning" in line

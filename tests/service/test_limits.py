@@ -30,7 +30,7 @@ def test_process_max(start: Start, move: Move, connection: WatchedConnection) ->
     scrape = recorder.add_text(service.metrics())
     own = {one["pid"] for one in scrape.series(BYTES, port=connection.label)} - {"other"}
     assert len(own) == 2
-    states = {state: scrape.sum("copy_processes", state=state) for state in ("own", "lingering", "other")}
+    states = {state: scrape.sum("copy_exporter_processes", state=state) for state in ("own", "lingering", "other")}
     assert states == {"own": 2, "lingering": 0, "other": 3}
     for mover in movers:
         if str(mover.pid) in own:
@@ -101,7 +101,7 @@ def test_linger(start: Start, move: Move, connection: WatchedConnection) -> None
     mover.end()
     scrape = Scrape(service.metrics())
     assert scrape.sum(BYTES, pid=pid, port=connection.label) == 501
-    assert scrape.sum("copy_processes", state="lingering") >= 1
+    assert scrape.sum("copy_exporter_processes", state="exited") >= 1
     seen = []
 
     def ended() -> bool:
@@ -131,8 +131,8 @@ def test_full_map_is_visible_and_harmless(
     assert parent.returncode == 0
     mover.move(7)
     scrape = Scrape(service.metrics())
-    assert scrape.sum("copy_dropped_updates_total", map="counts") > 0
-    assert scrape.sum("copy_map_max_entries", map="counts") == TIGHT_ENTRIES
+    assert scrape.sum("copy_exporter_dropped_updates_total", map="counts") > 0
+    assert scrape.sum("copy_exporter_map_max_entries", map="counts") == TIGHT_ENTRIES
     assert scrape.sum(BYTES, port=connection.label, pid=str(mover.pid)) == mover.bytes - lost
-    assert scrape.sum("copy_scrape_success") == 1
+    assert scrape.sum("copy_exporter_scrape_success") == 1
     assert service.get("/-/ready").status_code == 200

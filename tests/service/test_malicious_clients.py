@@ -183,7 +183,7 @@ def test_two_hundred_scrapes_at_a_time(service: ExporterProcess) -> None:
             answers = list(pool.map(ask, range(MAX_REQUESTS)))
     assert {answer.status_code for answer in answers} == {200}
     for answer in answers[::20]:
-        assert Scrape(answer.text).sum("copy_scrape_success") == 1
+        assert Scrape(answer.text).sum("copy_exporter_scrape_success") == 1
     assert len({answer.text for answer in answers}) < MAX_REQUESTS * 3 / 4, "those that come together share one"
 
 

@@ -69,7 +69,7 @@ def test_prometheus_scrapes_without_a_complaint(
     assert server.number(f"{mine} / on() group_left() sum({zero_copied})") == 1
     assert server.number("min_over_time(up[10m])") == 1
     assert server.number("min_over_time(scrape_samples_scraped[10m])") > 0
-    assert server.number("min_over_time(copy_scrape_success[10m])") == 1
+    assert server.number("min_over_time(copy_exporter_scrape_success[10m])") == 1
     (target,) = server.get("targets")["activeTargets"]
     assert target["health"] == "up"
     assert target["lastError"] == ""

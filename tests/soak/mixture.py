@@ -144,7 +144,7 @@ class Soak:
         spent = (cpu_ns(service.pid) - before) / 1e9
         self.recorder.add(scrape)
         resident = int(service.status()["VmRSS"].split()[0])
-        entries = scrape.sum("copy_map_entries", map="counts")
+        entries = scrape.sum("copy_exporter_map_entries", map="counts")
         self.moments.append(Moment(time.monotonic() - self._began, resident, entries, spent))
         return scrape
 
@@ -152,7 +152,7 @@ class Soak:
         """When all that has ended has been forgotten."""
         patience = time.monotonic() + 30
         while (scrape := self._scrape(service)).sum(
-            "copy_processes", state="lingering"
+            "copy_exporter_processes", state="exited"
         ) > 0 and time.monotonic() < patience:
             time.sleep(SCRAPE_SECONDS)
         return scrape
@@ -168,8 +168,8 @@ class Soak:
             "bytes sent by the host": (host.sum(HOST_ZERO, syscall="sendfile", **port), self.sent),
             "bytes sent by the processes": (self.recorder.total(ZERO, syscall="sendfile", **port), self.sent),
             "bytes read from the file": (self.recorder.total(BYTES, syscall="pread64", comm=self.reader), self.read),
-            "dropped updates": (host.sum("copy_dropped_updates_total"), 0),
-            "missed runs": (host.sum("copy_probe_missed_runs_total"), 0),
+            "dropped updates": (host.sum("copy_exporter_dropped_updates_total"), 0),
+            "missed runs": (host.sum("copy_exporter_probe_missed_runs_total"), 0),
         }
         return [
             f"{name}: {counted:.0f} instead of {truth}"

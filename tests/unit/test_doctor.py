@@ -35,5 +35,5 @@ def test_what_a_hook_misses_is_told():
 def test_for_machines_every_probe_has_its_own():
     probes = json.loads(as_json(DIAGNOSIS))["probes"]
     assert [probe["reason"] for probe in probes] == ["there is no f", "there is no f", ""]
-    assert "copy_probe_missed_runs_total" in probes[2]["note"]
+    assert "copy_exporter_probe_missed_runs_total" in probes[2]["note"]
     assert not probes[0]["note"]

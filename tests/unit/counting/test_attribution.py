@@ -62,7 +62,7 @@ def test_the_last_increase_is_shown_until_the_linger_time_is_over():
     watched.host.count(process, amount=1)
     watched.host.end(process)
     assert amount(watched.scrape()["7", "cat"]) == 11
-    assert (watched.snapshot.own, watched.snapshot.lingering) == (0, 1)
+    assert (watched.snapshot.tracked, watched.snapshot.exited) == (0, 1)
     watched.host.now_ns += 10 * SECOND_NS
     assert amount(watched.scrape()["7", "cat"]) == 11
     watched.host.now_ns += 1
@@ -91,7 +91,7 @@ def test_an_old_name_taken_again_goes_on_where_it_was():
         watched.scrape()
         watched.host.count(process)
         assert amount(watched.scrape()["7", comm]) == expected
-    assert watched.snapshot.own == 1
+    assert watched.snapshot.tracked == 1
 
 
 def test_a_reused_pid_inherits_nothing_and_ends_its_predecessor():
@@ -114,7 +114,7 @@ def test_beyond_the_limit_processes_count_in_other_until_there_is_room():
     watched.host.count(second, amount=10)
     series = watched.scrape()
     assert amount(series["other", "b"]) == 10
-    assert watched.snapshot.other == 1
+    assert watched.snapshot.aggregated == 1
     watched.host.end(first)
     watched.scrape()
     watched.host.now_ns += 1
@@ -234,8 +234,8 @@ def test_trouble_is_kept_until_a_read_succeeds():
     watched.host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))  # type: ignore[method-assign]
     with pytest.raises(OSError, match="not permitted"):
         watched.sampler.read()
-    assert "not permitted" in watched.sampler.trouble
+    assert "not permitted" in watched.sampler.last_error
     watched.host.sample = sample  # type: ignore[method-assign]
     watched.host.count(watched.host.start(7, "cat"), SENDFILE)
     watched.scrape()
-    assert watched.sampler.trouble == ""
+    assert watched.sampler.last_error == ""

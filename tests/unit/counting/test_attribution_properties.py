@@ -69,7 +69,7 @@ class Host(RuleBasedStateMachine):
             self.shown[one.pid, one.comm] = (total(one.rows), one.since_ns)
         # Each byte was in exactly one per-process series, once every process is known.
         assert self.attributed == total(self.host.truth)
-        assert snapshot.own + snapshot.lingering <= self.limits.process_max
+        assert snapshot.tracked + snapshot.exited <= self.limits.process_max
         common = {one.comm for one in snapshot.series if not one.pid.isdigit()}
         assert len(common) <= self.limits.comms_max + 1
 

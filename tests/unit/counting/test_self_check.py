@@ -23,13 +23,15 @@ def test_counts_that_stand_still_are_trouble_until_they_move_again(host, caplog)
     sampler, mine = sampler_of(host), host.alive(7)
     for _ in range(5):
         host.count(mine, READ)
-        assert sampler.read().silent == frozenset()
-    assert [bool(sampler.read().silent) for _ in range(5)] == [False, False, True, True, True]
-    assert "restart" in sampler.trouble
+        sampler.read()
+        assert sampler.stalled_probes == frozenset()
+    assert [bool(sampler.read() and sampler.stalled_probes) for _ in range(5)] == [False, False, True, True, True]
+    assert "restart" in sampler.last_error
     assert len(caplog.records) == 1, "said once"
     host.count(mine, READ)
-    assert sampler.read().silent == frozenset()
-    assert sampler.trouble == ""
+    sampler.read()
+    assert sampler.stalled_probes == frozenset()
+    assert sampler.last_error == ""
 
 
 def test_another_with_the_same_id_tells_nothing(host):
@@ -38,7 +40,8 @@ def test_another_with_the_same_id_tells_nothing(host):
     host.end(host.alive(7))
     host.count(host.start(7, "somebody"), READ)
     for _ in range(5):
-        assert sampler.read().silent == frozenset()
+        sampler.read()
+        assert sampler.stalled_probes == frozenset()
 
 
 @pytest.mark.parametrize("own_pid", [0, 9])
@@ -47,4 +50,5 @@ def test_no_id_or_no_counts(own_pid):
     host.start(9, "copy-exporter")
     sampler = sampler_of(host)
     for _ in range(5):
-        assert sampler.read().silent == frozenset()
+        sampler.read()
+        assert sampler.stalled_probes == frozenset()

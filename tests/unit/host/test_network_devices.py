@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.host.network_devices import Network, Traffic, parse_traffic
-from exporter.metrics.network import NetworkCollector
+from exporter.metrics.collector import CopyCollector, NetworkCollector
 from exporter.metrics.text_format import encode
 from tests.support.sample_network_devices import SampleNetworkDevices
 
@@ -19,9 +19,13 @@ eth0:2751971037   67938    0    0    0     0          0         0  5021975   462
 
 def shown(wires: SampleNetworkDevices) -> dict[str, float]:
     registry = CollectorRegistry()
-    registry.register(NetworkCollector(wires))
+    registry.register(CopyCollector([NetworkCollector(wires)], (), tuple))
     families = text_string_to_metric_families(encode(registry, openmetrics=False).decode())
-    return {f"{one.name} {one.labels['device']}": one.value for family in families for one in family.samples}
+    return {
+        f"{sample.name} {next(iter(sample.labels.values()), '')}".rstrip(): sample.value
+        for family in families
+        for sample in family.samples
+    }
 
 
 def test_numbers_of_each_device():
@@ -41,11 +45,24 @@ def test_what_is_not_known_is_absent():
     assert values["copy_network_transmit_bytes_total new"] == 8
 
 
-def test_unreadable_devices_are_told_once(caplog):
+def test_unreadable_devices_are_logged_once_until_they_can_be_read(caplog):
+    devices = SampleNetworkDevices(readable=False)
     registry = CollectorRegistry()
-    registry.register(NetworkCollector(SampleNetworkDevices(readable=False)))
-    assert encode(registry, openmetrics=False) == encode(registry, openmetrics=False) == b""
+    registry.register(CopyCollector([NetworkCollector(devices)], (), tuple))
+
+    def scrape() -> str:
+        return encode(registry, openmetrics=False).decode()
+
+    failed = 'copy_exporter_scrape_success{collector="network"} 0\n'
+    assert failed in scrape()
+    assert failed in scrape()
+    assert "copy_network" not in scrape()
     assert caplog.text.count("/proc/1/net/dev") == 1
+    devices.readable = True
+    assert "copy_network_receive_bytes_total{" in scrape()
+    devices.readable = False
+    assert failed in scrape()
+    assert caplog.text.count("/proc/1/net/dev") == 2
 
 
 def test_a_host_without_such_files_is_no_error(tmp_path, caplog):

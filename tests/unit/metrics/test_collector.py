@@ -16,9 +16,9 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from exporter.counting.attribution import Attribution, Limits
 from exporter.counting.sampler import Sampler
-from exporter.metrics import catalog
-from exporter.metrics.collector import CopyCollector
-from exporter.metrics.network import NetworkCollector
+from exporter.metrics import catalog, docs
+from exporter.metrics.catalog.exporter import SCRAPE_DURATION
+from exporter.metrics.collector import CopyCollector, NetworkCollector, ProcessesCollector
 from exporter.metrics.text_format import encode, negotiate
 from exporter.model import ProbeState
 from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, SampleHost
@@ -26,7 +26,9 @@ from tests.support.sample_network_devices import SampleNetworkDevices
 
 GOLDEN = Path(__file__).parent / "golden"
 CHANGING = re.compile(
-    r"^(copy_scrape_duration_seconds |copy_cpus |copy_exporter_build_info\{|\w+_created\{[^}]*\} )(.*)$", re.MULTILINE
+    r"^(copy_exporter_scrape_duration_seconds\{[^}]*\} |copy_host_cpus |copy_exporter_build_info\{|"
+    r"\w+_created\{[^}]*\} )(.*)$",
+    re.MULTILINE,
 )
 PROBES = (
     ProbeState("syscalls", "sys_exit", "raw_tracepoint", True),
@@ -52,9 +54,12 @@ def small_host() -> SampleHost:
 def registry(host: SampleHost, *, created: bool = False, by_comm: bool = False) -> CollectorRegistry:
     attribution = Attribution(Limits(by_comm=by_comm))
     sampler = Sampler(host, host, attribution, lambda: host.now_ns)  # type: ignore[arg-type]
+    flags = {family.flag for family in catalog.FAMILIES}
+    processes = ProcessesCollector(sampler.read, flags=flags, created=created)
     made = CollectorRegistry()
-    made.register(CopyCollector(sampler.read, PROBES, run_statistics=True, created=created))
-    made.register(NetworkCollector(SampleNetworkDevices()))
+    made.register(
+        CopyCollector([processes, NetworkCollector(SampleNetworkDevices())], PROBES, lambda: sampler.stalled_probes)
+    )
     return made
 
 
@@ -63,7 +68,7 @@ def samples(families: Iterator[object]) -> set[tuple[str, tuple[tuple[str, str],
         (sample.name, tuple(sorted(sample.labels.items())), sample.value)
         for family in families
         for sample in family.samples  # type: ignore[attr-defined]
-        if not sample.name.endswith("_created") and sample.name != catalog.SCRAPE_DURATION.name
+        if not sample.name.endswith("_created") and sample.name != SCRAPE_DURATION.name
     }
 
 
@@ -93,12 +98,12 @@ def test_openmetrics_has_the_samples_that_prometheus_client_writes():
 
 def test_every_family_is_of_the_contract():
     collected = {family.name: family for family in registry(small_host()).collect()}
-    promised = {metric.name.removesuffix("_total"): metric for metric in catalog.METRICS}
+    promised = {family.name.removesuffix("_total"): family for family in catalog.FAMILIES}
     assert collected.keys() == promised.keys()
     for name, family in collected.items():
-        assert family.type == promised[name].kind
+        assert family.type == promised[name].type
         for sample in family.samples:
-            assert set(sample.labels) - {"le"} == set(promised[name].labels), sample
+            assert set(sample.labels) - {"le"} == set(promised[name].labels) - {"partition"}, sample
 
 
 def test_kept_labels_show_the_present_values():
@@ -107,8 +112,10 @@ def test_kept_labels_show_the_present_values():
     encode(made, openmetrics=False)
     host.count(next(iter(host.comms)), READ, 1)
     lines = encode(made, openmetrics=False).decode()
-    expected = 'pid="100",comm="java",syscall="read",source="page_cache",destination="user",port=""} 4097\n'
-    assert f"copy_cpu_copied_bytes_total{{{expected}" in lines
+    expected = (
+        'pid="100",comm="java",mechanism="cpu",syscall="read",source="page_cache",destination="user",port=""} 4097\n'
+    )
+    assert f"copy_bytes_total{{{expected}" in lines
 
 
 def test_a_failed_read_leaves_no_half_filled_families(caplog):
@@ -116,9 +123,10 @@ def test_a_failed_read_leaves_no_half_filled_families(caplog):
     made = registry(host)
     host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))  # type: ignore[method-assign]
     families = {family.name: family for family in parse_text(encode(made, openmetrics=False).decode())}
-    assert families["copy_scrape_success"].samples[0].value == 0
+    success = {sample.labels["collector"]: sample.value for sample in families["copy_exporter_scrape_success"].samples}
+    assert success == {"processes": 0, "network": 1}
     assert "copy_syscalls" not in families
-    assert "copy_probe_attached" in families
+    assert "copy_exporter_probe_attached" in families
     assert "Operation not permitted" in caplog.text
 
 
@@ -139,4 +147,4 @@ def test_negotiation(accept, openmetrics):
 
 def test_the_page_in_docs_is_the_contract():
     page = Path(__file__).parents[3] / "docs" / "metrics.md"
-    assert page.read_text() == catalog.page(), "run make docs"
+    assert page.read_text() == docs.page(), "run make docs"

@@ -11,7 +11,8 @@ from exporter.kafka.broker import Broker, Facts, Listener
 from exporter.kafka.counts import KafkaReading
 from exporter.kafka.topics import Topic
 from exporter.kafka.zero_copy_loss import Loss
-from exporter.metrics.collector import CopyCollector
+from exporter.metrics.catalog.kafka import KAFKA_FAMILIES
+from exporter.metrics.collector import CopyCollector, ProcessesCollector
 from exporter.metrics.text_format import encode
 
 FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE", "SASL_SSL", 9093)))
@@ -27,22 +28,23 @@ def shown(
     snapshot = Snapshot({}, [], 0, 0, 0, by_comm)
     registry = CollectorRegistry()
     reading = Reading(snapshot, {}, [], [], KafkaReading(brokers, topics or {}, losses))
-    registry.register(CopyCollector(lambda: reading, ()))
+    collector = ProcessesCollector(lambda: reading, flags=("--kafka",))
+    registry.register(CopyCollector([collector], (), tuple))
     lines = encode(registry, openmetrics=False).decode().splitlines()
     return [line.removeprefix("copy_kafka_") for line in lines if line.startswith("copy_kafka_")]
 
 
 def test_listeners() -> None:
     assert shown(Broker(7, 1, "java", FACTS)) == [
-        'listener_info{pid="7",comm="java",node_id="1",listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"} 1.0',
-        'listener_info{pid="7",comm="java",node_id="1",listener="SECURE",protocol="SASL_SSL",port="9093"} 1.0',
+        'listener_info{pid="7",comm="java",node_id="1",listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"} 1',
+        'listener_info{pid="7",comm="java",node_id="1",listener="SECURE",protocol="SASL_SSL",port="9093"} 1',
     ]
 
 
 def test_losses() -> None:
     assert shown(losses=(Loss(7, "java", "1", "SSL", 9093, "tls"), Loss(8, "java", "", "A", 9092, "copied"))) == [
-        'zero_copy_lost_info{node_id="1",port="9093",reason="tls"} 1.0',
-        'zero_copy_lost_info{node_id="",port="9092",reason="copied"} 1.0',
+        'zero_copy_lost{pid="7",comm="java",node_id="1",listener="SSL",port="9093",reason="tls"} 1',
+        'zero_copy_lost{pid="8",comm="java",node_id="",listener="A",port="9092",reason="copied"} 1',
     ]
 
 
@@ -55,14 +57,20 @@ def test_listeners_without_pid() -> None:
 @pytest.mark.parametrize(
     ("topic", "labels"),
     [
-        (Topic("1", "a.b-c"), '{node_id="1",topic="a.b-c"}'),
-        (Topic("1", "a", "3"), '{node_id="1",topic="a",partition="3"}'),
+        (Topic("1", "a.b-c"), 'node_id="1",topic="a.b-c"'),
+        (Topic("1", "a", "3"), 'node_id="1",topic="a",partition="3"'),
     ],
 )
 def test_topics(topic: Topic, labels: str) -> None:
     assert shown(topics={topic: (1, 2, 3, 4)}) == [
-        f"topic_zero_copied_bytes_total{labels} 1",
-        f"topic_cpu_copied_read_bytes_total{labels} 2",
-        f"topic_cpu_copied_written_bytes_total{labels} 3",
-        f"topic_dma_read_bytes_total{labels} 4",
+        f'topic_bytes_total{{{labels},operation="read",mechanism="zero_copy"}} 1',
+        f'topic_bytes_total{{{labels},operation="read",mechanism="cpu"}} 2',
+        f'topic_bytes_total{{{labels},operation="write",mechanism="cpu"}} 3',
+        f'topic_bytes_total{{{labels},operation="read",mechanism="dma"}} 4',
     ]
+
+
+def test_nothing_of_kafka_without_its_flag() -> None:
+    assert "--kafka" in {family.flag for family in KAFKA_FAMILIES}
+    reading = Reading(Snapshot({}, [], 0, 0, 0), {}, [], [], KafkaReading((Broker(7, 1, "java", FACTS),)))
+    assert not [metric.name for metric in ProcessesCollector(lambda: reading).metrics() if "kafka" in metric.name]

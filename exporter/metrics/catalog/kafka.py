@@ -1,0 +1,66 @@
+"""Kafka brokers and their topics."""
+
+from exporter.counting.sampler import Reading
+from exporter.metrics.catalog.copies import MECHANISMS
+from exporter.metrics.family import PROCESS, ValueFamily, Values
+from exporter.model import FolderTransfer, RowKind
+
+_TRANSFERS = {
+    FolderTransfer.BY_REFERENCE: ("read", MECHANISMS[RowKind.ZERO_COPY]),
+    FolderTransfer.CPU_READ: ("read", MECHANISMS[RowKind.CPU_COPY]),
+    FolderTransfer.CPU_WRITTEN: ("write", MECHANISMS[RowKind.CPU_COPY]),
+    FolderTransfer.DMA_READ: ("read", MECHANISMS[RowKind.DMA]),
+}
+"""Labels ``operation`` and ``mechanism``."""
+
+
+def _listeners(reading: Reading) -> Values:
+    for broker in reading.kafka.brokers:
+        for listener in broker.facts.listeners:
+            pid = reading.snapshot.pid_label(broker.pid)
+            yield (
+                (pid, broker.comm, broker.facts.node_id, listener.name, listener.protocol, str(listener.port)),
+                1,
+            )
+
+
+def _losses(reading: Reading) -> Values:
+    for loss in reading.kafka.losses:
+        pid = reading.snapshot.pid_label(loss.pid)
+        yield (pid, loss.comm, loss.node_id, loss.listener, str(loss.port), loss.reason), 1
+
+
+def _topics(reading: Reading) -> Values:
+    for topic, moved in reading.kafka.topics.items():
+        for transfer, labels in _TRANSFERS.items():
+            yield (topic.node_id, topic.name, topic.partition, *labels), moved[transfer]
+
+
+LISTENER_INFO = ValueFamily(
+    name="copy_kafka_listener_info",
+    type="gauge",
+    labels=(*PROCESS, "node_id", "listener", "protocol", "port"),
+    help="1; a listener of a running Kafka broker or controller. Join other metrics with it by port.",
+    flag="--kafka",
+    values=_listeners,
+)
+ZERO_COPY_LOST = ValueFamily(
+    name="copy_kafka_zero_copy_lost",
+    type="gauge",
+    labels=(*PROCESS, "node_id", "listener", "port", "reason"),
+    help="1; why a listener sends without zero copy: tls, jvm_fallback, copied, scatter_gather (docs/kafka.md).",
+    flag="--kafka",
+    values=_losses,
+)
+TOPIC_BYTES = ValueFamily(
+    name="copy_kafka_topic_bytes_total",
+    type="counter",
+    labels=("node_id", "topic", "partition", "operation", "mechanism"),
+    help="Bytes of the topic's files that a Kafka broker read or wrote: copied by the CPU (cpu), passed by reference "
+    "(zero_copy) or read from the disk (dma). partition is there only with --kafka.partitions.",
+    unit="bytes",
+    flag="--kafka",
+    values=_topics,
+)
+
+KAFKA_FAMILIES = (LISTENER_INFO, ZERO_COPY_LOST, TOPIC_BYTES)

@@ -1,0 +1,58 @@
+"""``python -m exporter.metrics.docs`` prints docs/metrics.md, made from the catalog."""
+
+from exporter.loading.probes import PROBES
+from exporter.metrics.catalog import FAMILIES
+from exporter.metrics.family import Family
+from exporter.model import Endpoint
+
+_INTRODUCTION = f"""\
+# Metrics
+
+Made from `exporter/metrics/catalog/` by `make docs`; a test fails when the two differ.
+
+**Labels of a process.** `pid` is the process id in the initial pid namespace. `comm` is the present name of the
+thread-group leader. `pid="other"` holds the counts of processes that never had series of their own: those that ended
+before a scrape saw them, and those beyond `--process.max`. When a process changes its name (exec, prctl), its new
+series start from zero, and the old ones stay for `--process.linger`. So every byte is in exactly one per-process
+series, and in the total of the host. With `--process.labels=comm` there is no label `pid`.
+
+**Totals of the host.** `copy_host_*` are the families of the same name without `pid`, `comm` and `port`. They never
+decrease, whatever processes and ports come and go.
+
+**Labels of a hop.** `source` and `destination` are among `{" ".join(endpoint.name.lower() for endpoint in Endpoint)}`.
+`mechanism` is `cpu` (the CPU copied the bytes), `zero_copy` (they were passed by reference) or `dma` (a device moved
+them). `syscall` is the system call by its kernel name, `io_uring_` with the name of a request, or empty for what the
+block layer reads for a process. `port` is the local TCP port of the socket if the port is watched (`--watch.port`, or a
+Kafka broker's), else empty.
+
+`copy_bytes_total` counts once per hop: a byte that is read and sent counts twice. Sum it over `mechanism` only if that
+is what you want. What exactly counts as copied, by system call, is in [accounting.md](accounting.md). In OpenMetrics,
+counters of processes have `_created`: the time since when they count.
+
+The column *needs* names the probe that counts a family, or the flag that has to be on. `--kafka` is on by default.
+
+| metric | type | unit | labels | needs | meaning |
+|---|---|---|---|---|---|
+"""
+_OFF_BY_DEFAULT = {probe.name for probe in PROBES if not probe.by_default}
+
+
+def page() -> str:
+    """Return the text of docs/metrics.md."""
+    own = "\nThe exporter also exposes `process_*` of its own process, as prometheus-client has them.\n"
+    return _INTRODUCTION + "".join(map(_row, FAMILIES)) + own
+
+
+def _row(family: Family) -> str:
+    cells = (f"`{family.name}`", family.type, family.unit, " ".join(family.labels), _needs(family), family.help)
+    return f"| {' | '.join(cells)} |\n"
+
+
+def _needs(family: Family) -> str:
+    if family.probe in _OFF_BY_DEFAULT:
+        return f"`--probe.{family.probe}`"
+    return f"`{family.flag}`" if family.flag else family.probe
+
+
+if __name__ == "__main__":
+    print(page(), end="")
