@@ -30,7 +30,7 @@ from exporter.service import memory
 from exporter.web.listen import bind, from_systemd, url
 
 if TYPE_CHECKING:
-    from exporter.web.reload import Settings
+    from exporter.web.reload import WebConfig
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def _serve(config: Config, signals: TerminationSignals) -> None:
     account = privileges.find_user(config.user)
     sockets = from_systemd() if config.systemd_socket else [bind(address) for address in config.listen]
     if config.web_config_file:
-        read_settings(config)
+        load_web_config(config)
     loaded = load(config)
     from exporter.metrics.collector import NetworkCollector  # noqa: PLC0415  # see load()
     from exporter.web import server  # noqa: PLC0415
@@ -60,7 +60,7 @@ def _serve(config: Config, signals: TerminationSignals) -> None:
     network = Network(config.procfs)
     give_up_root(config, loaded, account)
     check_procfs(config)
-    settings = read_settings(config)  # once more: as the user who is to read it from now on
+    web_config = load_web_config(config)  # again, as the user that reads it from now on
     stopped = threading.Event()
     sampler = make_sampler(config, loaded, finder, network, stopped)
     threading.Thread(target=sampler.drain_until, args=(stopped,), name="drain", daemon=True).start()
@@ -72,11 +72,11 @@ def _serve(config: Config, signals: TerminationSignals) -> None:
         telemetry_path=config.telemetry_path,
         flags=config.enabled_flags,
     )
-    announce(config, loaded, sockets, "https" if settings().context else "http")
+    announce(config, loaded, sockets, "https" if web_config().ssl_context else "http")
     memory.tune_gc()
     signals.check()
     try:
-        server.run(app, sockets, config, settings)
+        server.run(app, sockets, config, web_config)
     finally:
         stopped.set()
 
@@ -100,11 +100,11 @@ def load(config: Config) -> LoadedProbes:
         return loading.result()
 
 
-def read_settings(config: Config) -> "Callable[[], Settings]":
-    """Where to ask for the present state of ``--web.config.file``; :class:`UsageError` when it cannot be used."""
-    from exporter.web.reload import FileSettings, no_settings  # noqa: PLC0415  # only now: it takes a while
+def load_web_config(config: Config) -> "Callable[[], WebConfig]":
+    """Return a function for the configuration in effect. Raises :class:`UsageError` when the file cannot be used."""
+    from exporter.web.reload import WebConfig, WebConfigReloader  # noqa: PLC0415  # this import is slow
 
-    return FileSettings(config.web_config_file).current if config.web_config_file else no_settings
+    return WebConfigReloader(config.web_config_file).current if config.web_config_file else WebConfig
 
 
 def check_probes(loaded: LoadedProbes, *, strict: bool) -> None:

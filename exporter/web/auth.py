@@ -1,4 +1,4 @@
-"""Who may ask: basic authentication in front of everything, and the headers that every answer has."""
+"""Basic authentication in front of the whole application, and the headers that are added to every answer."""
 
 import asyncio
 import base64
@@ -13,50 +13,50 @@ import bcrypt
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from exporter.web.reload import Settings
+from exporter.web.reload import WebConfig
 
-_REMEMBERED = 100
-_BCRYPT_BYTES = 72  # bcrypt looks at no more of a password, and newer versions of the library refuse more
+_CACHE_ENTRIES = 100
+_MAX_PASSWORD_BYTES = 72  # bcrypt ignores the rest of a password, and newer versions of the library refuse it
 
 
-class Passwords:
-    """Compares passwords with bcrypt hashes; one that was right is remembered, as a digest with a key of our own.
+class PasswordVerifier:
+    """Compares passwords with bcrypt hashes, and caches the correct ones as digests with a random key.
 
-    One comparison at a time: guessing takes one processor at most. A right password does not wait for them.
+    Comparisons run one at a time: guessing takes at most one CPU. A cached password does not wait for them.
     """
 
     def __init__(self) -> None:
-        self._secret = os.urandom(32)
-        self._right: OrderedDict[bytes, None] = OrderedDict()
+        self._key = os.urandom(32)
+        self._correct: OrderedDict[bytes, None] = OrderedDict()  # least recently used first
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="bcrypt")
 
-    async def right(self, users: tuple[tuple[str, str], ...], name: str, password: bytes) -> bool:
+    async def verify(self, users: tuple[tuple[str, str], ...], name: str, password: bytes) -> bool:
         """Whether ``password`` is that of user ``name``. An unknown name takes as long as a wrong password."""
-        hashed = dict(users).get(name)
-        expected = hashed or users[0][1]
-        digest = hmac.digest(self._secret, b"\0".join((name.encode(), expected.encode(), password)), "sha256")
-        if digest in self._right:
-            self._right.move_to_end(digest)
+        known_hash = dict(users).get(name)
+        hashed = known_hash or users[0][1]
+        digest = hmac.digest(self._key, b"\0".join((name.encode(), hashed.encode(), password)), "sha256")
+        if digest in self._correct:
+            self._correct.move_to_end(digest)
             return True
         loop = asyncio.get_running_loop()
-        matches = await loop.run_in_executor(self._executor, _matches, password, expected)
-        if not matches or hashed is None:
+        matches = await loop.run_in_executor(self._executor, _matches, password, hashed)
+        if not matches or known_hash is None:
             return False
-        self._right[digest] = None
-        if len(self._right) > _REMEMBERED:
-            self._right.popitem(last=False)
+        self._correct[digest] = None
+        if len(self._correct) > _CACHE_ENTRIES:
+            self._correct.popitem(last=False)
         return True
 
 
 def _matches(password: bytes, hashed: str) -> bool:
     try:
-        return bcrypt.checkpw(password[:_BCRYPT_BYTES], hashed.encode())
-    except ValueError:  # a password with a byte 0
+        return bcrypt.checkpw(password[:_MAX_PASSWORD_BYTES], hashed.encode())
+    except ValueError:  # the password contains a zero byte
         return False
 
 
-def credentials(authorization: bytes) -> tuple[str, bytes]:
-    """Name and password of an ``Authorization: Basic`` header (RFC 7617); empty ones when it is something else."""
+def parse_credentials(authorization: bytes) -> tuple[str, bytes]:
+    """Name and password of an ``Authorization: Basic`` header (RFC 7617); both empty when it is anything else."""
     scheme, _, encoded = authorization.partition(b" ")
     if scheme.lower() != b"basic":
         return "", b""
@@ -68,36 +68,36 @@ def credentials(authorization: bytes) -> tuple[str, bytes]:
 
 
 class BasicAuthMiddleware:
-    """In front of an application: 401 for whoever is not a user, where there are users."""
+    """Answers 401 to requests without the credentials of a user, if the web configuration has users."""
 
-    def __init__(self, app: ASGIApp, settings: Callable[[], Settings]) -> None:
-        """``settings`` is asked at each request."""
+    def __init__(self, app: ASGIApp, current_web_config: Callable[[], WebConfig]) -> None:
+        """``current_web_config`` is called at each request."""
         self._app = app
-        self._settings = settings
-        self._passwords = Passwords()
+        self._current_web_config = current_web_config
+        self._verifier = PasswordVerifier()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        settings = self._settings()
+        web_config = self._current_web_config()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *settings.headers]
+                message["headers"] = [*message["headers"], *web_config.headers]
             await send(message)
 
-        app = self._app if await self._may(settings, scope) else _UNAUTHORIZED
+        app = self._app if await self._is_authorized(web_config, scope) else _UNAUTHORIZED
         await app(scope, receive, send_with_headers)
 
-    async def _may(self, settings: Settings, scope: Scope) -> bool:
-        if not settings.users:
+    async def _is_authorized(self, web_config: WebConfig, scope: Scope) -> bool:
+        if not web_config.users:
             return True
-        given = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(given) != 1:
+        values = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(values) != 1:
             return False
-        return await self._passwords.right(settings.users, *credentials(given[0]))
+        return await self._verifier.verify(web_config.users, *parse_credentials(values[0]))
 
 
 _UNAUTHORIZED = PlainTextResponse(

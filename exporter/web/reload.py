@@ -1,4 +1,4 @@
-"""What ``--web.config.file`` says at the moment: read again when a file has changed, the last good one kept."""
+"""The web configuration in effect: ``--web.config.file`` and its certificates, read again when a file changes."""
 
 import logging
 import os
@@ -9,75 +9,69 @@ from exporter.errors import UsageError
 from exporter.web import tls, web_config
 
 _log = logging.getLogger(__name__)
-_Stamp = tuple[int, ...] | None
+_Version = tuple[int, ...] | None
 
 
 @dataclass(frozen=True)
-class Settings:
-    """One state of the file and of the files that it names."""
+class WebConfig:
+    """What the service applies to connections and requests. The defaults are plain HTTP without passwords."""
 
-    context: ssl.SSLContext | None = None
-    """None: plain HTTP."""
+    ssl_context: ssl.SSLContext | None = None
+    """None for plain HTTP."""
     users: tuple[tuple[str, str], ...] = ()
-    """Names and bcrypt hashes; empty: everybody may ask."""
+    """Names and bcrypt hashes. When empty, no password is needed."""
     headers: tuple[tuple[bytes, bytes], ...] = ()
-    """To be on every answer."""
+    """Added to every answer."""
 
 
-_NOTHING = Settings()
-
-
-def no_settings() -> Settings:
-    """Without a file: plain HTTP, for everybody."""
-    return _NOTHING
-
-
-class FileSettings:
-    """The settings of a file. For one thread."""
+class WebConfigReloader:
+    """Reads a file again when it, or a file that it names, has changed. Only for one thread."""
 
     def __init__(self, path: str) -> None:
-        """Read all. Raises :class:`UsageError` when that cannot be used."""
+        """Read all files. Raises :class:`UsageError` when one cannot be used."""
         self._path = path
-        self._stamps: dict[str, _Stamp] = {}
-        self._settings = self._read()
+        self._versions: dict[str, _Version] = {}
+        self._current = self._read()
 
-    def current(self) -> Settings:
-        """The newest settings that can be used."""
-        if any(_stamp(file) != stamp for file, stamp in self._stamps.items()):
-            self._refresh()
-        return self._settings
+    def current(self) -> WebConfig:
+        """The newest configuration that can be used."""
+        if any(_version(file) != version for file, version in self._versions.items()):
+            self._reload()
+        return self._current
 
-    def _refresh(self) -> None:
+    def _reload(self) -> None:
         try:
-            settings = self._read()
-            if (settings.context is None) != (self._settings.context is None):
-                raise web_config.unusable(self._path, "TLS cannot be switched on or off while running; restart")
+            new = self._read()
+            if (new.ssl_context is None) != (self._current.ssl_context is None):
+                raise web_config.config_error(
+                    self._path, "TLS cannot be turned on or off at run time; restart the exporter"
+                )
         except UsageError as error:
-            _log.error("%s; going on with what was read before", error)
+            _log.error("%s; the previous configuration stays in effect", error)
         else:
-            self._settings = settings
-            _log.info("%s=%s: read again, as it or a file that it names has changed", web_config.FLAG, self._path)
+            self._current = new
+            _log.info("%s=%s: reloaded, because a file has changed", web_config.FLAG, self._path)
 
-    def _read(self) -> Settings:
-        # Stamps come first: what changes while it is read is read again the next time.
-        self._stamps = {file: _stamp(file) for file in {self._path, *self._stamps}}
-        parsed = web_config.parse(self._path)
-        named = parsed.tls_server_config
-        if parsed.http_server_config.http2:
-            _log.warning("%s=%s: HTTP/2 is not spoken here: http2 has no effect", web_config.FLAG, self._path)
-        files = [file for file in (named.cert_file, named.key_file, named.client_ca_file) if file]
-        self._stamps = {file: _stamp(file) for file in files} | {self._path: self._stamps[self._path]}
-        return Settings(
-            context=tls.make_context(self._path, named),
-            users=tuple(parsed.basic_auth_users.items()),
+    def _read(self) -> WebConfig:
+        # The versions come first: a file that changes while it is read is read again at the next call.
+        self._versions = {file: _version(file) for file in {self._path, *self._versions}}
+        content = web_config.parse(self._path)
+        if content.http_server_config.http2:
+            _log.warning("%s=%s: http2 has no effect: only HTTP/1.1 is supported", web_config.FLAG, self._path)
+        tls_config = content.tls_server_config
+        files = [file for file in (tls_config.cert_file, tls_config.key_file, tls_config.client_ca_file) if file]
+        self._versions = {file: _version(file) for file in files} | {self._path: self._versions[self._path]}
+        return WebConfig(
+            ssl_context=tls.make_context(self._path, tls_config),
+            users=tuple(content.basic_auth_users.items()),
             headers=tuple(
-                (name.lower().encode(), value.encode()) for name, value in parsed.http_server_config.headers.items()
+                (name.lower().encode(), value.encode()) for name, value in content.http_server_config.headers.items()
             ),
         )
 
 
-def _stamp(file: str) -> _Stamp:
-    """Changes when the file does, or the link to it; None when it is not to be seen."""
+def _version(file: str) -> _Version:
+    """A value that changes when the file, or a link to it, changes; None when the file cannot be seen."""
     try:
         stat = os.stat(file)
     except OSError:

@@ -23,7 +23,7 @@ from exporter.web.middleware import (
     ShutdownMiddleware,
 )
 from exporter.web.protocol import protocol_for
-from exporter.web.reload import Settings
+from exporter.web.reload import WebConfig
 
 SHUTDOWN_SECONDS = 2
 """Time for unfinished scrapes at shutdown. After that their connections are dropped."""
@@ -35,29 +35,34 @@ _TLS_READ_BYTES = 32768
 """Buffer of asyncio per TLS connection, by default 256 KiB. The longest request has to fit."""
 
 
-def run(app: ASGIApp, sockets: Iterable[socket.socket], config: Config, settings: Callable[[], Settings]) -> None:
-    """Serve ``app`` until SIGTERM or SIGINT, to whom ``settings`` let in at each moment, within the limits."""
+def run(
+    app: ASGIApp, sockets: Iterable[socket.socket], config: Config, current_web_config: Callable[[], WebConfig]
+) -> None:
+    """Serve ``app`` until SIGTERM or SIGINT. ``current_web_config`` is called at each handshake and each request."""
     limited = ConcurrencyLimitMiddleware(app, config.telemetry_path, config.max_requests)
     limiter = ConnectionLimiter(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
     asyncio.run(
         _run(
-            ShutdownMiddleware(RequestSizeLimitMiddleware(BasicAuthMiddleware(limited, settings))),
+            ShutdownMiddleware(RequestSizeLimitMiddleware(BasicAuthMiddleware(limited, current_web_config))),
             sockets,
-            settings,
+            current_web_config,
             limiter,
         )
     )
 
 
 async def _run(
-    app: ASGIApp, sockets: Iterable[socket.socket], settings: Callable[[], Settings], limiter: ConnectionLimiter
+    app: ASGIApp,
+    sockets: Iterable[socket.socket],
+    current_web_config: Callable[[], WebConfig],
+    limiter: ConnectionLimiter,
 ) -> None:
     server = uvicorn.Server(
         uvicorn.Config(
             app,
             http=protocol_for(limiter),
             ws="none",
-            ssl_context_factory=_context_factory(settings),
+            ssl_context_factory=_context_factory(current_web_config),
             h11_max_incomplete_event_size=MAX_HEADER_BYTES,  # before they are complete
             timeout_keep_alive=int(IDLE_SECONDS),
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
@@ -86,13 +91,13 @@ async def _check_connections(limiter: ConnectionLimiter) -> None:
             closed_at_collection = limiter.closed
 
 
-def _context_factory(settings: Callable[[], Settings]) -> Callable[..., SSLContext] | None:
-    if settings().context is None:
+def _context_factory(current_web_config: Callable[[], WebConfig]) -> Callable[..., SSLContext] | None:
+    if current_web_config().ssl_context is None:
         return None
 
     def current() -> SSLContext:
-        context = settings().context
-        assert context  # settings never go from TLS to none
+        context = current_web_config().ssl_context
+        assert context  # TLS is never turned off at run time
         return context
 
     return lambda *_: tls.rotating(current)

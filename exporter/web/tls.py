@@ -1,10 +1,10 @@
-"""TLS contexts from ``tls_server_config``, and one that uses the newest of them for each handshake."""
+"""SSL contexts made from ``tls_server_config``, and one that uses the newest of them for each handshake."""
 
 import ssl
 from collections.abc import Callable
 from typing import Any
 
-from exporter.web.web_config import TlsServerConfig, unusable
+from exporter.web.web_config import TlsServerConfig, config_error
 
 _VERSIONS = {
     "TLS10": ssl.TLSVersion.TLSv1,
@@ -13,7 +13,7 @@ _VERSIONS = {
     "TLS13": ssl.TLSVersion.TLSv1_3,
 }
 _CURVES = {"CurveP256": "prime256v1", "CurveP384": "secp384r1", "CurveP521": "secp521r1", "X25519": "X25519"}
-# Go's names (crypto/tls.CipherSuites) and OpenSSL's; those of TLS 1.3 cannot be chosen, neither there nor here.
+# Go's names (crypto/tls.CipherSuites) and OpenSSL's. Go accepts the names of TLS 1.3 suites and ignores them.
 _SUITES = {
     "TLS_AES_128_GCM_SHA256": "",
     "TLS_AES_256_GCM_SHA384": "",
@@ -32,7 +32,7 @@ _SUITES = {
 
 
 class RotatingContext(ssl.SSLContext):
-    """Hands each handshake to the context that is the right one at that moment."""
+    """Uses the context that ``current`` returns at the time of each handshake."""
 
     current: Callable[[], ssl.SSLContext]
 
@@ -42,14 +42,14 @@ class RotatingContext(ssl.SSLContext):
 
 
 def rotating(current: Callable[[], ssl.SSLContext]) -> RotatingContext:
-    """A context for the server's whole life."""
+    """A context that can be given to a server once and for all."""
     context = RotatingContext(ssl.PROTOCOL_TLS_SERVER)
     context.current = current
     return context
 
 
 def make_context(path: str, tls: TlsServerConfig) -> ssl.SSLContext | None:
-    """What the section of the file at ``path`` asks for, None for plain HTTP. Raises :class:`UsageError`."""
+    """The context for a section of the file at ``path``; None for plain HTTP. Raises :class:`UsageError`."""
     if not tls.enabled:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -57,10 +57,10 @@ def make_context(path: str, tls: TlsServerConfig) -> ssl.SSLContext | None:
     context.set_alpn_protocols(["http/1.1"])
     _choose_ciphers(context, path, tls)
     _load_certificate(context, path, tls)
-    if tls.asks_for_certificates:
+    if tls.requests_client_certificates:
         _load_client_ca(context, path, tls)
     if tls.client_allowed_sans is not None:
-        context.sslobject_class = _only_for(frozenset(tls.client_allowed_sans))
+        context.sslobject_class = _sslobject_class(frozenset(tls.client_allowed_sans))
     return context
 
 
@@ -69,7 +69,7 @@ def _choose_ciphers(context: ssl.SSLContext, path: str, tls: TlsServerConfig) ->
         context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     unknown = [name for name in tls.cipher_suites if name not in _SUITES]
     if unknown:
-        raise unusable(path, f"tls_server_config.cipher_suites: {unknown[0]} is not one of {', '.join(_SUITES)}")
+        raise config_error(path, f"tls_server_config.cipher_suites: {unknown[0]} is not one of {', '.join(_SUITES)}")
     chosen = [_SUITES[name] for name in tls.cipher_suites if _SUITES[name]]
     if chosen:
         context.set_ciphers(":".join(chosen))
@@ -81,11 +81,12 @@ def _load_certificate(context: ssl.SSLContext, path: str, tls: TlsServerConfig) 
     for key in ("cert_file", "key_file"):
         _check_readable(path, key, getattr(tls, key))
     try:
-        # an empty passphrase: OpenSSL is not to ask for one on the terminal
+        # With an empty passphrase OpenSSL does not ask for one on the terminal.
         context.load_cert_chain(tls.cert_file, tls.key_file, password="")
     except ssl.SSLError as error:
-        raise unusable(
-            path, f"tls_server_config: {tls.cert_file} and {tls.key_file} are no certificate with its key: {error}"
+        raise config_error(
+            path,
+            f"tls_server_config: {tls.cert_file} and {tls.key_file} are not a certificate and its private key: {error}",
         ) from None
 
 
@@ -96,8 +97,8 @@ def _load_client_ca(context: ssl.SSLContext, path: str, tls: TlsServerConfig) ->
     try:
         context.load_verify_locations(cafile=tls.client_ca_file)
     except ssl.SSLError as error:
-        raise unusable(
-            path, f"tls_server_config.client_ca_file={tls.client_ca_file} holds no certificates: {error}"
+        raise config_error(
+            path, f"tls_server_config.client_ca_file={tls.client_ca_file} does not contain certificates: {error}"
         ) from None
 
 
@@ -106,25 +107,27 @@ def _check_readable(path: str, key: str, file: str) -> None:
         with open(file, "rb"):
             pass
     except PermissionError:
-        raise unusable(
+        raise config_error(
             path,
-            f"tls_server_config.{key}={file} cannot be read by the user that serves; "
-            "let --user read it, or --capabilities.keep CAP_DAC_READ_SEARCH",
+            f"tls_server_config.{key}={file} cannot be read by the user of the service; "
+            "give --user read access, or use --capabilities.keep CAP_DAC_READ_SEARCH",
         ) from None
     except OSError as error:
-        raise unusable(
+        raise config_error(
             path, f"tls_server_config.{key}={file} cannot be read: {(error.strerror or '').lower()}"
         ) from None
 
 
-def _only_for(names: frozenset[str]) -> type[ssl.SSLObject]:
-    """Handshakes that fail unless the client's certificate has one of ``names`` as a subject alternative name."""
+def _sslobject_class(allowed_sans: frozenset[str]) -> type[ssl.SSLObject]:
+    """A class whose handshake fails unless a subject alternative name of the client's certificate is allowed."""
 
-    class Checked(ssl.SSLObject):
+    class SanCheckingSSLObject(ssl.SSLObject):
         def do_handshake(self) -> None:
             super().do_handshake()
             certificate: dict[str, Any] = self.getpeercert() or {}
-            if not any(value in names for _, value in certificate.get("subjectAltName", ())):
-                raise ssl.SSLCertVerificationError("the client's certificate is for nobody of client_allowed_sans")
+            if not any(value in allowed_sans for _, value in certificate.get("subjectAltName", ())):
+                raise ssl.SSLCertVerificationError(
+                    "no subject alternative name of the client certificate is in client_allowed_sans"
+                )
 
-    return Checked
+    return SanCheckingSSLObject

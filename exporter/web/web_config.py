@@ -1,4 +1,4 @@
-"""The file of ``--web.config.file``: the format that Prometheus's exporters share (exporter-toolkit)."""
+"""Parses ``--web.config.file``, in the format of Prometheus and its exporters (exporter-toolkit)."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,9 @@ from exporter.errors import UsageError
 FLAG = "--web.config.file"
 _BCRYPT = re.compile(r"\$2[abxy]?\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
 _UNSUPPORTED = {
-    "cert": "certificates in the file itself are not supported; use cert_file",
-    "key": "keys in the file itself are not supported; use key_file",
-    "client_ca": "certificates in the file itself are not supported; use client_ca_file",
+    "cert": "inline certificates are not supported; use cert_file",
+    "key": "inline keys are not supported; use key_file",
+    "client_ca": "inline certificates are not supported; use client_ca_file",
     "rate_limit": "not supported; --web.max-requests limits scrapes",
 }
 
@@ -23,13 +23,13 @@ Version = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 
 def _bcrypt_hash(value: str) -> str:
     if not _BCRYPT.fullmatch(value):
-        raise ValueError("is no bcrypt hash; make one with htpasswd -nBC 10 USER")
+        raise ValueError("is not a bcrypt hash; create one with htpasswd -nBC 10 USER")
     return value
 
 
 def _header_value(value: str) -> str:
     if not value.isprintable() or not value.isascii():
-        raise ValueError("holds characters that a header cannot")
+        raise ValueError("contains characters that are not allowed in a header")
     return value
 
 
@@ -52,32 +52,36 @@ class TlsServerConfig(_Section):
     curve_preferences: tuple[Literal["CurveP256", "CurveP384", "CurveP521", "X25519"], ...] = ()
 
     @property
-    def asks_for_certificates(self) -> bool:
-        """Whether clients may or must show one."""
+    def requests_client_certificates(self) -> bool:
+        """Whether clients may or must present a certificate."""
         return self.client_auth_type not in ("", "NoClientCert")
 
     @property
     def enabled(self) -> bool:
-        """Whether this asks for TLS at all: a section that sets limits alone does not."""
+        """Whether TLS is on. A section that sets only versions or ciphers does not turn it on."""
         return bool(self.cert_file or self.key_file or self.client_ca_file or self.client_auth_type)
 
     @model_validator(mode="after")
-    def _whole(self) -> "TlsServerConfig":
+    def _check(self) -> "TlsServerConfig":
         if self.enabled and not (self.cert_file and self.key_file):
-            raise ValueError("needs both cert_file and key_file")
-        if bool(self.client_ca_file) != self.asks_for_certificates:
-            raise ValueError("client_ca_file goes with client_auth_type: RequireAndVerifyClientCert")
+            raise ValueError("cert_file and key_file must both be set")
+        if self.requests_client_certificates and not self.client_ca_file:
+            raise ValueError(f"client_auth_type: {self.client_auth_type} needs client_ca_file")
+        if self.client_ca_file and not self.requests_client_certificates:
+            raise ValueError(
+                "client_ca_file needs client_auth_type: RequireAndVerifyClientCert or VerifyClientCertIfGiven"
+            )
         if self.client_allowed_sans is not None and self.client_auth_type != "RequireAndVerifyClientCert":
-            raise ValueError("client_allowed_sans goes with client_auth_type: RequireAndVerifyClientCert")
+            raise ValueError("client_allowed_sans needs client_auth_type: RequireAndVerifyClientCert")
         if len(self.curve_preferences) > 1:
-            raise ValueError("curve_preferences: only one curve can be set")
+            raise ValueError("curve_preferences: only one curve is supported")
         if self.min_version > self.max_version:
-            raise ValueError("min_version is above max_version")
+            raise ValueError("min_version is greater than max_version")
         return self
 
 
 class HttpServerConfig(_Section):
-    """``http_server_config``; HTTP/2 is not spoken, whatever ``http2`` says."""
+    """``http_server_config``. ``http2`` has no effect: only HTTP/1.1 is supported."""
 
     http2: bool = False
     headers: dict[
@@ -92,8 +96,8 @@ class HttpServerConfig(_Section):
     ] = Field(default_factory=dict)
 
 
-class WebFile(_Section):
-    """The whole file."""
+class WebConfigFile(_Section):
+    """The content of the whole file."""
 
     tls_server_config: TlsServerConfig = TlsServerConfig()
     http_server_config: HttpServerConfig = HttpServerConfig()
@@ -101,24 +105,23 @@ class WebFile(_Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_nothing(cls, given: Any) -> Any:
-        """A key without a value is as good as absent, as in the toolkit."""
-        if isinstance(given, dict):
-            return {key: value for key, value in given.items() if value is not None}
-        return {} if given is None else given
+    def _drop_null(cls, content: Any) -> Any:
+        """Treat a key without a value as absent, as exporter-toolkit does."""
+        if isinstance(content, dict):
+            return {key: value for key, value in content.items() if value is not None}
+        return {} if content is None else content
 
 
-def parse(path: str) -> WebFile:
-    """Read the file; paths in it come out relative to where it is. Raises :class:`UsageError`."""
+def parse(path: str) -> WebConfigFile:
+    """Read the file and resolve paths in it relative to its directory. Raises :class:`UsageError`."""
     try:
-        given = yaml.safe_load(Path(path).read_bytes())
-        parsed = WebFile.model_validate(given)
+        parsed = WebConfigFile.model_validate(yaml.safe_load(Path(path).read_bytes()))
     except OSError as error:
-        raise unusable(path, f"cannot be read: {(error.strerror or '').lower()}") from None
+        raise config_error(path, f"cannot be read: {(error.strerror or '').lower()}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise unusable(path, f"is not YAML: {error}") from None
+        raise config_error(path, f"is not YAML: {error}") from None
     except ValidationError as error:
-        raise unusable(path, _complaint(error)) from None
+        raise config_error(path, _describe(error)) from None
     directory = Path(path).parent
     tls = parsed.tls_server_config
     files = {name: getattr(tls, name) for name in ("cert_file", "key_file", "client_ca_file")}
@@ -126,17 +129,16 @@ def parse(path: str) -> WebFile:
     return parsed.model_copy(update={"tls_server_config": tls.model_copy(update=absolute)})
 
 
-def unusable(path: str, complaint: str) -> UsageError:
-    """The one line for the user."""
-    return UsageError(f"{FLAG}={path}: {' '.join(complaint.split())}")
+def config_error(path: str, problem: str) -> UsageError:
+    """The error for a file that cannot be used, on one line."""
+    return UsageError(f"{FLAG}={path}: {' '.join(problem.split())}")
 
 
-def _complaint(error: ValidationError) -> str:
-    problem = error.errors(include_url=False)[0]
-    where = [str(part) for part in problem["loc"] if part != "[key]"]
-    name = where[-1] if where else "file"
-    if problem["type"] == "extra_forbidden":
-        says = _UNSUPPORTED.get(name, "unknown key; docs/web.md lists those that are known")
+def _describe(error: ValidationError) -> str:
+    details = error.errors(include_url=False)[0]
+    keys = [str(part) for part in details["loc"] if part != "[key]"]
+    if details["type"] == "extra_forbidden":
+        problem = _UNSUPPORTED.get(keys[-1], "unknown key; docs/web.md lists the known ones")
     else:
-        says = problem["msg"].removeprefix("Value error, ")
-    return f"{'.'.join(where) or 'the file'}: {says}"
+        problem = details["msg"].removeprefix("Value error, ")
+    return f"{'.'.join(keys) or 'the file'}: {problem}"

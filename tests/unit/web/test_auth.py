@@ -1,4 +1,4 @@
-"""Passwords: who is let in, and what guessing costs."""
+"""Passwords: which are accepted, and how much CPU a comparison takes."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ import time
 import bcrypt
 import pytest
 
-from exporter.web.auth import Passwords, credentials
+from exporter.web.auth import PasswordVerifier, parse_credentials
 
 COST = 8
 
@@ -18,52 +18,53 @@ def hashed(password: bytes) -> str:
 USERS = (("alice", hashed(b"wonder")), ("bob", hashed(b"land")))
 
 
-def right(passwords: Passwords, name: str, password: bytes, users: tuple[tuple[str, str], ...] = USERS) -> bool:
-    return asyncio.run(passwords.right(users, name, password))
+def verify(verifier: PasswordVerifier, name: str, password: bytes, users: tuple[tuple[str, str], ...] = USERS) -> bool:
+    return asyncio.run(verifier.verify(users, name, password))
 
 
-@pytest.mark.parametrize("again", [1, 2])
-def test_right_and_wrong(again):
-    passwords = Passwords()
-    for _ in range(again):
-        assert right(passwords, "alice", b"wonder")
-        assert right(passwords, "bob", b"land")
+@pytest.mark.parametrize("times", [1, 2])
+def test_correct_and_wrong_passwords(times):
+    verifier = PasswordVerifier()
+    for _ in range(times):
+        assert verify(verifier, "alice", b"wonder")
+        assert verify(verifier, "bob", b"land")
         for name, password in (("alice", b"land"), ("bob", b""), ("", b""), ("carol", b"wonder"), ("alice", b"w\0")):
-            assert not right(passwords, name, password)
+            assert not verify(verifier, name, password)
 
 
-def test_a_password_that_was_changed_no_longer_opens():
-    passwords = Passwords()
-    assert right(passwords, "alice", b"wonder")
+def test_a_replaced_password_is_refused():
+    verifier = PasswordVerifier()
+    assert verify(verifier, "alice", b"wonder")
     changed = (("alice", hashed(b"new")),)
-    assert not right(passwords, "alice", b"wonder", changed)
-    assert right(passwords, "alice", b"new", changed)
-    assert not right(passwords, "bob", b"land", changed)
+    assert not verify(verifier, "alice", b"wonder", changed)
+    assert verify(verifier, "alice", b"new", changed)
+    assert not verify(verifier, "bob", b"land", changed)
 
 
-def test_only_the_first_72_bytes_count_as_everywhere():
+def test_only_the_first_72_bytes_are_compared():
     users = (("alice", hashed(b"x" * 72)),)
-    assert right(Passwords(), "alice", b"x" * 100, users)
+    assert verify(PasswordVerifier(), "alice", b"x" * 100, users)
+    assert not verify(PasswordVerifier(), "alice", b"x" * 71, users)
 
 
-def cpu_seconds(passwords: Passwords, name: str, password: bytes) -> float:
+def cpu_seconds(verifier: PasswordVerifier, name: str, password: bytes) -> float:
     times = []
     for _ in range(5):
-        began = time.process_time()
-        right(passwords, name, password)
-        times.append(time.process_time() - began)
+        start = time.process_time()
+        verify(verifier, name, password)
+        times.append(time.process_time() - start)
     return min(times)
 
 
-def test_an_unknown_user_costs_as_much_as_a_wrong_password_and_a_known_one_little():
-    passwords = Passwords()
-    wrong, unknown = cpu_seconds(passwords, "alice", b"no"), cpu_seconds(passwords, "nobody", b"no")
+def test_an_unknown_user_costs_as_much_as_a_wrong_password_and_a_cached_password_little():
+    verifier = PasswordVerifier()
+    wrong, unknown = cpu_seconds(verifier, "alice", b"no"), cpu_seconds(verifier, "nobody", b"no")
     assert 0.5 < unknown / wrong < 2
-    assert cpu_seconds(passwords, "alice", b"wonder") < wrong / 3
+    assert cpu_seconds(verifier, "alice", b"wonder") < wrong / 3
 
 
 @pytest.mark.parametrize(
-    ("header", "found"),
+    ("header", "credentials"),
     [
         (b"Basic YWxpY2U6d29uZGVy", ("alice", b"wonder")),
         (b"basic  YWxpY2U6YTpi", ("alice", b"a:b")),
@@ -74,5 +75,5 @@ def test_an_unknown_user_costs_as_much_as_a_wrong_password_and_a_known_one_littl
         (b"", ("", b"")),
     ],
 )
-def test_credentials(header, found):
-    assert credentials(header) == found
+def test_credentials(header, credentials):
+    assert parse_credentials(header) == credentials

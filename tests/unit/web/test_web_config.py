@@ -1,4 +1,4 @@
-"""The file of --web.config.file: what it becomes, and the one line for one that cannot be used."""
+"""Parsing the file of --web.config.file, and the one-line errors for files that cannot be used."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from exporter.web import web_config
 HASH = "$2y$10$hLqFl9jSjoAAy95Z/zw8Ye8wkdMBM8c5Bn1ptYqP/AXyV0.oy0S8m"
 
 
-def parsed(tmp_path: Path, text: str) -> web_config.WebFile:
+def parsed(tmp_path: Path, text: str) -> web_config.WebConfigFile:
     path = tmp_path / "web.yml"
     path.write_text(text)
     return web_config.parse(str(path))
 
 
-def test_everything(tmp_path):
+def test_all_sections(tmp_path):
     text = f"""
         tls_server_config:
           cert_file: a/cert.pem
@@ -45,52 +45,52 @@ def test_everything(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "tls_server_config:\nbasic_auth_users:\n", "basic_auth_users: {}"])
-def test_nothing_asked_for(tmp_path, text):
+def test_empty_sections(tmp_path, text):
     file = parsed(tmp_path, text)
     assert not file.tls_server_config.enabled
     assert file.basic_auth_users == {}
 
 
 TLS = "tls_server_config: {cert_file: c, key_file: k, "
-BAD = [
+UNUSABLE = [
     ("tls_server_config: [", "is not YAML"),
     ("- a list", "the file: Input should be"),
     ("user: {}", "user: unknown key; docs/web.md"),
     ("tls_server_config: {certfile: x}", "tls_server_config.certfile: unknown key"),
-    ("tls_server_config: {cert_file: x}", "tls_server_config: needs both cert_file and key_file"),
-    ("tls_server_config: {client_auth_type: NoClientCert}", "needs both"),
+    ("tls_server_config: {cert_file: x}", "tls_server_config: cert_file and key_file must both be set"),
+    ("tls_server_config: {client_auth_type: NoClientCert}", "must both be set"),
     (
         "tls_server_config: {cert: x, key_file: y}",
-        "cert: certificates in the file itself are not supported; use cert_f",
+        "cert: inline certificates are not supported; use cert_file",
     ),
     (
         TLS + "min_version: TLS14}",
         "tls_server_config.min_version: Input should be 'TLS10', 'TLS11', 'TLS12' or 'TLS13'",
     ),
-    (TLS + "min_version: TLS13, max_version: TLS12}", "min_version is above max_version"),
+    (TLS + "min_version: TLS13, max_version: TLS12}", "min_version is greater than max_version"),
     (TLS + "client_auth_type: RequireAnyClientCert}", "tls_server_config.client_auth_type: Input should be"),
-    (TLS + "client_auth_type: RequireAndVerifyClientCert}", "client_ca_file goes with client_auth_type"),
-    (TLS + "client_ca_file: ca}", "client_ca_file goes with client_auth_type"),
-    (TLS + "client_allowed_sans: [a]}", "client_allowed_sans goes with client_auth_type"),
+    (TLS + "client_auth_type: RequireAndVerifyClientCert}", "RequireAndVerifyClientCert needs client_ca_file"),
+    (TLS + "client_ca_file: ca}", "client_ca_file needs client_auth_type: RequireAndVerifyClientCert or Verify"),
+    (TLS + "client_allowed_sans: [a]}", "client_allowed_sans needs client_auth_type"),
     (TLS + "curve_preferences: [X25519, CurveP256]}", "curve_preferences: only one curve"),
-    ("basic_auth_users: {alice: secret}", "basic_auth_users.alice: is no bcrypt hash; make one with htpasswd"),
+    ("basic_auth_users: {alice: secret}", "basic_auth_users.alice: is not a bcrypt hash; create one with htpasswd"),
     ("basic_auth_users: {alice: 7}", "basic_auth_users.alice: Input should be a valid string"),
     ("http_server_config: {headers: {Server: x}}", "http_server_config.headers.Server: Input should be"),
-    ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "characters that a header cannot"),
+    ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "characters that are not allowed in a header"),
     ("rate_limit: {burst: 1}", "rate_limit: not supported; --web.max-requests"),
 ]
 
 
-@pytest.mark.parametrize(("text", "says"), BAD)
-def test_one_line_for_what_cannot_be_used(tmp_path, text, says):
+@pytest.mark.parametrize(("text", "problem"), UNUSABLE)
+def test_unusable_files(tmp_path, text, problem):
     with pytest.raises(UsageError) as caught:
         parsed(tmp_path, text)
     line = str(caught.value)
     assert line.startswith(f"--web.config.file={tmp_path}/web.yml: ")
-    assert says in line
-    assert "secret" not in line, "what may be a password is not logged"
+    assert problem in line
+    assert "secret" not in line, "a value that may be a password is not logged"
 
 
-def test_a_file_that_is_not_there(tmp_path):
+def test_a_missing_file(tmp_path):
     with pytest.raises(UsageError, match="no such file"):
         web_config.parse(str(tmp_path / "none.yml"))
