@@ -154,7 +154,7 @@ def _tables() -> Iterator[Panel]:
     )
     ratio = timeline(
         "Sent by zero copy, by watched port",
-        "Ports of brokers, and those of --port. Plaintext listeners belong near 100 %, TLS at 0 %; one that "
+        "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS at 0 %; one that "
         "leaves its line changed.",
         SHARE,
         Query(f"host_port:copy_zero_copied_sent:ratio_rate5m{{{q.HOST}}}", "{{instance}}, port {{port}}"),
@@ -162,7 +162,7 @@ def _tables() -> Iterator[Panel]:
     yield (
         ratio.max(1)
         .span(24)
-        .no_value("No data: no port is watched (exporter with --kafka or --port N), or no recording rules")
+        .no_value("No data: no port is watched (exporter with --kafka or --watch.port N), or no recording rules")
     )
 
 

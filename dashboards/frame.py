@@ -54,7 +54,7 @@ def pids() -> dashboard.QueryVariable:
 
 
 def ports() -> dashboard.QueryVariable:
-    """Watched ports: of brokers that were found, and those of --port."""
+    """Watched ports: of brokers that were found, and those of --watch.port."""
     of = 'label_values(copy_host_syscalls_total{instance=~"$instance", port!=""}, port)'
     return _chosen("port", "Port", of).all_value(".+")
 

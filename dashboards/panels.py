@@ -16,7 +16,7 @@ from grafana_foundation_sdk.models import prometheus as query_kinds
 
 DATASOURCE = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NONE = "No data: nothing of this happened in this time, or no exporter is scraped"
-NO_KAFKA = "No data: no Kafka broker was found here (exporter with --kafka; by port alone: --port N)"
+NO_KAFKA = "No data: no Kafka broker was found here (exporter with --kafka; by port alone: --watch.port N)"
 NO_NETWORK = "No data: no network device here says its speed (virtual ones often do not)"
 OPTIONAL = "No data: this probe is off unless asked for, or this kernel does not allow it (copy-exporter doctor)"
 NOTHING_WRONG = "None: nothing to do"

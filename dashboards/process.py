@@ -172,10 +172,10 @@ def _hops() -> Iterator[Panel]:
     ports = q.moved("port, destination", q.PROCESS, 'port!=""')
     yield stacked(
         "By watched port",
-        "What was sent from and received on the ports that the exporter watches: those of Kafka brokers, and --port.",
+        "Bytes sent from and received on the ports that are watched: those of Kafka brokers, and --watch.port.",
         BYTE_RATE,
         Query(ports, "{{port}} → {{destination}}"),
-    ).no_value("No data: this process has none of the watched ports (exporter with --port N)")
+    ).no_value("No data: this process has none of the watched ports (exporter with --watch.port N)")
     yield timeline(
         "Below the system calls (optional probes)",
         "Copies seen in the kernel's own functions, copy_to_user and copy_from_user. Much more than the hops above: "

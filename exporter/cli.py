@@ -1,4 +1,4 @@
-"""The command line: the composition root. Flags become one :class:`Config`; errors become one line."""
+"""The command line: flags become one :class:`Config`, errors become one line on standard error."""
 
 import os
 import sys
@@ -28,38 +28,38 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 
 
 class _Parsed(click.ParamType[Any]):
-    """The text of a flag, by a function of :mod:`exporter.config` that gets the flag's name for its complaint."""
+    """Converts the text of a flag by a function that takes the flag's name (for its error) and the text."""
 
     def __init__(self, name: str, parse: Callable[[str, str], object]) -> None:
         self.name = name
         self._parse = parse
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> object:  # noqa: ARG002
-        """See :class:`click.ParamType`."""
+        """Convert ``value`` unless it is converted already (click passes it again)."""
         if not isinstance(value, str) or param is None:
             return value
         return self._parse(param.opts[0], value)
 
 
-def _number(least: int, most: int) -> _Parsed:
-    return _Parsed("number", lambda flag, text: config.parse_whole_number(flag, text, least, most))
+def _number(min_value: int, max_value: int) -> _Parsed:
+    return _Parsed("number", lambda flag, text: config.parse_whole_number(flag, text, min_value, max_value))
 
 
 def _choice(*values: str) -> _Parsed:
     def parse(flag: str, text: str) -> str:
         if text not in values:
-            raise UsageError(f"{flag}={text} is not known; give one of {', '.join(values)}")
+            raise UsageError(f"{flag}={text} must be one of {', '.join(values)}")
         return text
 
-    return _Parsed("|".join(values), parse)
+    return _Parsed("choice", parse)
 
 
 @click.group(context_settings=_HELP)
 @click.version_option(__version__, message=f"copy-exporter %(version)s (revision {REVISION})")
 def cli() -> None:
-    """What the CPU copies and what goes by zero copy, for every process, for Prometheus.
+    """Export to Prometheus how each process moves data: copied by the CPU, by zero copy or by DMA.
 
-    Without a command: serve.
+    The default command is serve.
     """
 
 
@@ -71,7 +71,7 @@ def cli() -> None:
     default=(":10435",),
     show_default=True,
     type=_Parsed("host:port", config.parse_address),
-    help="Where to serve; may be given several times.",
+    help="Address to listen on. Repeatable.",
 )
 @click.option(
     "--web.telemetry-path",
@@ -79,17 +79,20 @@ def cli() -> None:
     default="/metrics",
     show_default=True,
     type=_Parsed("path", config.parse_path),
-    help="Where the metrics are.",
+    help="Path of the metrics.",
 )
 @click.option(
-    "--web.systemd-socket", "systemd_socket", is_flag=True, help="Serve where systemd's socket unit listens instead."
+    "--web.systemd-socket",
+    "systemd_socket",
+    is_flag=True,
+    help="Serve on the sockets that systemd passes (a socket unit) instead of --web.listen-address.",
 )
 @click.option(
     "--web.config.file",
     "web_config_file",
     default="",
     metavar="FILE",
-    help="TLS, users and headers, in the format of Prometheus's exporters (docs/web.md).",
+    help="File with TLS, users and headers, in the format of Prometheus's own exporters (docs/web.md).",
 )
 @click.option(
     "--web.max-requests",
@@ -97,27 +100,35 @@ def cli() -> None:
     default="200",
     show_default=True,
     type=_number(1, 500),
-    help="Scrapes at a time; more are answered with 503.",
+    help="Maximum number of scrapes at the same time; others are answered with status 503.",
 )
-@click.option("--path.procfs", "procfs", default="/proc", show_default=True, metavar="DIR", help="The host's procfs.")
 @click.option(
-    "--port",
+    "--path.procfs",
+    "procfs",
+    default="/proc",
+    show_default=True,
+    metavar="DIR",
+    help="Mount point of the host's procfs.",
+)
+@click.option(
+    "--watch.port",
     "ports",
     multiple=True,
     type=_number(1, 65535),
-    help="A local TCP port to count apart (label port); may be given several times.",
+    metavar="PORT",
+    help="Count this local TCP port separately (label port). Repeatable.",
 )
 @click.option(
     "--process.include",
     "include",
     type=_Parsed("regex", config.parse_regex),
-    help="Only processes whose name (comm) it is found in get series; the host's totals have all.",
+    help="Only processes with a match in their name (comm) get series; the others count in the host totals alone.",
 )
 @click.option(
     "--process.exclude",
     "exclude",
     type=_Parsed("regex", config.parse_regex),
-    help="Processes whose name it is found in get no series.",
+    help="Processes with a match in their name (comm) get no series; they count in the host totals alone.",
 )
 @click.option(
     "--process.max",
@@ -125,7 +136,7 @@ def cli() -> None:
     default="500",
     show_default=True,
     type=_number(0, 100_000),
-    help="Processes with series of their own, ended ones that linger included; the rest counts in pid=other.",
+    help="Maximum number of processes with series of their own; the others count in pid=other.",
 )
 @click.option(
     "--process.linger",
@@ -133,7 +144,7 @@ def cli() -> None:
     default="2m",
     show_default=True,
     type=_Parsed("duration", config.parse_duration),
-    help="How long series stay after the end of their process: more than two scrape intervals.",
+    help="How long the series of a process stay after its exit; use more than two scrape intervals.",
 )
 @click.option(
     "--process.labels",
@@ -141,7 +152,7 @@ def cli() -> None:
     default="pid,comm",
     show_default=True,
     type=_Parsed("labels", config.parse_labels),
-    help="pid,comm, or comm: one set of series for each name.",
+    help="pid,comm for series per process, comm for series per process name.",
 )
 @click.option(
     "--process.comms.max",
@@ -149,7 +160,7 @@ def cli() -> None:
     default="200",
     show_default=True,
     type=_number(0, 100_000),
-    help="Names in pid=other (or with --process.labels=comm); the rest counts as comm=other.",
+    help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other.",
 )
 @click.option(
     "--map.entries",
@@ -157,7 +168,7 @@ def cli() -> None:
     default="65536",
     show_default=True,
     type=_number(1, 16_777_216),
-    help="Rows that the probes can hold: about 15 for a process.",
+    help="Maximum number of rows in the probes' table; a process takes about 15.",
 )
 @click.option(
     "--sampling.rate",
@@ -165,13 +176,13 @@ def cli() -> None:
     default=str(DEFAULT_SAMPLING_RATE),
     show_default=True,
     type=_number(1, 10_000),
-    help="Samples a second and CPU for copy_cpu_seconds_total; --no-probe.copy_time for none.",
+    help="Samples per second per CPU for copy_cpu_seconds_total; --no-probe.copy_time disables sampling.",
 )
 @click.option(
     "--kafka/--no-kafka",
     default=True,
     show_default=True,
-    help="Look for Kafka brokers, and watch their ports; a small process with CAP_SYS_PTRACE reads what they are.",
+    help="Find Kafka brokers and watch their ports; a child process with CAP_SYS_PTRACE reads their configuration.",
 )
 @click.option(
     "--kafka.topics.max",
@@ -179,22 +190,42 @@ def cli() -> None:
     default="500",
     show_default=True,
     type=_number(0, 100_000),
-    help="Topics (or partitions) with series of their own; the rest counts in topic=other.",
+    help="Maximum number of topics (or partitions) with series of their own; the others count in topic=other.",
 )
-@click.option("--kafka.partitions", "kafka_partitions", is_flag=True, help="Count the partitions of a topic apart.")
-@click.option("--strict", is_flag=True, help="End when a probe cannot attach, instead of doing without it.")
-@click.option("--user", default="nobody", show_default=True, metavar="USER", help="Whom to become before listening.")
+@click.option(
+    "--kafka.partitions", "kafka_partitions", is_flag=True, help="Count each partition of a topic separately."
+)
+@click.option("--strict", is_flag=True, help="Exit if any probe cannot be attached.")
+@click.option("--user", default="nobody", show_default=True, metavar="USER", help="User to run as after start-up.")
 @click.option(
     "--capabilities.keep",
     "keep_capabilities",
     default="none",
     show_default=True,
     type=_Parsed("names", config.parse_capabilities),
-    help="Capabilities to keep after start-up, separated by commas.",
+    help="Capabilities to keep after start-up, separated by commas, or none.",
 )
-@click.option("--probe.stats", "probe_stats", is_flag=True, help="Measure the probes' own CPU time (costs some).")
-@click.option("--log.level", "log_level", default="info", show_default=True, type=_choice(*logs.LEVELS))
-@click.option("--log.format", "log_format", default="logfmt", show_default=True, type=_choice(*logs.FORMATS))
+@click.option(
+    "--probe.stats", "probe_stats", is_flag=True, help="Measure the CPU time of the probes; makes each run slower."
+)
+@click.option(
+    "--log.level",
+    "log_level",
+    default="info",
+    show_default=True,
+    metavar="|".join(logs.LEVELS),
+    type=_choice(*logs.LEVELS),
+    help="Least severe log lines to print.",
+)
+@click.option(
+    "--log.format",
+    "log_format",
+    default="logfmt",
+    show_default=True,
+    metavar="|".join(logs.FORMATS),
+    type=_choice(*logs.FORMATS),
+    help="Format of the log lines.",
+)
 def serve(log_level: str, log_format: str, **flags: Any) -> None:
     """Attach the probes and serve the metrics."""
     logs.set_up(log_level, log_format)
@@ -219,9 +250,12 @@ _probe_flags(serve)
 
 
 @cli.command(context_settings=_HELP)
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> int:
-    """What this kernel allows, probe by probe, and what to do about the rest."""
+    """Check which probes this kernel supports.
+
+    Attaches each probe once, and shows why one cannot be attached and how to fix that.
+    """
     from exporter import doctor as doctor_module  # noqa: PLC0415
 
     diagnosis = doctor_module.examine()
@@ -238,18 +272,21 @@ def doctor(as_json: bool) -> int:
     default=format_size(DEFAULT_SIZE),
     show_default=True,
     type=_Parsed("size", lambda flag, text: parse_size(text, flag)),
-    help="Bytes of the file that is sent.",
+    help="Size of the file that is sent.",
 )
 @click.option(
     "--chunk",
     default=format_size(DEFAULT_CHUNK),
     show_default=True,
     type=_Parsed("size", lambda flag, text: parse_size(text, flag)),
-    help="Bytes asked for by one call.",
+    help="Bytes requested per call.",
 )
-@click.option("--json", "as_json", is_flag=True, help="For machines.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def demo(size: int, chunk: int, as_json: bool) -> int:
-    """The article's experiment, measured on this host by the probes: what zero copy saves, and what takes it away."""
+    """Run the zero-copy experiment on this host.
+
+    Sends a file by several methods, and shows by the counts of the probes what sendfile saves and what TLS takes away.
+    """
     return run_demo(DemoOptions(size=size, chunk=chunk, json=as_json), _console())
 
 
@@ -262,7 +299,7 @@ def _console() -> "Console":
 def _config(flags: dict[str, Any]) -> config.Config:
     procfs = flags["procfs"]
     if not os.path.exists(os.path.join(procfs, "self", "stat")):
-        raise UsageError(f"--path.procfs={procfs} is not a procfs; mount the host's, or leave the flag away")
+        raise UsageError(f"--path.procfs={procfs} is not a procfs; mount the host's there, or omit the flag")
     probes = tuple(probe.name for probe in PROBES if flags.pop(f"probe_{probe.name}"))
     limits = Limits(**{name: flags.pop(name) for name in _LIMITS})
     return config.Config(limits=limits, probes=probes, **flags)

@@ -1,4 +1,4 @@
-"""The configuration: made once at the edge from flags, frozen, and read by nobody's back door."""
+"""The configuration of ``serve``: one frozen object, made once from the flags."""
 
 import re
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ _ADDRESS = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^\[\]:]*):(?P<port>[0-9]{1,
 
 @dataclass(frozen=True)
 class Address:
-    """Where to listen."""
+    """An address to listen on."""
 
     host: str
-    """Empty: on all addresses."""
+    """Empty for all addresses."""
     port: int
 
     def __str__(self) -> str:
@@ -27,7 +27,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that flags decide."""
+    """The value of every flag."""
 
     listen: tuple[Address, ...]
     systemd_socket: bool
@@ -44,7 +44,7 @@ class Config:
     keep_capabilities: tuple[str, ...]
     probe_stats: bool
     sampling_rate: int
-    """Samples a second and CPU."""
+    """Samples per second per CPU."""
     kafka: bool
     kafka_topics_max: int
     kafka_partitions: bool
@@ -57,7 +57,7 @@ class Config:
 
 
 def parse_address(flag: str, text: str) -> Address:
-    """``:10435``, ``127.0.0.1:10435``, ``[::1]:10435``."""
+    """Parse ``:10435``, ``127.0.0.1:10435`` or ``[::1]:10435``."""
     match = _ADDRESS.fullmatch(text)
     if not match or int(match["port"]) > 65535:
         raise UsageError(f"{flag}={text} is not HOST:PORT; write 127.0.0.1:10435, [::1]:10435 or :10435 for all")
@@ -65,52 +65,51 @@ def parse_address(flag: str, text: str) -> Address:
 
 
 def parse_duration(flag: str, text: str) -> int:
-    """``2m``, ``90s``, ``1m30s`` in nanoseconds."""
+    """Parse ``2m``, ``90s`` or ``1m30s`` to nanoseconds."""
     if text != "0" and not re.fullmatch(rf"(?:{_DURATION.pattern})+", text):
         raise UsageError(f"{flag}={text} is not a duration; write 90s, 2m or 1h30m")
     return round(sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text)) * 1e9)
 
 
 def parse_regex(flag: str, text: str) -> re.Pattern[str]:
-    """A regular expression that is searched in the name of a process."""
+    """Compile a regular expression."""
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise UsageError(f"{flag}={text} is not a regular expression: {error}; escape it, or use ^name$") from None
 
 
-def parse_whole_number(flag: str, text: str, least: int, most: int) -> int:
-    """A whole number within bounds."""
-    if not re.fullmatch(r"[0-9]+", text):
-        raise UsageError(f"{flag}={text} is not a whole number; give one from {least} to {most}")
-    digits = text.lstrip("0") or "0"  # Python reads at most 4300 of them
-    if len(digits) > len(str(most)) or not least <= int(digits) <= most:
-        raise UsageError(f"{flag}={text} is out of range; give a number from {least} to {most}")
+def parse_whole_number(flag: str, text: str, min_value: int, max_value: int) -> int:
+    """Parse a whole number between ``min_value`` and ``max_value``, both included."""
+    digits = text.lstrip("0") or "0"  # int() rejects more than 4300 of them
+    valid = re.fullmatch("[0-9]+", text) and len(digits) <= len(str(max_value))
+    if not valid or not min_value <= int(digits) <= max_value:
+        raise UsageError(f"{flag}={text} must be a whole number between {min_value} and {max_value}")
     return int(digits)
 
 
 def parse_labels(flag: str, text: str) -> bool:
-    """Which labels tell processes apart; True: ``comm`` alone."""
+    """Parse the labels of a process; True for ``comm`` alone."""
     labels = {"pid,comm": False, "comm,pid": False, "comm": True}
     if text not in labels:
-        raise UsageError(f"{flag}={text} is not known; give pid,comm or comm")
+        raise UsageError(f"{flag}={text} must be pid,comm or comm")
     return labels[text]
 
 
 def parse_path(flag: str, text: str) -> str:
-    """An absolute path of the HTTP server that is not taken."""
+    """Parse a path of the HTTP server that no other page has."""
     taken = ("/", "/docs", "/openapi.json", "/-/healthy", "/-/ready")
     if not re.fullmatch(r"(/[\w.~-]+)+", text) or text in taken:
-        raise UsageError(f"{flag}={text} is no path to serve metrics under; give one like /metrics")
+        raise UsageError(f"{flag}={text} is not a valid metrics path; use one like /metrics")
     return text
 
 
 def parse_capabilities(flag: str, text: str) -> tuple[str, ...]:
-    """``none``, or names separated by commas."""
+    """Parse ``none`` or names separated by commas."""
     if text == "none":
         return ()
     names = tuple(name.strip().upper() for name in text.split(","))
     for name in names:
         if name not in CAPABILITIES:
-            raise UsageError(f"{flag}={text}: {name} is not one of none, {', '.join(CAPABILITIES)}")
+            raise UsageError(f"{flag}={text}: {name} must be none or one of {', '.join(CAPABILITIES)}")
     return names

@@ -1,17 +1,14 @@
-"""The two ways in which the program ends early: each one line for the user, never a traceback."""
+"""Errors that end the program: one line for the user, never a traceback."""
 
 
 class CopyExporterError(Exception):
-    """A condition that ends the program.
-
-    ``str()`` of it is the one line that the user reads: what is wrong, and what to do.
-    """
+    """Ends the program. ``str()`` of it is the line that the user reads: what is wrong, the value, what to do."""
 
     exit_status = 1
 
 
 class UsageError(CopyExporterError):
-    """An unusable flag or file: names the flag, the value and what would do."""
+    """A flag or file that cannot be used: names the flag, its value and a valid one."""
 
     exit_status = 2
 

@@ -1,4 +1,4 @@
-"""Log lines for machines: logfmt or JSON, on standard error."""
+"""Log lines on standard error, as logfmt or JSON."""
 
 import json
 import logging
@@ -34,24 +34,24 @@ class _Formatter(logging.Formatter):
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Goes on when a line cannot be written: a full disk is not to end the service, nor to fill itself."""
+    """Counts the lines that cannot be written, instead of printing a traceback for each: the disk may be full."""
 
     lost = 0
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: ARG002, N802  # the standard library's name
-        """See :class:`logging.Handler`; under the handler's lock."""
+        """Count the line; the caller holds the handler's lock."""
         _Handler.lost += 1
 
 
 def lost_lines() -> int:
-    """How many log lines could not be written since the start."""
+    """The number of log lines that could not be written since the start."""
     return _Handler.lost
 
 
-def set_up(level: str, style: str) -> None:
-    """Send everything from ``level`` upwards to standard error in ``style``."""
+def set_up(level: str, log_format: str) -> None:
+    """Write lines of ``level`` and above to standard error, in one of :data:`FORMATS`."""
     handler = _Handler(sys.stderr)
-    handler.setFormatter(_Formatter(as_json=style == "json"))
+    handler.setFormatter(_Formatter(as_json=log_format == "json"))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # uvicorn tells of its own start and end, and of each request that is malformed: anybody could fill the log
+    # uvicorn logs its start and end, and each malformed request: any client could fill the log
     logging.getLogger("uvicorn").setLevel(logging.ERROR)

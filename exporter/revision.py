@@ -1,10 +1,10 @@
-"""Which build this is: the git revision that it was made from, written into wheels and sdists by ``hatch_build.py``."""
+"""The git revision of this build, which ``hatch_build.py`` writes into wheels and sdists."""
 
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 FILE = "REVISION"
-"""Beside this module in what was built; a checkout has its ``.git`` instead."""
+"""The file beside this module in wheels and sdists; a checkout has its ``.git`` instead."""
 
 
 def _revision() -> str:
@@ -16,8 +16,8 @@ def _revision() -> str:
 
 
 def _checked_out(git: Path) -> str:
-    """HEAD by git's files: git itself is not on every host, and refuses other users' checkouts. Raises OSError."""
-    if git.is_file():  # of a worktree: names its directory
+    """HEAD, from git's files: git is not on every host, and rejects other users' checkouts. Raises OSError."""
+    if git.is_file():  # a worktree's: it names the directory
         git = git.parent / git.read_text().removeprefix("gitdir:").strip()
     head = (git / "HEAD").read_text().strip()
     if not head.startswith("ref: "):
@@ -31,4 +31,4 @@ def _checked_out(git: Path) -> str:
 
 
 REVISION = _revision()
-"""40 hexadecimal digits, or ``unknown``. Read while importing: later the checkout may be out of reach."""
+"""40 hexadecimal digits, or ``unknown``. Read on import: the unprivileged user may not be able to read the checkout."""

@@ -2,7 +2,7 @@
 
 from dashboards import queries as q
 
-NO_PORT = "No data: no broker was found here and no port is watched (exporter with --kafka, or --port N)"
+NO_PORT = "No data: no broker was found here and no port is watched (exporter with --kafka, or --watch.port N)"
 
 WATCHED = 'port!=""'
 SENT = (q.PORTS, WATCHED, 'destination="tcp"')

@@ -70,7 +70,7 @@ class Discovery:
             try:
                 self.look()
             except InspectorExitedError as problem:
-                _log.error("brokers are no longer found: the finder: %s; give ports by --port", problem)
+                _log.error("brokers are no longer found: the finder: %s; give ports by --watch.port", problem)
                 return
             except OSError as problem:
                 _log.error("looking for brokers: %s", problem)
@@ -141,4 +141,6 @@ def _announce(broker: Broker) -> None:
     listeners = ", ".join(f"{one.name} ({one.protocol}) on {one.port}" for one in facts.listeners)
     _log.info("broker: %s: listeners %s", _title(broker), listeners or "not known yet")
     if facts.problems:
-        _log.warning("broker %s: %s; what is missing can be given by --port", _title(broker), "; ".join(facts.problems))
+        _log.warning(
+            "broker %s: %s; what is missing can be given by --watch.port", _title(broker), "; ".join(facts.problems)
+        )

@@ -40,7 +40,7 @@ class Sender:
     @property
     def flags(self) -> tuple[str, ...]:
         """What makes a service count both ends' ports apart."""
-        return "--port", self.port, "--port", self.far_port
+        return "--watch.port", self.port, "--watch.port", self.far_port
 
     def begin(self) -> None:
         """From now on it sends."""

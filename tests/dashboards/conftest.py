@@ -57,7 +57,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     directory = tmp_path_factory.mktemp("scene")
     with ExitStack() as stack:
         senders = {way.name: stack.enter_context(Sender(way, cold_file(directory, way.name))) for way in WAYS}
-        watched = [flag for sender in senders.values() for flag in ("--port", sender.port)]
+        watched = [flag for sender in senders.values() for flag in ("--watch.port", sender.port)]
         service = stack.enter_context(ExporterProcess("--probe.stats", "--no-kafka", *watched))
         replay = stack.enter_context(constant_series.serve())
         stack.callback(replay.shutdown)

@@ -39,7 +39,7 @@ exec env container=test /lib/systemd/systemd --system --unit="$1" --show-status=
 """Run in namespaces: a systemd that starts what one unit of a directory wants, and nothing else."""
 ALONE = "[Unit]\nDefaultDependencies=no\nAfter=\n"
 
-LISTEN = "--web.listen-address 127.0.0.1:{port} --port {connection}"
+LISTEN = "--web.listen-address 127.0.0.1:{port} --watch.port {connection}"
 
 FINDERS = 1 << 2 | 1 << 19
 """CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE."""

@@ -28,7 +28,7 @@ class WatchedConnection:
     @property
     def flags(self) -> tuple[str, str]:
         """The flags with which ``copy-exporter serve`` counts this port separately."""
-        return "--port", str(self.port)
+        return "--watch.port", str(self.port)
 
     @property
     def label(self) -> str:

@@ -55,17 +55,17 @@ def test_what_cannot_be_used_is_named(parse, text):
 
 @pytest.mark.parametrize("text", ["many", "", "-1", "1.5", "100001", "१"])
 def test_numbers_out_of_range_are_named(text):
-    with pytest.raises(UsageError, match=f"^--process.max={text}.* 0 to 100000$"):
+    with pytest.raises(UsageError, match=f"^--process.max={text}.* between 0 and 100000$"):
         config.parse_whole_number("--process.max", text, 0, 100_000)
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [
-        (["--process.max=many"], 2, "--process.max=many is not a whole number"),
+        (["--process.max=many"], 2, "--process.max=many must be a whole number"),
         (["serve", "--path.procfs=/nowhere"], 2, "--path.procfs=/nowhere is not a procfs"),
-        (["--log.format=xml"], 2, "--log.format=xml is not known; give one of logfmt, json"),
-        (["--sampling.rate=0"], 2, "--sampling.rate=0 is out of range; give a number from 1 to 10000"),
+        (["--log.format=xml"], 2, "--log.format=xml must be one of logfmt, json"),
+        (["--sampling.rate=0"], 2, "--sampling.rate=0 must be a whole number between 1 and 10000"),
         (["--no-such-flag"], 2, "--no-such-flag"),
         (["serve", "surplus"], 2, "surplus"),
     ],

@@ -185,7 +185,7 @@ def test_one_line_for_what_is_missing(caplog: pytest.LogCaptureFixture) -> None:
             watcher.look()
     assert [record.getMessage() for record in caplog.records] == [
         "broker: node unknown, process 7: listeners unknown (unknown) on 9092",
-        "broker node unknown, process 7: x.properties: Permission denied; what is missing can be given by --port",
+        "broker node unknown, process 7: x.properties: Permission denied; what is missing can be given by --watch.port",
     ]
 
 
