@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.__main__ import show, show_targets
 from bench.kafka.artifacts import NoArtifactsError, jars
-from bench.kafka.looking import looking
+from bench.kafka.discovery_cost import discovery_cost
 from bench.kafka.running import Broker, Java
 from bench.kafka.throughput import throughput
 
@@ -31,7 +31,7 @@ def main() -> int:
         return 1
     started = time.monotonic()
     print(f"Kafka {java.kafka_version}, {os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f} before", flush=True)
-    show(looking())
+    show(discovery_cost())
     with tempfile.TemporaryDirectory(prefix="copy-exporter-bench-") as name, Broker(java, Path(name)) as broker:
         section = throughput(broker, rounds)
     show(section)

@@ -11,7 +11,7 @@ from exporter.counting.attribution import Attribution, Snapshot
 from exporter.counting.maps import Sample, Source
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.host.procfs import Procfs, Stat
-from exporter.kafka.counts import NOTHING_OF_KAFKA, KafkaCounts, KafkaReading
+from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
 from exporter.model import Exit, Identity, MapUse, ProbeRuns
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Reading:
     dropped: Mapping[str, int]
     maps: list[MapUse]
     runs: list[ProbeRuns]
-    kafka: KafkaReading = NOTHING_OF_KAFKA
+    kafka: KafkaSnapshot = NO_KAFKA
 
 
 class Sampler:
@@ -44,7 +44,7 @@ class Sampler:
         procfs: Procfs,
         attribution: Attribution,
         clock: Callable[[], int] = boottime_ns,
-        kafka: KafkaCounts | None = None,
+        kafka: KafkaTracker | None = None,
     ) -> None:
         """``kafka``: None when nobody looks for brokers."""
         self._source = source
@@ -92,7 +92,7 @@ class Sampler:
         if exits or self._vanished:
             self._settle(exits, self._source.sample())
         if self._kafka:
-            self._kafka.drain()
+            self._kafka.count_if_brokers_changed()
 
     def _read(self) -> Reading:
         exits = self._source.take_exits()
@@ -100,7 +100,7 @@ class Sampler:
         self._check_counting(sample)
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
-        kafka = self._kafka.read(sample.processes, self._clock()) if self._kafka else NOTHING_OF_KAFKA
+        kafka = self._kafka.take_snapshot(sample.processes, self._clock()) if self._kafka else NO_KAFKA
         return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka)
 
     def _check_counting(self, sample: Sample) -> None:

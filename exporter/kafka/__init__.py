@@ -1,1 +1,1 @@
-"""Kafka brokers: found by their command lines, understood by their configuration, counted by listener and by topic."""
+"""Kafka brokers: find them, read their configuration, and count their bytes by listener and by topic."""

@@ -1,4 +1,4 @@
-"""What is known of a broker, as plain data that crosses the socket between the finder and the service."""
+"""A broker as plain data; its facts cross the socket between the inspector and the service as JSON."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -12,7 +12,7 @@ class Listener:
     """A port that a broker or controller listens on."""
 
     name: str
-    """As the configuration has it, in capitals."""
+    """As in the configuration, in capitals."""
     protocol: str
     """``PLAINTEXT``, ``SSL``, ``SASL_PLAINTEXT``, ``SASL_SSL`` or :data:`UNKNOWN`."""
     port: int
@@ -20,15 +20,15 @@ class Listener:
 
 @dataclass(frozen=True)
 class Facts:
-    """What the finder tells of one process."""
+    """The facts of one process that the inspector returns."""
 
     node_id: str = ""
-    """Empty when the configuration does not tell."""
+    """Empty when the configuration has none."""
     listeners: tuple[Listener, ...] = ()
     log_directories: tuple[int, ...] = ()
-    """Inode numbers, as ``stat`` tells them."""
-    settled: bool = False
-    """Whether everything is known, so that it need not be asked again soon."""
+    """Inode numbers, as returned by ``stat``."""
+    complete: bool = False
+    """Whether every fact is known, so that the broker need not be inspected again soon."""
     problems: tuple[str, ...] = ()
     """What could not be read, and why."""
 
@@ -38,18 +38,18 @@ class Facts:
 
     @classmethod
     def decode(cls, message: bytes) -> "Facts":
-        """The opposite of :meth:`encode`; :class:`ValueError` when it is something else."""
+        """Parse the JSON of :meth:`encode`. Raises :class:`ValueError` for any other bytes."""
         try:
-            plain = json.loads(message)
+            fields = json.loads(message)
             return cls(
-                node_id=str(plain["node_id"]),
-                listeners=tuple(_listener(**listener) for listener in plain["listeners"]),
-                log_directories=tuple(int(inode) for inode in plain["log_directories"]),
-                settled=bool(plain["settled"]),
-                problems=tuple(str(problem) for problem in plain["problems"]),
+                node_id=str(fields["node_id"]),
+                listeners=tuple(_listener(**listener) for listener in fields["listeners"]),
+                log_directories=tuple(int(inode) for inode in fields["log_directories"]),
+                complete=bool(fields["complete"]),
+                problems=tuple(str(problem) for problem in fields["problems"]),
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
-            raise ValueError(f"not an answer of the finder: {error}") from None
+            raise ValueError(f"invalid facts of a broker: {error}") from None
 
 
 def _listener(name: object, protocol: object, port: object) -> Listener:
@@ -60,7 +60,7 @@ def _listener(name: object, protocol: object, port: object) -> Listener:
 
 @dataclass(frozen=True)
 class Broker:
-    """A broker (or controller) that runs."""
+    """A running broker or controller."""
 
     pid: int
     start_ticks: int

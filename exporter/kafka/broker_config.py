@@ -1,4 +1,4 @@
-"""What a broker's properties say of its listeners, its node id and its log directories, Kafka's defaults included."""
+"""Listeners, node id and log directories from a broker's properties, with Kafka's defaults."""
 
 import re
 from collections.abc import Mapping
@@ -10,13 +10,13 @@ _LISTENER = re.compile(r"(?P<name>[^:/,\s]+)://(?P<host>\[[^\]]*\]|[^:\[\]]*):(?
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _DEFAULT_LISTENERS = "PLAINTEXT://:9092"
 _DEFAULT_DIRECTORY = "/tmp/kafka-logs"
-_OURS = ("listeners", "listener.security.protocol.map", "log.dirs", "log.dir", "node.id")
-_TO_BE_FILLED_IN = "${"
-"""A value that a config provider fills in when the broker starts (KIP-297): nobody else knows it."""
+_USED = ("listeners", "listener.security.protocol.map", "log.dirs", "log.dir", "node.id")
+_PLACEHOLDER = "${"
+"""Part of a value that a config provider replaces when the broker starts (KIP-297): the file does not contain it."""
 
 
 @dataclass(frozen=True)
-class Endpoint:
+class ListenerConfig:
     """A listener as it is configured."""
 
     name: str
@@ -24,66 +24,70 @@ class Endpoint:
     host: str
     """Empty: all addresses."""
     port: int
-    """0: one that the kernel chooses."""
+    """0: the kernel chooses one."""
 
 
 @dataclass(frozen=True)
-class Settings:
-    """The part of a broker's configuration that matters here."""
+class BrokerConfig:
+    """The part of a broker's configuration that the exporter needs."""
 
     node_id: str
-    """Empty when it is not told."""
-    listeners: tuple[Endpoint, ...]
+    """Empty when the configuration has none."""
+    listeners: tuple[ListenerConfig, ...]
     log_directories: tuple[str, ...]
     problems: tuple[str, ...]
+    """What could not be understood, and is missing in the other fields."""
 
 
-def read_settings(properties: Mapping[str, str]) -> Settings:
-    """From properties, as Kafka understands them; what cannot be understood is left out and named in ``problems``."""
-    told = {name: value.strip() for name, value in properties.items()}
-    hidden = {name for name in _OURS if _TO_BE_FILLED_IN in told.get(name, "")}
-    problems = [f"{name}={told[name]} is filled in by a config provider" for name in sorted(hidden)]
-    protocols = {} if "listener.security.protocol.map" in hidden else _protocol_map(told)
-    return Settings(
-        node_id=_node_id(told),
-        listeners=() if "listeners" in hidden else _listeners(told, protocols, problems),
-        log_directories=() if hidden & {"log.dirs", "log.dir"} else _log_directories(told),
+def parse_broker_config(properties: Mapping[str, str]) -> BrokerConfig:
+    """Read properties as Kafka does; a value that cannot be understood is left out and named in ``problems``."""
+    values = {name: value.strip() for name, value in properties.items()}
+    unresolved = {name for name in _USED if _PLACEHOLDER in values.get(name, "")}
+    problems = [f"{name}={values[name]} is set by a config provider" for name in sorted(unresolved)]
+    protocols = {} if "listener.security.protocol.map" in unresolved else _protocol_map(values)
+    return BrokerConfig(
+        node_id=_node_id(values),
+        listeners=() if "listeners" in unresolved else _listeners(values, protocols, problems),
+        log_directories=() if unresolved & {"log.dirs", "log.dir"} else _log_directories(values),
         problems=tuple(problems),
     )
 
 
-def _node_id(given: Mapping[str, str]) -> str:
+def _node_id(values: Mapping[str, str]) -> str:
     for name in ("node.id", "broker.id"):
-        if re.fullmatch(r"[0-9]+", given.get(name, "")):
-            return given[name]
+        if re.fullmatch(r"[0-9]+", values.get(name, "")):
+            return values[name]
     return ""
 
 
-def _listeners(given: Mapping[str, str], protocols: Mapping[str, str], problems: list[str]) -> tuple[Endpoint, ...]:
-    found = []
-    for text in _items(given.get("listeners") or _DEFAULT_LISTENERS):
+def _listeners(
+    values: Mapping[str, str], protocols: Mapping[str, str], problems: list[str]
+) -> tuple[ListenerConfig, ...]:
+    listeners = []
+    for text in _items(values.get("listeners") or _DEFAULT_LISTENERS):
         match = _LISTENER.fullmatch(text)
         if not match or int(match["port"]) > 65535:
             problems.append(f"listeners has {text}, which is not NAME://HOST:PORT")
             continue
         name = match["name"].upper()
-        found.append(Endpoint(name, protocols.get(name, UNKNOWN), match["host"].strip("[]"), int(match["port"])))
-    return tuple(found)
+        host = match["host"].strip("[]")
+        listeners.append(ListenerConfig(name, protocols.get(name, UNKNOWN), host, int(match["port"])))
+    return tuple(listeners)
 
 
-def _protocol_map(given: Mapping[str, str]) -> dict[str, str]:
-    """Listener names to protocols; without a map of its own a controller's listener is PLAINTEXT (KIP-631)."""
-    written = given.get("listener.security.protocol.map", "")
-    if not written:
-        controllers = [name.upper() for name in _items(given.get("controller.listener.names", ""))]
+def _protocol_map(values: Mapping[str, str]) -> dict[str, str]:
+    """Protocols by listener name; without a configured map a controller's listener is PLAINTEXT (KIP-631)."""
+    configured = values.get("listener.security.protocol.map", "")
+    if not configured:
+        controllers = [name.upper() for name in _items(values.get("controller.listener.names", ""))]
         return dict.fromkeys(controllers, "PLAINTEXT") | {protocol: protocol for protocol in _PROTOCOLS}
-    pairs = (item.partition(":") for item in _items(written))
+    pairs = (item.partition(":") for item in _items(configured))
     return {name.strip().upper(): protocol.strip().upper() for name, _, protocol in pairs}
 
 
-def _log_directories(given: Mapping[str, str]) -> tuple[str, ...]:
-    directories = _items(given.get("log.dirs") or given.get("log.dir") or _DEFAULT_DIRECTORY)
-    metadata = given.get("metadata.log.dir", "")
+def _log_directories(values: Mapping[str, str]) -> tuple[str, ...]:
+    directories = _items(values.get("log.dirs") or values.get("log.dir") or _DEFAULT_DIRECTORY)
+    metadata = values.get("metadata.log.dir", "")
     return tuple(dict.fromkeys([*directories, *([metadata] if metadata else [])]))
 
 

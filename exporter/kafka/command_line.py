@@ -1,4 +1,4 @@
-"""Whether a command line runs a Kafka broker, and what it says of the configuration."""
+"""Recognize the command line of a Kafka broker, and find the configuration that it names."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,19 +14,19 @@ class BrokerCommand:
     """The arguments of ``kafka.Kafka``."""
 
     file: str
-    """Path of the configuration, as the broker was given it; empty without one."""
+    """Path of the configuration file as written on the command line; empty without one."""
     overrides: dict[str, str] = field(default_factory=dict)
-    """Properties that hold whatever the file says."""
+    """Properties that replace those of the file."""
 
 
-def broker_command(arguments: Sequence[str]) -> BrokerCommand | None:
-    """None when this is not the command line of a broker: the shell script that starts one is not.
+def parse_broker_command(arguments: Sequence[str]) -> BrokerCommand | None:
+    """The broker's arguments; None for any other command line, that of the shell script that starts a broker included.
 
-    >>> broker_command(["java", "-Xmx1g", "kafka.Kafka", "a.properties", "--override", "node.id=3"])
+    >>> parse_broker_command(["java", "-Xmx1g", "kafka.Kafka", "a.properties", "--override", "node.id=3"])
     BrokerCommand(file='a.properties', overrides={'node.id': '3'})
     """
-    main, rest = java_command(arguments[1:])
-    if main not in _MAIN_CLASSES:
+    main_class, rest = java_command(arguments[1:])
+    if main_class not in _MAIN_CLASSES:
         return None
     if not rest or rest[0].startswith("--"):
         return BrokerCommand("", _overrides(rest))
@@ -34,13 +34,13 @@ def broker_command(arguments: Sequence[str]) -> BrokerCommand | None:
 
 
 def _overrides(arguments: Sequence[str]) -> dict[str, str]:
-    given = {}
+    properties = {}
     rest = iter(arguments)
     for argument in rest:
         if argument == _OVERRIDE:
             name, _, value = next(rest, "").partition("=")
-            given[name] = value
+            properties[name] = value
         elif argument.startswith(f"{_OVERRIDE}="):
             name, _, value = argument.removeprefix(f"{_OVERRIDE}=").partition("=")
-            given[name] = value
-    return given
+            properties[name] = value
+    return properties

@@ -1,134 +1,167 @@
-"""Who is a broker right now: looks for new ones every few seconds, cheaply, and asks the finder for their facts."""
+"""Find the brokers that run on this host, and keep their facts and their watched ports up to date."""
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from exporter.host.procfs import Stat
 from exporter.kafka.broker import Broker, Facts
-from exporter.kafka.command_line import broker_command
+from exporter.kafka.command_line import parse_broker_command
 from exporter.kafka.inspector import InspectorExitedError
 
 _log = logging.getLogger(__name__)
 
-LOOK_SECONDS = 2.0
+SCAN_INTERVAL_SECONDS = 2.0
 _COMM = "java"
-_YOUNG_LOOKS = 30
-"""So many times a process is looked at each time, and after that once in so many: a script that prepares a broker
-becomes it within a minute."""
-_UNSETTLED_LOOKS = 60
-"""So many times a broker is asked for each time, until all is known of it, and after that once in so many."""
-_PORTS_LINGER_LOOKS = 300
-"""So long the ports of a broker that has ended stay watched: from the first moment on when it starts again."""
+_NEW_PROCESS_SECONDS = 60.0
+"""A process that was first seen so recently is checked at every scan: a start script becomes a broker within a minute.
+
+An older one is checked once in that time.
+"""
+_INCOMPLETE_SECONDS = 120.0
+"""A broker without complete facts is inspected at every scan until it was found so long ago.
+
+Any other broker is inspected once in that time.
+"""
+_PORT_LINGER_SECONDS = 600.0
+"""The ports of a broker that has exited stay watched for so long, so that no byte is missed after a restart."""
 
 
 class Processes(Protocol):
-    """What is asked of /proc: :class:`exporter.host.procfs.Procfs`."""
+    """The part of :class:`exporter.host.procfs.Procfs` that discovery needs."""
 
     def pids(self) -> list[int]:
-        """All processes."""
+        """The ids of all processes."""
         ...
 
     def stat(self, pid: int) -> Stat | None:
-        """Name and start of one."""
+        """Name and start of a process; None when it does not exist."""
         ...
 
     def arguments(self, pid: int) -> list[str]:
-        """Its command line."""
+        """The command line of a process; empty when it does not exist."""
         ...
 
 
+@dataclass
+class _Schedule:
+    """When a process was seen first, and when it was last checked or inspected, in seconds."""
+
+    first: float
+    last: float
+
+
 class Discovery:
-    """The brokers of this host. Looks when told to; asked by :meth:`current` from any thread."""
+    """The brokers of this host. One thread calls :meth:`scan`; :meth:`brokers` may be called by any thread."""
 
     def __init__(
         self,
         processes: Processes,
-        ask: Callable[[int], Facts],
+        inspect: Callable[[int], Facts],
         watch: Callable[[Iterable[int], Iterable[int]], None],
         ports: Iterable[int] = (),
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``watch`` gets the ports and the process ids to watch when they change; ``ports`` are watched always."""
-        self._brokers: tuple[Broker, ...] = ()
-        self._processes = processes
-        self._ask = ask
-        self._watch = watch
-        self._always = frozenset(ports)
-        self._looks: dict[int, int] = {}
-        self._asked: dict[int, int] = {}
-        self._seen_ports: dict[int, int] = {}
-        self._watched: tuple[frozenset[int], frozenset[int]] = (self._always, frozenset())
+        """``watch`` is called with ports and process ids when these change; ``ports`` are always among them.
 
-    def current(self) -> tuple[Broker, ...]:
-        """The brokers, as of the last look."""
+        ``clock``: seconds, never decreasing.
+        """
+        self._processes = processes
+        self._inspect = inspect
+        self._watch = watch
+        self._clock = clock
+        self._brokers: tuple[Broker, ...] = ()
+        self._checks: dict[int, _Schedule] = {}
+        self._inspections: dict[int, _Schedule] = {}
+        self._fixed_ports = frozenset(ports)
+        self._ports_seen: dict[int, float] = {}
+        self._watched: tuple[frozenset[int], frozenset[int]] = (self._fixed_ports, frozenset())
+
+    def brokers(self) -> tuple[Broker, ...]:
+        """The brokers that the last scan found."""
         return self._brokers
 
-    def look_until(self, stopped: threading.Event) -> None:
-        """Look every two seconds, until told to stop or the finder has gone."""
+    def scan_until(self, stopped: threading.Event) -> None:
+        """Scan every two seconds until ``stopped`` is set or the inspector has exited."""
         while not stopped.is_set():
             try:
-                self.look()
-            except InspectorExitedError as problem:
-                _log.error("brokers are no longer found: the finder: %s; give ports by --watch.port", problem)
+                self.scan()
+            except InspectorExitedError as error:
+                _log.error("broker discovery stopped: the inspector %s; add ports with --watch.port", error)
                 return
-            except OSError as problem:
-                _log.error("looking for brokers: %s", problem)
-            stopped.wait(LOOK_SECONDS)
+            except OSError as error:
+                _log.error("broker discovery failed: %s", error)
+            stopped.wait(SCAN_INTERVAL_SECONDS)
 
-    def look(self) -> None:
-        """Once. Raises :class:`InspectorExitedError`, and :class:`OSError` when /proc or the maps cannot be used."""
+    def scan(self) -> None:
+        """Find new brokers, refresh known ones, and forget those that have exited.
+
+        Raises :class:`InspectorExitedError`, and :class:`OSError` when /proc or the maps cannot be used.
+        """
+        now = self._clock()
         known = {broker.pid: broker for broker in self._brokers}
-        living = [again for broker in self._brokers if (again := self._again(broker))]
-        pids = {broker.pid for broker in living}
+        running = [refreshed for broker in self._brokers if (refreshed := self._refresh(broker, now))]
+        pids = {broker.pid for broker in running}
         for broker in self._brokers:
             if broker.pid not in pids:
-                _log.info("broker ended: %s", _title(broker))
-        for pid in self._due():
-            if pid not in pids and (found := self._find(pid)):
-                living.append(found)
-                _announce(found)
-        for broker in living:
-            if (before := known.get(broker.pid)) and _said(before) != _said(broker):
-                _announce(broker)
-        self._brokers = tuple(living)
-        self._watch_all()
+                _log.info("broker exited: %s", _title(broker))
+        for pid in self._take_due_pids(now):
+            if pid not in pids and (found := self._find(pid, now)):
+                running.append(found)
+                _log_facts(found)
+        for broker in running:
+            if (before := known.get(broker.pid)) and _reported(before) != _reported(broker):
+                _log_facts(broker)
+        self._brokers = tuple(running)
+        self._update_watched(now)
 
-    def _due(self) -> Sequence[int]:
-        """The processes to look at this time."""
-        self._looks = {pid: self._looks.get(pid, -1) + 1 for pid in self._processes.pids()}
-        return [pid for pid, looks in self._looks.items() if looks < _YOUNG_LOOKS or looks % _YOUNG_LOOKS == 0]
+    def _take_due_pids(self, now: float) -> Sequence[int]:
+        """The processes to check in this scan."""
+        self._checks = {pid: self._checks.get(pid) or _Schedule(now, now) for pid in self._processes.pids()}
+        due = []
+        for pid, check in self._checks.items():
+            if now - check.first < _NEW_PROCESS_SECONDS or now - check.last >= _NEW_PROCESS_SECONDS:
+                check.last = now
+                due.append(pid)
+        return due
 
-    def _find(self, pid: int) -> Broker | None:
+    def _find(self, pid: int, now: float) -> Broker | None:
+        """The broker with this process id; None when that is not a broker."""
         stat = self._processes.stat(pid)
-        if not stat or stat.comm != _COMM or not broker_command(self._processes.arguments(pid)):
+        if not stat or stat.comm != _COMM or not parse_broker_command(self._processes.arguments(pid)):
             return None
-        self._asked[pid] = 0
-        return Broker(pid, stat.start_ticks, stat.comm, self._ask(pid))
+        self._inspections[pid] = _Schedule(now, now)
+        return Broker(pid, stat.start_ticks, stat.comm, self._inspect(pid))
 
-    def _again(self, broker: Broker) -> Broker | None:
-        """The same broker with what is known of it now; None when it has ended."""
+    def _refresh(self, broker: Broker, now: float) -> Broker | None:
+        """The same broker, inspected again if it is time; None when it has exited."""
         stat = self._processes.stat(broker.pid)
         if not stat or stat.start_ticks != broker.start_ticks:
-            del self._asked[broker.pid]
+            self._inspections.pop(broker.pid, None)  # a scan that failed has removed it already
             return None
-        asked = self._asked[broker.pid] = self._asked[broker.pid] + 1
-        if (broker.facts.settled or asked > _UNSETTLED_LOOKS) and asked % _UNSETTLED_LOOKS:
+        inspection = self._inspections[broker.pid]
+        awaits_facts = not broker.facts.complete and now - inspection.first <= _INCOMPLETE_SECONDS
+        if not awaits_facts and now - inspection.last < _INCOMPLETE_SECONDS:
             return broker
-        return Broker(broker.pid, broker.start_ticks, stat.comm, self._ask(broker.pid))
+        inspection.last = now
+        return Broker(broker.pid, broker.start_ticks, stat.comm, self._inspect(broker.pid))
 
-    def _watch_all(self) -> None:
-        self._seen_ports = {port: left - 1 for port, left in self._seen_ports.items() if left > 1}
+    def _update_watched(self, now: float) -> None:
         for broker in self._brokers:
             for listener in broker.facts.listeners:
-                self._seen_ports[listener.port] = _PORTS_LINGER_LOOKS
-        wanted = (self._always | self._seen_ports.keys(), frozenset(broker.pid for broker in self._brokers))
-        if wanted != self._watched:
-            self._watch(*wanted)
-            self._watched = wanted
+                self._ports_seen[listener.port] = now
+        self._ports_seen = {port: seen for port, seen in self._ports_seen.items() if now - seen < _PORT_LINGER_SECONDS}
+        watched = (self._fixed_ports | self._ports_seen.keys(), frozenset(broker.pid for broker in self._brokers))
+        if watched != self._watched:
+            self._watch(*watched)
+            self._watched = watched
 
 
-def _said(broker: Broker) -> tuple[object, ...]:
+def _reported(broker: Broker) -> tuple[object, ...]:
+    """The facts that the log lines report."""
     return broker.facts.node_id, broker.facts.listeners, broker.facts.problems
 
 
@@ -136,11 +169,10 @@ def _title(broker: Broker) -> str:
     return f"node {broker.facts.node_id or 'unknown'}, process {broker.pid}"
 
 
-def _announce(broker: Broker) -> None:
+def _log_facts(broker: Broker) -> None:
     facts = broker.facts
-    listeners = ", ".join(f"{one.name} ({one.protocol}) on {one.port}" for one in facts.listeners)
+    listeners = ", ".join(f"{listener.name} ({listener.protocol}) on {listener.port}" for listener in facts.listeners)
     _log.info("broker: %s: listeners %s", _title(broker), listeners or "not known yet")
     if facts.problems:
-        _log.warning(
-            "broker %s: %s; what is missing can be given by --watch.port", _title(broker), "; ".join(facts.problems)
-        )
+        problems = "; ".join(facts.problems)
+        _log.warning("broker: %s: %s; add missing ports with --watch.port", _title(broker), problems)

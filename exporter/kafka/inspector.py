@@ -1,8 +1,8 @@
-"""The finder: a process that may look into others, and that answers one question: the facts of this broker.
+"""The inspector: a privileged process that answers one request, the facts of the broker with a given process id.
 
-It is started before the service gives up root, and keeps two capabilities of it: CAP_SYS_PTRACE, to go where another
-process is, and CAP_DAC_READ_SEARCH, to read a configuration that only its owner may. It has no probes, no map, and a
-network namespace of its own in which there is nothing. It ends when the service does.
+The service starts it before it gives up root. The inspector keeps two capabilities: CAP_SYS_PTRACE, to reach the files
+of another process, and CAP_DAC_READ_SEARCH, to read a configuration that only its owner may read. It has no probes and
+no maps, and a network namespace of its own without devices. It exits when the service does.
 """
 
 import signal
@@ -15,88 +15,99 @@ from contextlib import suppress
 from exporter.errors import CopyExporterError
 from exporter.host import capabilities, privileges
 from exporter.kafka.broker import Facts
-from exporter.kafka.inspect import gather
+from exporter.kafka.inspect import inspect_broker
 
 INSPECTOR = (sys.executable, "-P", "-m", "exporter.kafka.inspector")
 CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
-_QUESTION = struct.Struct("=I")
-_ANSWER_BYTES = 1 << 16
-_ANSWER_SECONDS = 10.0
+_REQUEST = struct.Struct("=I")
+_MAX_RESPONSE_BYTES = 1 << 16
+_TIMEOUT_SECONDS = 10.0
 
 
 class InspectorExitedError(Exception):
-    """The finder does not answer any more, and why."""
+    """The inspector does not respond any more; the message is a predicate, such as "timed out"."""
 
 
 class Inspector:
     """The service's end of the socket pair."""
 
     def __init__(self, procfs: str, user: str) -> None:
-        """Start the process, as the one that we still are."""
-        self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel.settimeout(_ANSWER_SECONDS)
-        with theirs:
+        """Start the process with the privileges of this one; it then becomes ``user``."""
+        self._channel, remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._channel.settimeout(_TIMEOUT_SECONDS)
+        with remote:
             self._process = subprocess.Popen(
-                [*INSPECTOR, str(theirs.fileno()), procfs, user],
-                pass_fds=(theirs.fileno(),),
+                [*INSPECTOR, str(remote.fileno()), procfs, user],
+                pass_fds=(remote.fileno(),),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
             )
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """Process id of the inspector."""
         return self._process.pid
 
-    def ask(self, pid: int) -> Facts:
-        """The facts of a broker. Raises :class:`InspectorExitedError`, from then on always, without a valid answer."""
+    def inspect(self, pid: int) -> Facts:
+        """The facts of a broker.
+
+        Raises :class:`InspectorExitedError` without a valid response; the inspector is closed then.
+        """
         try:
             return Facts.decode(self._exchange(pid))
-        except (OSError, ValueError, InspectorExitedError) as error:
-            self.close()
-            raise InspectorExitedError(str(error)) from None
+        except TimeoutError:
+            problem = "timed out"
+        except ValueError as error:
+            problem = f"sent an invalid response: {error}"
+        except OSError as error:
+            problem = f"cannot be reached: {error.strerror}"
+        except InspectorExitedError as error:
+            problem = str(error)
+        self.close()
+        raise InspectorExitedError(problem)
 
     def _exchange(self, pid: int) -> bytes:
-        answer = b""
+        response = b""
         with suppress(ConnectionError):
-            self._channel.send(_QUESTION.pack(pid))
-            answer = self._channel.recv(_ANSWER_BYTES)
-        if not answer:
-            raise InspectorExitedError(f"it ended with status {self._process.wait()}")
-        return answer
+            self._channel.send(_REQUEST.pack(pid))
+            response = self._channel.recv(_MAX_RESPONSE_BYTES)
+        if not response:
+            raise InspectorExitedError(f"exited with status {self._process.wait()}")
+        return response
 
     def close(self) -> None:
-        """End it."""
+        """Kill the process."""
         self._channel.close()
         self._process.kill()
-        with suppress(subprocess.TimeoutExpired):  # it may hang on a disk that does not answer
+        with suppress(subprocess.TimeoutExpired):  # it may wait for a disk that does not respond
             self._process.wait(1)
 
 
 def main() -> None:
     """``python -m exporter.kafka.inspector SOCKET PROCFS USER``."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, and this ends with it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, with which the inspector exits
     channel = socket.socket(fileno=int(sys.argv[1]))
-    with suppress(ConnectionError):  # the service has ended
+    with suppress(ConnectionError):  # the service has exited
         try:
             capabilities.raise_permitted()
             privileges.leave_network()
             privileges.drop(privileges.find_user(sys.argv[3]), CAPABILITIES)
         except CopyExporterError as error:
-            channel.recv(_QUESTION.size)  # one that is not read when we end would take the answer with it
-            channel.send(Facts(problems=(f"the finder: {error}",)).encode())
+            channel.recv(_REQUEST.size)  # exiting with an unread request would discard the response
+            channel.send(Facts(problems=(f"the inspector: {error}",)).encode())
             sys.exit(1)
-        while len(question := channel.recv(_QUESTION.size + 1)) == _QUESTION.size:
-            channel.send(answer(sys.argv[2], *_QUESTION.unpack(question)))
+        while len(request := channel.recv(_REQUEST.size + 1)) == _REQUEST.size:
+            channel.send(respond(sys.argv[2], *_REQUEST.unpack(request)))
 
 
-def answer(procfs: str, pid: int) -> bytes:
-    """What is sent back for one process: facts that fit into one packet, whatever its configuration is full of."""
+def respond(procfs: str, pid: int) -> bytes:
+    """The encoded facts of a process, which always fit into one packet."""
     try:
-        encoded = gather(procfs, pid).encode()
+        encoded = inspect_broker(procfs, pid).encode()
     except Exception as error:
         encoded = Facts(problems=(f"{type(error).__name__}: {error}"[:1000],)).encode()
-    return encoded if len(encoded) <= _ANSWER_BYTES else Facts(problems=("its configuration is too long",)).encode()
+    fits = len(encoded) <= _MAX_RESPONSE_BYTES
+    return encoded if fits else Facts(problems=("the facts from its configuration exceed 64 KiB",)).encode()
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Listening TCP sockets: what /proc/PID/net/tcp and tcp6 tell of them, and which listener each belongs to."""
+"""Listening TCP sockets: parse /proc/PID/net/tcp and tcp6, and match the sockets with configured listeners."""
 
 import ipaddress
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from exporter.kafka.broker import UNKNOWN, Listener
-from exporter.kafka.broker_config import Endpoint
+from exporter.kafka.broker_config import ListenerConfig
 
 _LISTEN = "0A"
+_WILDCARDS = ("::", "0.0.0.0")
 
 
 @dataclass(frozen=True)
@@ -21,27 +22,27 @@ class ListeningSocket:
     inode: int
 
     @property
-    def on_all_addresses(self) -> bool:
-        """Whether it listens on no address in particular."""
-        return self.address in ("::", "0.0.0.0")
+    def is_wildcard(self) -> bool:
+        """Whether it listens on all addresses."""
+        return self.address in _WILDCARDS
 
 
 def parse_listening(text: str) -> list[ListeningSocket]:
-    """The listening sockets of a table; rows that are none or make no sense are left out."""
-    found = []
+    """The listening sockets of a table; rows in other states and malformed rows are left out."""
+    sockets = []
     for line in text.splitlines()[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == _LISTEN:
             try:
                 address, port = fields[1].split(":")
-                found.append(ListeningSocket(_address(address), int(port, 16), int(fields[9])))
+                sockets.append(ListeningSocket(_decode_address(address), int(port, 16), int(fields[9])))
             except (ValueError, struct.error):
                 continue
-    return found
+    return sockets
 
 
-def _address(text: str) -> str:
-    """The kernel writes the words of an address as numbers of the machine."""
+def _decode_address(text: str) -> str:
+    """The kernel writes each 32-bit word of an address as a number in the byte order of the machine."""
     words = bytes.fromhex(text)
     packed = b"".join(struct.pack(">I", word) for (word,) in struct.iter_unpack("=I", words))
     address = ipaddress.ip_address(packed)
@@ -50,48 +51,48 @@ def _address(text: str) -> str:
 
 
 def match_listeners(
-    endpoints: Iterable[Endpoint], own: Iterable[ListeningSocket]
-) -> tuple[tuple[Listener, ...], list[Endpoint]]:
-    """Configured listeners with their ports, and those whose port is not known (yet).
+    configs: Sequence[ListenerConfig], sockets: Iterable[ListeningSocket]
+) -> tuple[tuple[Listener, ...], list[ListenerConfig]]:
+    """Configured listeners with their ports, and the configured listeners whose port is not known (yet).
 
-    ``own``: the process's listening sockets. A port that the kernel chose (0) is found by the listener's address among
-    the sockets that no other listener has; what stays ambiguous is listed as of unknown name and protocol.
+    ``sockets``: the listening sockets of the process. For port 0 the kernel chose a port: it is that of the one socket
+    on the listener's address that belongs to no other listener. Ambiguous ones have an unknown name and protocol.
     """
-    fixed = [Listener(one.name, one.protocol, one.port) for one in endpoints if one.port]
-    taken = {listener.port for listener in fixed}
-    free = [socket for socket in own if socket.port not in taken]
-    chosen = [endpoint for endpoint in endpoints if not endpoint.port]
+    fixed = [Listener(config.name, config.protocol, config.port) for config in configs if config.port]
+    fixed_ports = {listener.port for listener in fixed}
+    unmatched = [socket for socket in sockets if socket.port not in fixed_ports]
+    with_port_0 = [config for config in configs if not config.port]
     found, missing = [], []
-    for endpoint in chosen:
-        candidates = {socket.port for socket in free if _listens_for(endpoint, socket)}
-        rivals = [other for other in chosen if other is not endpoint and _alike(endpoint, other)]
+    for config in with_port_0:
+        candidates = {socket.port for socket in unmatched if _may_belong_to(config, socket)}
+        rivals = [other for other in with_port_0 if other is not config and _may_share_address(config, other)]
         if len(candidates) == 1 and not rivals:
-            found.append(Listener(endpoint.name, endpoint.protocol, candidates.pop()))
+            found.append(Listener(config.name, config.protocol, candidates.pop()))
         else:
-            missing.append(endpoint)
+            missing.append(config)
             found += [Listener(UNKNOWN, UNKNOWN, port) for port in candidates]
     return tuple(dict.fromkeys(fixed + found)), missing
 
 
-def unknown_listeners(own: Iterable[ListeningSocket]) -> tuple[Listener, ...]:
-    """What is known without a configuration: the ports."""
-    return tuple(Listener(UNKNOWN, UNKNOWN, port) for port in sorted({socket.port for socket in own}))
+def unknown_listeners(sockets: Iterable[ListeningSocket]) -> tuple[Listener, ...]:
+    """Listeners without a configuration: one of unknown name and protocol for each port."""
+    return tuple(Listener(UNKNOWN, UNKNOWN, port) for port in sorted({socket.port for socket in sockets}))
 
 
-def _listens_for(endpoint: Endpoint, socket: ListeningSocket) -> bool:
-    literal = _literal(endpoint.host)
-    if literal is None:  # a name: which addresses it has is not asked here
-        return not socket.on_all_addresses
-    return socket.address == literal or (literal in ("::", "0.0.0.0") and socket.on_all_addresses)
+def _may_belong_to(config: ListenerConfig, socket: ListeningSocket) -> bool:
+    address = _ip_address(config.host)
+    if address is None:  # a host name, which is not resolved here
+        return not socket.is_wildcard
+    return socket.address == address or (address in _WILDCARDS and socket.is_wildcard)
 
 
-def _alike(one: Endpoint, other: Endpoint) -> bool:
-    hosts = _literal(one.host), _literal(other.host)
-    return None in hosts or hosts[0] == hosts[1]
+def _may_share_address(config: ListenerConfig, other: ListenerConfig) -> bool:
+    addresses = _ip_address(config.host), _ip_address(other.host)
+    return None in addresses or addresses[0] == addresses[1]
 
 
-def _literal(host: str) -> str | None:
-    """An address as :mod:`ipaddress` writes it; all addresses when the host is empty; None for a name."""
+def _ip_address(host: str) -> str | None:
+    """An address as :mod:`ipaddress` writes it; the wildcard for an empty host; None for a host name."""
     try:
         return str(ipaddress.ip_address(host or "::"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Java's .properties files, by the grammar of java.util.Properties.load."""
+"""Parse Java's .properties files, by the grammar of java.util.Properties.load."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _KEY_AND_VALUE = re.compile(r"((?:\\.|[^\\=: \t\f])*)[ \t\f]*[=:]?[ \t\f]*(.*)",
 
 
 def parse_properties(text: str) -> dict[str, str]:
-    """Keys and values; the last of several of the same key holds. No text is an error."""
+    """Values by key; the last value of a repeated key counts. Any text is valid."""
     properties = {}
     for line in _logical_lines(text):
         match = _KEY_AND_VALUE.fullmatch(line)
@@ -20,10 +20,10 @@ def parse_properties(text: str) -> dict[str, str]:
 
 
 def _logical_lines(text: str) -> Iterator[str]:
-    """Lines without blanks before them, comments left out, those that end with a backslash joined with the next."""
+    """Lines without leading blanks and without comments; a line that ends with a backslash is joined with the next."""
     pending = ""
-    for natural in re.split(r"\r\n|\r|\n", text):
-        line = natural.lstrip(_BLANKS)
+    for natural_line in re.split(r"\r\n|\r|\n", text):
+        line = natural_line.lstrip(_BLANKS)
         if not pending and (not line or line[0] in "#!"):
             continue
         if _ends_with_backslash(line):

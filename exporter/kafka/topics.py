@@ -1,7 +1,7 @@
-"""Whose are the folders? Turns what brokers did in each into sums by topic that only grow.
+"""Add up the bytes of brokers' folders by topic, in totals that never decrease. Pure: no input or output.
 
-Pure. A broker keeps each partition in a folder ``TOPIC-PARTITION`` of one of its log directories. What a broker did
-with other files is not of a topic; what one did whose log directories are not known waits until they are.
+A broker keeps each partition in a folder ``TOPIC-PARTITION`` of one of its log directories. Bytes of other folders
+belong to no topic. While the log directories of a broker are not known, its folders wait to be counted.
 """
 
 import re
@@ -12,100 +12,100 @@ from exporter.kafka.broker import Broker
 from exporter.model import Folder, FolderTransfer, Identity
 
 OTHER = "other"
-_PARTITION = re.compile(
+_PARTITION_FOLDER = re.compile(
     r"(?P<topic>[a-zA-Z0-9._-]{1,249})-(?P<partition>[0-9]{1,10})(?:\.[0-9a-f]{32}-(?:delete|future|stray))?"
 )
-"""A folder of a partition: also one that is to be deleted, or on its way from one log directory to another."""
-_NOTHING = (0,) * len(FolderTransfer)
+"""A partition's folder, also one that is to be deleted or that moves to another log directory."""
+_ZEROS = (0,) * len(FolderTransfer)
 
 
 def parse_folder(name: str) -> tuple[str, int] | None:
-    """Topic and partition; None when the folder is not that of a partition.
+    """Topic and partition; None when the folder does not belong to a partition.
 
     >>> parse_folder("my.topic-2-17")
     ('my.topic-2', 17)
     """
-    match = _PARTITION.fullmatch(name)
+    match = _PARTITION_FOLDER.fullmatch(name)
     return (match["topic"], int(match["partition"])) if match else None
 
 
 @dataclass(frozen=True, order=True)
-class Topic:
-    """What one set of series is of."""
+class TopicKey:
+    """What the totals are kept by: the labels of a topic's series."""
 
     node_id: str
-    name: str
+    topic: str
     partition: str = ""
-    """Empty when partitions are not told apart."""
+    """Empty when all partitions of a topic are added up."""
 
 
 @dataclass(frozen=True)
-class _Place:
-    """What is known of a folder: the topic it counts for, None for none; and what of it has been counted."""
+class _CountedFolder:
+    """A folder that was assigned to a topic, or to none (None), and the part of its bytes that was counted."""
 
-    topic: Topic | None
-    counted: tuple[int, ...] = _NOTHING
+    key: TopicKey | None
+    counted: tuple[int, ...] = _ZEROS
 
 
-class Topics:
-    """The sums, from one look at the folders to the next."""
+class TopicCounter:
+    """Totals by topic."""
 
-    def __init__(self, most: int = 500, *, by_partition: bool = False) -> None:
-        """``most``: so many topics (or partitions) have sums of their own.
+    def __init__(self, max_topics: int = 500, *, by_partition: bool = False) -> None:
+        """``max_topics``: so many topics, or partitions, have totals of their own.
 
-        The rest counts as topic ``other`` of each node that has such, and of the node ``other``: whoever poses as
-        brokers without end adds no series.
+        All others are added to topic ``other`` of their node. A node without a topic of its own is ``other`` too, so
+        that processes that pretend to be brokers cannot add series without end.
         """
-        self._most = most
+        self._max_topics = max_topics
         self._by_partition = by_partition
-        self._known: dict[tuple[int, int], Broker] = {}
-        self._places: dict[bytes, _Place] = {}
-        self._totals: dict[Topic, tuple[int, ...]] = {}
-        self._own = 0
+        self._brokers: dict[tuple[int, int], Broker] = {}
+        self._folders: dict[bytes, _CountedFolder] = {}
+        self._totals: dict[TopicKey, tuple[int, ...]] = {}
+        self._topics = 0
 
-    def add(self, folders: Mapping[bytes, Folder], brokers: Iterable[Broker]) -> list[bytes]:
-        """Count what has come since the last time; returns the folders of brokers that are no more, to be forgotten."""
-        present = {(broker.pid, broker.start_ticks): broker for broker in brokers}
-        self._known |= present
+    def count(self, folders: Mapping[bytes, Folder], brokers: Iterable[Broker]) -> list[bytes]:
+        """Add the increase of each folder since the last call; returns the keys of folders whose broker has exited."""
+        running = {(broker.pid, broker.start_ticks): broker for broker in brokers}
+        self._brokers |= running
         for key, folder in folders.items():
-            self._add(key, folder)
-        ended = [key for key, folder in folders.items() if _process(folder.identity) not in present]
-        self._places = {key: self._places[key] for key in folders.keys() - set(ended) if key in self._places}
-        self._known = present
-        return ended
+            self._count_folder(key, folder)
+        exited = [key for key, folder in folders.items() if _process(folder.identity) not in running]
+        self._folders = {key: self._folders[key] for key in folders.keys() - set(exited) if key in self._folders}
+        self._brokers = running
+        return exited
 
-    def totals(self) -> dict[Topic, tuple[int, ...]]:
-        """Bytes by topic, in the order of :class:`exporter.model.Moved`."""
+    def totals(self) -> dict[TopicKey, tuple[int, ...]]:
+        """Bytes by topic, in the order of :class:`exporter.model.FolderTransfer`."""
         return dict(self._totals)
 
-    def _add(self, key: bytes, folder: Folder) -> None:
-        place = self._places.get(key) or self._locate(folder)
-        if place is None:
+    def _count_folder(self, key: bytes, folder: Folder) -> None:
+        known = self._folders.get(key) or self._assign(folder)
+        if known is None:
             return
-        self._places[key] = _Place(place.topic, folder.moved)
-        if place.topic:
-            before = self._totals.get(place.topic, _NOTHING)
-            self._totals[place.topic] = tuple(
-                total + now - counted for total, now, counted in zip(before, folder.moved, place.counted, strict=True)
+        self._folders[key] = _CountedFolder(known.key, folder.moved)
+        if known.key:
+            before = self._totals.get(known.key, _ZEROS)
+            self._totals[known.key] = tuple(
+                total + now - counted for total, now, counted in zip(before, folder.moved, known.counted, strict=True)
             )
 
-    def _locate(self, folder: Folder) -> _Place | None:
-        """None as long as it cannot be told."""
-        broker = self._known.get(_process(folder.identity))
+    def _assign(self, folder: Folder) -> _CountedFolder | None:
+        """Assign a new folder to its topic; None while that cannot be decided."""
+        broker = self._brokers.get(_process(folder.identity))
         if not broker or not folder.name or not broker.facts.log_directories:
             return None
         partition = parse_folder(folder.name) if folder.parent in broker.facts.log_directories else None
-        return _Place(self._topic(broker.facts.node_id, *partition) if partition else None)
+        return _CountedFolder(self._topic_key(broker.facts.node_id, *partition) if partition else None)
 
-    def _topic(self, node_id: str, name: str, partition: int) -> Topic:
-        topic = Topic(node_id, name, str(partition) if self._by_partition else "")
-        if topic in self._totals:
-            return topic
-        if self._own >= self._most:
-            known = any(one.node_id == node_id for one in self._totals)
-            return Topic(node_id if known else OTHER, OTHER)
-        self._own += 1
-        return topic
+    def _topic_key(self, node_id: str, topic: str, partition: int) -> TopicKey:
+        key = TopicKey(node_id, topic, str(partition) if self._by_partition else "")
+        if key in self._totals:
+            return key
+        if self._topics >= self._max_topics:
+            node_has_topics = any(known.node_id == node_id for known in self._totals)
+            return TopicKey(node_id if node_has_topics else OTHER, OTHER)
+        self._topics += 1
+        return key
 
 
 def _process(identity: Identity) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""Why a listener sends without zero copy, from what the probes counted, and what network devices can.
+"""Detect that a listener sends without zero copy, and why, from the probes' counts and the network devices' features.
 
-Evidence and inference: docs/kafka.md has a line for each reason.
+docs/kafka.md lists for each reason what is evidence and what is inferred.
 """
 
 import errno
@@ -14,16 +14,16 @@ from exporter.kafka.broker import Broker, Listener
 from exporter.model import Endpoint, Operation, RowKind, Rows
 
 WINDOW_NS = 300_000_000_000
-"""What counts is that of the last five minutes."""
-_STEP_NS = 15_000_000_000
+"""Only what was counted in the last five minutes is evidence."""
+_SAMPLE_INTERVAL_NS = 15_000_000_000
 MIN_BYTES = 16 << 20
-"""Less than this within the window is no loss worth a word."""
-_SHARE = 0.1
-_ANSWER_BYTES = 1024
-"""A write without records (an acknowledgement, the head of a response) is shorter than this."""
+"""Fewer bytes within the window are not reported as a loss."""
+_MIN_SHARE = 0.1
+_MAX_ACKNOWLEDGEMENT_BYTES = 1024
+"""A write without records, such as an acknowledgement or the header of a response, is shorter than this."""
 _ENCRYPTED = ("SSL", "SASL_SSL")
 _REFUSALS = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP)
-"""After these a JVM copies. Others end the connection (EPIPE), or are for later (EAGAIN)."""
+"""After these errors of sendfile a JVM copies. Others end the connection (EPIPE) or the JVM retries (EAGAIN)."""
 
 
 class Loss(NamedTuple):
@@ -37,122 +37,136 @@ class Loss(NamedTuple):
     reason: str
 
 
-class Sent(NamedTuple):
-    """What one port sent."""
+class PortTraffic(NamedTuple):
+    """What was sent from one port."""
 
-    copied: int = 0
-    calls: int = 0
-    """That copied."""
-    referenced: int = 0
+    copied_bytes: int = 0
+    copying_calls: int = 0
+    zero_copy_bytes: int = 0
 
-    def since(self, before: "Sent") -> "Sent":
-        """What was added."""
-        return Sent(*(now - then for now, then in zip(self, before, strict=True)))
-
-    @property
-    def records(self) -> int:
-        """Bytes that were copied and cannot be mere answers; negative where answers are many."""
-        return self.copied - self.calls * _ANSWER_BYTES
+    def since(self, before: "PortTraffic") -> "PortTraffic":
+        """The increase since ``before``."""
+        return PortTraffic(*(now - then for now, then in zip(self, before, strict=True)))
 
     @property
-    def loses(self) -> bool:
-        """Whether records are copied to a notable part."""
-        return self.records >= max(MIN_BYTES, _SHARE * (self.records + self.referenced))
+    def copied_record_bytes(self) -> int:
+        """Copied bytes that cannot be acknowledgements; negative where acknowledgements are many."""
+        return self.copied_bytes - self.copying_calls * _MAX_ACKNOWLEDGEMENT_BYTES
+
+    @property
+    def lost_zero_copy(self) -> bool:
+        """Whether at least 16 MiB, and a tenth, of the records were copied."""
+        records = self.copied_record_bytes
+        return records >= max(MIN_BYTES, _MIN_SHARE * (records + self.zero_copy_bytes))
 
 
 @dataclass(frozen=True)
-class Seen:
+class Observation:
     """What was counted of one broker."""
 
-    ports: Mapping[int, Sent] = field(default_factory=dict)
-    read: int = 0
-    """Bytes of files, copied to it."""
-    refused: int = 0
-    """Calls of sendfile that the kernel would not do."""
+    ports: Mapping[int, PortTraffic] = field(default_factory=dict)
+    read_bytes: int = 0
+    """Copied from files to the broker."""
+    refused_sendfiles: int = 0
+    """Calls of sendfile that the kernel refused."""
 
 
 @dataclass(frozen=True)
-class _Moment:
+class _Sample:
     at_ns: int
-    brokers: Mapping[tuple[int, int], Seen]
+    observations: Mapping[tuple[int, int], Observation]
+    """By process id and start of the broker."""
     transmitted: Mapping[str, int]
+    """Bytes by network device."""
 
 
-def seen(rows: Rows) -> Seen:
-    """The sums that matter here, of a broker's own rows."""
-    ports: dict[int, Sent] = {}
-    read = refused = 0
+def observe(rows: Rows) -> Observation:
+    """Add up a broker's rows."""
+    ports: dict[int, PortTraffic] = {}
+    read_bytes = refused = 0
     for row, count in rows.items():
         if row.kind is RowKind.ERROR and row.operation is Operation.SENDFILE and row.errno_or_bucket in _REFUSALS:
             refused += count.events
         elif row.kind is RowKind.CPU_COPY and (row.source, row.destination) == (Endpoint.PAGE_CACHE, Endpoint.USER):
-            read += count.amount
+            read_bytes += count.amount
         elif row.port and row.destination is Endpoint.TCP:
-            sent = ports.get(row.port, Sent())
+            traffic = ports.get(row.port, PortTraffic())
             if row.kind is RowKind.ZERO_COPY:
-                ports[row.port] = sent._replace(referenced=sent.referenced + count.amount)
+                ports[row.port] = traffic._replace(zero_copy_bytes=traffic.zero_copy_bytes + count.amount)
             elif row.kind is RowKind.CPU_COPY:
-                ports[row.port] = sent._replace(copied=sent.copied + count.amount, calls=sent.calls + count.events)
-    return Seen(ports, read, refused)
+                ports[row.port] = traffic._replace(
+                    copied_bytes=traffic.copied_bytes + count.amount,
+                    copying_calls=traffic.copying_calls + count.events,
+                )
+    return Observation(ports, read_bytes, refused)
 
 
-def reasons(listener: Listener, now: Seen, before: Seen, not_gathered: int) -> Iterator[str]:
-    """Why this listener has no zero copy; nothing when it has, or sends too little to tell.
+def find_reasons(listener: Listener, now: Observation, before: Observation, unscattered_bytes: int) -> Iterator[str]:
+    """The reasons why a listener has lost zero copy; none when it has not, or sends too little to decide.
 
-    ``not_gathered``: bytes since ``before`` by devices that cannot gather.
+    ``unscattered_bytes``: sent since ``before`` by network devices without scatter-gather.
     """
     if listener.protocol in _ENCRYPTED:
         yield "tls"
         return
-    sent = now.ports.get(listener.port, Sent()).since(before.ports.get(listener.port, Sent()))
-    if sent.loses and now.refused:
+    traffic = now.ports.get(listener.port, PortTraffic()).since(before.ports.get(listener.port, PortTraffic()))
+    if traffic.lost_zero_copy and now.refused_sendfiles:
         yield "jvm_fallback"
-    elif sent.loses and now.read - before.read >= sent.records / 2:
+    elif traffic.lost_zero_copy and now.read_bytes - before.read_bytes >= traffic.copied_record_bytes / 2:
         yield "copied"
-    if sent.referenced >= MIN_BYTES and not_gathered >= sent.referenced / 2:
+    if traffic.zero_copy_bytes >= MIN_BYTES and unscattered_bytes >= traffic.zero_copy_bytes / 2:
         yield "scatter_gather"
 
 
-class Losses:
-    """The losses of now, from one look to the next; not for several threads at once."""
+class LossDetector:
+    """Compares counts with those of five minutes ago. Not for several threads at once."""
 
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
-        self._moments: deque[_Moment] = deque()
+        self._samples: deque[_Sample] = deque()
 
-    def look(self, now_ns: int, counted: Iterable[tuple[Broker, Rows]]) -> tuple[Loss, ...]:
-        """Of these brokers, against what they had counted five minutes ago, or at their start.
+    def evaluate(self, now_ns: int, brokers: Iterable[tuple[Broker, Rows]]) -> tuple[Loss, ...]:
+        """The losses of these brokers within the last five minutes, or since their start.
 
-        ``now_ns``: of any clock that only goes forward.
+        ``now_ns``: of any clock that never decreases. ``brokers``: each with its rows.
         """
-        brokers = list(counted)
-        now = _Moment(now_ns, {_key(broker): seen(rows) for broker, rows in brokers}, self._transmitted())
-        before = self._before(now)
-        flat = [device for device, link in self._devices.links.items() if link.scatter_gather is False]
-        not_gathered = sum(now.transmitted.get(one, 0) - before.transmitted.get(one, 0) for one in flat)
-        found = {
+        rows_by_broker = list(brokers)
+        observations = {_key(broker): observe(rows) for broker, rows in rows_by_broker}
+        now = _Sample(now_ns, observations, self._transmitted())
+        before = self._advance_window(now)
+        unscattered_bytes = self._unscattered_bytes(now, before)
+        losses = {
             Loss(broker.pid, broker.comm, broker.facts.node_id, listener.name, listener.port, reason): None
-            for broker, _ in brokers
+            for broker, _ in rows_by_broker
             for listener in broker.facts.listeners
-            for reason in reasons(
-                listener, now.brokers[_key(broker)], before.brokers.get(_key(broker), Seen()), not_gathered
+            for reason in find_reasons(
+                listener,
+                observations[_key(broker)],
+                before.observations.get(_key(broker), Observation()),
+                unscattered_bytes,
             )
         }
-        return tuple(found)
+        return tuple(losses)
 
-    def _before(self, now: _Moment) -> _Moment:
-        moments = self._moments
-        while len(moments) > 1 and moments[1].at_ns <= now.at_ns - WINDOW_NS:
-            moments.popleft()
-        before = moments[0] if moments else _Moment(now.at_ns, {}, now.transmitted)
-        if not moments or now.at_ns - moments[-1].at_ns >= _STEP_NS:
-            moments.append(now)
+    def _advance_window(self, now: _Sample) -> _Sample:
+        """Keep a sample every 15 s, drop those before the window; returns the one to compare with."""
+        samples = self._samples
+        while len(samples) > 1 and samples[1].at_ns <= now.at_ns - WINDOW_NS:
+            samples.popleft()
+        before = samples[0] if samples else _Sample(now.at_ns, {}, now.transmitted)
+        if not samples or now.at_ns - samples[-1].at_ns >= _SAMPLE_INTERVAL_NS:
+            samples.append(now)
         return before
+
+    def _unscattered_bytes(self, now: _Sample, before: _Sample) -> int:
+        """Bytes that devices without scatter-gather have sent between two samples."""
+        devices = [device for device, link in self._devices.links.items() if link.scatter_gather is False]
+        return sum(now.transmitted.get(device, 0) - before.transmitted.get(device, 0) for device in devices)
 
     def _transmitted(self) -> dict[str, int]:
         try:
             return {device: traffic.transmitted for device, traffic in self._devices.traffic().items()}
-        except OSError:  # said by who shows them
+        except OSError:  # reported by the metrics of network devices
             return {}
 
 

@@ -18,11 +18,11 @@ from exporter.host import privileges
 from exporter.host.network_devices import Network
 from exporter.host.procfs import Procfs
 from exporter.host.signals import TerminationSignals
-from exporter.kafka.counts import KafkaCounts
 from exporter.kafka.discovery import Discovery
 from exporter.kafka.inspector import Inspector
-from exporter.kafka.topics import Topics
-from exporter.kafka.zero_copy_loss import Losses
+from exporter.kafka.topics import TopicCounter
+from exporter.kafka.tracker import KafkaTracker
+from exporter.kafka.zero_copy_loss import LossDetector
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
 from exporter.loading.probes import PROBES
@@ -159,17 +159,17 @@ def make_sampler(
 
 def watch_brokers(
     config: Config, reader: Reader, finder: Inspector, network: Network, stopped: threading.Event
-) -> KafkaCounts:
+) -> KafkaTracker:
     """Look for brokers until ``stopped``, and count theirs apart."""
 
     def watch(ports: Iterable[int], pids: Iterable[int]) -> None:
         reader.watch_ports(ports)
         reader.watch_brokers(pids)
 
-    watcher = Discovery(Procfs(config.procfs), finder.ask, watch, config.ports)
-    threading.Thread(target=watcher.look_until, args=(stopped,), name="brokers", daemon=True).start()
-    topics = Topics(config.kafka_topics_max, by_partition=config.kafka_partitions)
-    return KafkaCounts(reader, watcher.current, topics, Losses(network))
+    watcher = Discovery(Procfs(config.procfs), finder.inspect, watch, config.ports)
+    threading.Thread(target=watcher.scan_until, args=(stopped,), name="brokers", daemon=True).start()
+    topics = TopicCounter(config.kafka_topics_max, by_partition=config.kafka_partitions)
+    return KafkaTracker(reader, watcher.brokers, topics, LossDetector(network))
 
 
 def announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket], scheme: str) -> None:

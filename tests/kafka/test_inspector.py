@@ -1,11 +1,10 @@
-"""The finder: what it finds out of processes in containers too, and what it may not do."""
+"""The inspector: the facts that it finds, also of processes in containers, and the privileges that it does not have."""
 
 import os
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,23 +13,30 @@ import pytest
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
 from tests.support.fake_broker import PYTHON, FakeBroker
+from tests.support.wait import wait_until
 
+ROOT = Path(__file__).parents[2]
+NOT_A_BROKER = Facts(problems=("not a broker",))
 SYS_PTRACE_AND_DAC_READ_SEARCH = 1 << 19 | 1 << 2
 CONTAINER = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "bash", "-ec")
 CHROOT = 'root=$(mktemp -d); mount --rbind / "$root"; mount -t tmpfs none "$root/opt"'
 
 
-@pytest.fixture(scope="module")
-def finder() -> Iterator[Inspector]:
+@pytest.fixture(scope="module", autouse=True)
+def _root() -> None:
     if os.geteuid() != 0:
-        pytest.skip("looking into other processes needs root")
+        pytest.skip("inspecting other processes needs root")
+
+
+@pytest.fixture(scope="module")
+def inspector() -> Iterator[Inspector]:
     started = Inspector("/proc", "nobody")
     yield started
     started.close()
 
 
-def configured(directory: Path, **properties: str) -> Path:
-    """``server.properties`` that only root may read, and a log directory."""
+def write_config(directory: Path, **properties: str) -> Path:
+    """Write ``server.properties``, which only root may read, and make a log directory."""
     (directory / "data").mkdir()
     file = directory / "server.properties"
     file.write_text("".join(f"{name.replace('_', '.')}={value}\n" for name, value in properties.items()))
@@ -42,40 +48,40 @@ def inode(path: Path) -> int:
     return path.stat().st_ino
 
 
-def test_a_broker(finder: Inspector, tmp_path: Path) -> None:
-    configured(tmp_path, node_id="5", log_dirs=str(tmp_path / "data"), listeners="SSL://127.0.0.1:0")
-    with FakeBroker(tmp_path, "server.properties") as poser:
-        before = finder.ask(poser.pid)
+def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
+    write_config(tmp_path, node_id="5", log_dirs=str(tmp_path / "data"), listeners="SSL://127.0.0.1:0")
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        before = inspector.inspect(broker.pid)
         assert before == Facts("5", (), (inode(tmp_path / "data"),))
-        port = poser.do("listen", "127.0.0.1", 0)
-        assert finder.ask(poser.pid) == Facts(
-            "5", (Listener("SSL", "SSL", port),), (inode(tmp_path / "data"),), settled=True
+        port = broker.do("listen", "127.0.0.1", 0)
+        assert inspector.inspect(broker.pid) == Facts(
+            "5", (Listener("SSL", "SSL", port),), (inode(tmp_path / "data"),), complete=True
         )
 
 
-def test_paths_from_its_working_directory(finder: Inspector, tmp_path: Path) -> None:
-    configured(tmp_path, node_id="5", log_dirs="data")
+def test_paths_from_its_working_directory(inspector: Inspector, tmp_path: Path) -> None:
+    write_config(tmp_path, node_id="5", log_dirs="data")
     (tmp_path / "bin").mkdir()
-    with FakeBroker(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as poser:
-        facts = finder.ask(poser.pid)
+    with FakeBroker(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as broker:
+        facts = inspector.inspect(broker.pid)
         assert (facts.node_id, facts.log_directories) == ("5", (inode(tmp_path / "data"),))
         assert facts.listeners == (Listener("PLAINTEXT", "PLAINTEXT", 9092),)
-        assert not facts.settled, "it does not listen yet"
+        assert not facts.complete, "it does not listen on 9092"
 
 
-def contained(directory: Path, script: str) -> FakeBroker:
+def start_in_container(directory: Path, script: str) -> FakeBroker:
     return FakeBroker(directory, "/opt/server.properties", before=(*CONTAINER, f'{script}; exec "$@"', "bash"))
 
 
-def inner(poser: FakeBroker) -> int:
-    """The process that ``unshare`` made."""
-    (child,) = Path(f"/proc/{poser.pid}/task/{poser.pid}/children").read_text().split()
+def pid_in_container(broker: FakeBroker) -> int:
+    """The process that ``unshare`` started."""
+    (child,) = Path(f"/proc/{broker.pid}/task/{broker.pid}/children").read_text().split()
     return int(child)
 
 
 @pytest.mark.parametrize("entry", ["mount -t tmpfs none /opt", f"{CHROOT}; mkdir $root/opt/w"])
-def test_inside_of_a_container(finder: Inspector, tmp_path: Path, entry: str) -> None:
-    """With a root directory, process ids and a network of its own; a link inside leads inside."""
+def test_a_broker_in_a_container(inspector: Inspector, tmp_path: Path, entry: str) -> None:
+    """It has its own root directory, process ids and network; its configuration is a symbolic link."""
     root = '"$root"' if "root=" in entry else ""
     script = f"""{entry}; cd {root}/opt; ip link set lo up 2>/dev/null || true
         cp {tmp_path}/kafka.Kafka .; mkdir -p data; ln -s /opt/real.properties server.properties
@@ -83,35 +89,35 @@ def test_inside_of_a_container(finder: Inspector, tmp_path: Path, entry: str) ->
         chmod -R go= . ; set -- "$@" """
     if root:
         script += '; set -- chroot "$root" bash -c "cd /opt; exec \\"\\$@\\"" bash "$@"'
-    with contained(tmp_path, script) as poser:
-        pid = inner(poser)
-        port = poser.do("listen", "0.0.0.0", 0)
-        facts = finder.ask(pid)
+    with start_in_container(tmp_path, script) as broker:
+        pid = pid_in_container(broker)
+        port = broker.do("listen", "0.0.0.0", 0)
+        facts = inspector.inspect(pid)
         assert facts.problems == ()
         assert (facts.node_id, facts.listeners) == ("8", (Listener("SSL", "SSL", port),))
         (directory,) = set(facts.log_directories)
         assert directory == os.stat(f"/proc/{pid}/cwd/data").st_ino
 
 
-def test_a_link_out_of_a_container_stays_inside(finder: Inspector, tmp_path: Path) -> None:
+def test_a_link_is_resolved_inside_the_container(inspector: Inspector, tmp_path: Path) -> None:
     (tmp_path / "outside.properties").write_text("node.id=66\n")
     script = f"mount -t tmpfs none /opt; cd /opt; cp {tmp_path}/kafka.Kafka .; mkdir -p r/opt; "
     script += f"ln -s ../../../../../../../..{tmp_path}/outside.properties r/opt/server.properties; "
     script += "cp kafka.Kafka r/; mount --rbind /usr r/opt 2>/dev/null; umount -l r/opt; mkdir -p r/usr r/lib r/lib64 "
     script += 'r/bin; for d in usr lib lib64 bin; do mount --rbind /$d r/$d; done; set -- chroot r "$@"'
-    with contained(tmp_path, script) as poser:
-        facts = finder.ask(inner(poser))
+    with start_in_container(tmp_path, script) as broker:
+        facts = inspector.inspect(pid_in_container(broker))
         assert facts.node_id == ""
         assert facts.problems == ("/opt/server.properties: No such file or directory",)
 
 
-def test_without_its_configuration_sockets_tell(finder: Inspector, tmp_path: Path) -> None:
-    with FakeBroker(tmp_path, "/nowhere/server.properties") as poser:
-        port = poser.do("listen", "127.0.0.1", 0)
-        facts = finder.ask(poser.pid)
+def test_without_a_configuration_the_ports_are_those_of_its_sockets(inspector: Inspector, tmp_path: Path) -> None:
+    with FakeBroker(tmp_path, "/nowhere/server.properties") as broker:
+        port = broker.do("listen", "127.0.0.1", 0)
+        facts = inspector.inspect(broker.pid)
         assert facts.listeners == (Listener(UNKNOWN, UNKNOWN, port),)
         assert facts.problems == ("/nowhere/server.properties: No such file or directory",)
-        assert not facts.settled
+        assert not facts.complete
 
 
 def fifo(path: Path) -> None:
@@ -122,7 +128,7 @@ def huge(path: Path) -> None:
     path.write_bytes(b"a" * (1 << 20) + b"b")
 
 
-def noise(path: Path) -> None:
+def malformed(path: Path) -> None:
     path.write_bytes(os.urandom(1 << 16) + b"\nlisteners=A\nnode.id=x")
 
 
@@ -140,20 +146,20 @@ def surrogate(path: Path) -> None:
             surrogate,
             "UnicodeEncodeError: 'utf-8' codec can't encode character '\\ud800' in position 1: surrogates not allowed",
         ),
-        (noise, "listeners has A, which is not NAME://HOST:PORT"),
+        (malformed, "listeners has A, which is not NAME://HOST:PORT"),
     ],
 )
-def test_a_configuration_that_is_none(
-    finder: Inspector, tmp_path: Path, make: Callable[[Path], None], problem: str
+def test_a_configuration_that_cannot_be_used(
+    inspector: Inspector, tmp_path: Path, make: Callable[[Path], None], problem: str
 ) -> None:
     make(tmp_path / "server.properties")
-    with FakeBroker(tmp_path, "server.properties") as poser:
-        assert problem in finder.ask(poser.pid).problems
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        assert problem in inspector.inspect(broker.pid).problems
 
 
-def test_it_answers_for_brokers_alone(finder: Inspector) -> None:
-    assert finder.ask(1) == finder.ask(os.getpid()) == Facts(problems=("it is not a broker",))
-    assert finder.ask(4_000_000) == Facts(problems=("it is not a broker",))
+def test_processes_that_are_not_brokers_have_no_facts(inspector: Inspector) -> None:
+    assert inspector.inspect(1) == inspector.inspect(os.getpid()) == NOT_A_BROKER
+    assert inspector.inspect(4_000_000) == NOT_A_BROKER
 
 
 def status(pid: int) -> dict[str, str]:
@@ -161,27 +167,34 @@ def status(pid: int) -> dict[str, str]:
     return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
 
-def test_what_it_may_do(finder: Inspector) -> None:
-    finder.ask(1)
-    own = status(finder.pid)
-    assert own["Uid"].split() == ["65534"] * 4
-    assert own["Groups"] == ""
-    assert own["NoNewPrivs"] == "1"
-    kept = {name: int(own[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")}
+def has_exited(pid: int) -> bool:
+    try:
+        return status(pid)["State"][0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+def test_its_privileges(inspector: Inspector) -> None:
+    inspector.inspect(1)
+    found = status(inspector.pid)
+    assert found["Uid"].split() == ["65534"] * 4
+    assert found["Groups"] == ""
+    assert found["NoNewPrivs"] == "1"
+    kept = {name: int(found[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")}
     only = SYS_PTRACE_AND_DAC_READ_SEARCH
     assert kept == {"CapPrm": only, "CapEff": only, "CapBnd": only, "CapInh": 0, "CapAmb": 0}
 
 
-def test_it_has_no_network_and_no_probes(finder: Inspector) -> None:
-    finder.ask(1)
-    devices = Path(f"/proc/{finder.pid}/net/dev").read_text().splitlines()[2:]
+def test_it_has_no_network_and_no_probes(inspector: Inspector) -> None:
+    inspector.inspect(1)
+    devices = Path(f"/proc/{inspector.pid}/net/dev").read_text().splitlines()[2:]
     assert [line.split(":")[0].strip() for line in devices] == ["lo"]
-    assert os.readlink(f"/proc/{finder.pid}/ns/net") != os.readlink("/proc/self/ns/net")
-    held = [os.readlink(f"/proc/{finder.pid}/fd/{entry}") for entry in os.listdir(f"/proc/{finder.pid}/fd")]
-    assert [target.split(":")[0] for target in held if "bpf" in target or "socket" in target] == ["socket"]
+    assert os.readlink(f"/proc/{inspector.pid}/ns/net") != os.readlink("/proc/self/ns/net")
+    open_files = [os.readlink(f"/proc/{inspector.pid}/fd/{entry}") for entry in os.listdir(f"/proc/{inspector.pid}/fd")]
+    assert [target.split(":")[0] for target in open_files if "bpf" in target or "socket" in target] == ["socket"]
 
 
-def start_by_hand(*wrapper: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
+def start_inspector(*wrapper: str) -> tuple[socket.socket, "subprocess.Popen[bytes]"]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with theirs:
         command = [*wrapper, *INSPECTOR, str(theirs.fileno()), "/proc", "nobody"]
@@ -189,38 +202,35 @@ def start_by_hand(*wrapper: str) -> tuple[socket.socket, "subprocess.Popen[bytes
     return ours, process
 
 
-def test_without_proc_it_finds_nothing_and_says_nothing(finder: Inspector) -> None:
-    assert finder.ask(1)
-    ours, process = start_by_hand("unshare", "--mount", "sh", "-ec", 'umount --lazy /proc; exec "$@"', "sh")
+def test_without_proc_no_process_is_a_broker() -> None:
+    ours, process = start_inspector("unshare", "--mount", "sh", "-ec", 'umount --lazy /proc; exec "$@"', "sh")
     with ours, process:
         ours.send((1).to_bytes(4, "little"))
-        assert Facts.decode(ours.recv(1 << 16)) == Facts(problems=("it is not a broker",))
+        assert Facts.decode(ours.recv(1 << 16)) == NOT_A_BROKER
         assert status(process.pid)["NoNewPrivs"] == "1"
         ours.shutdown(socket.SHUT_WR)
         assert process.stderr
         assert (process.stderr.read(), process.wait(20)) == (b"", 0)
 
 
-def test_ctrl_c_is_not_for_it(finder: Inspector) -> None:
-    assert finder.ask(1)
-    os.kill(finder.pid, signal.SIGINT)
-    assert finder.ask(1)
+def test_it_ignores_sigint(inspector: Inspector) -> None:
+    assert inspector.inspect(1) == NOT_A_BROKER
+    os.kill(inspector.pid, signal.SIGINT)
+    assert inspector.inspect(1) == NOT_A_BROKER
 
 
-@pytest.mark.parametrize("garbage", [b"x", b"garbage of many bytes", b""])
-def test_garbage_ends_it(finder: Inspector, garbage: bytes) -> None:
-    assert finder.ask(1)
-    ours, process = start_by_hand()
+@pytest.mark.parametrize("message", [b"x", b"more bytes than a request has", b""])
+def test_it_exits_after_an_invalid_request(message: bytes) -> None:
+    ours, process = start_inspector()
     with ours, process:
-        ours.send(garbage)
+        ours.send(message)
         assert process.wait(20) == 0
 
 
-def test_it_ends_with_the_service(finder: Inspector) -> None:
-    """Even when that is killed: nobody holds the other end any more."""
-    assert finder.ask(1)
+def test_it_exits_with_the_service() -> None:
+    """Also when the service is killed: its end of the socket pair is closed then."""
     program = "from exporter.kafka.inspector import Inspector; inspector = Inspector('/proc', 'nobody'); "
-    program += "inspector.ask(1); print(inspector.pid, flush=True);"
+    program += "inspector.inspect(1); print(inspector.pid, flush=True);"
     started = subprocess.Popen([sys.executable, "-c", f"{program} input()"], stdin=-1, stdout=subprocess.PIPE)
     with started as service:
         assert service.stdout
@@ -228,34 +238,32 @@ def test_it_ends_with_the_service(finder: Inspector) -> None:
         assert Path(f"/proc/{pid}").exists()
         service.send_signal(signal.SIGKILL)
         service.wait()
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{pid}").exists() and status(pid)["State"][0] != "Z":
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_until(lambda: has_exited(pid), "the inspector exits")
 
 
-def test_without_rights_it_says_so(finder: Inspector) -> None:
-    assert finder.ask(1)
-    program = "from exporter.kafka.inspector import Inspector; print(Inspector('/proc', 'nobody').ask(1).problems[0])"
-    said = subprocess.run(
-        ["setpriv", "--bounding-set=-sys_ptrace", "--reuid=nobody", "--clear-groups", PYTHON, "-c", program],
+def test_missing_privileges_are_a_problem() -> None:
+    as_nobody = ["setpriv", "--bounding-set=-sys_ptrace", "--reuid=nobody", "--clear-groups"]
+    if subprocess.run([*as_nobody, "test", "-r", ROOT / "exporter" / "errors.py"], check=False).returncode:
+        pytest.skip("not in this kernel: other users cannot read this checkout")
+    program = (
+        "from exporter.kafka.inspector import Inspector; print(Inspector('/proc', 'nobody').inspect(1).problems[0])"
+    )
+    done = subprocess.run(
+        [*as_nobody, PYTHON, "-c", program],
         capture_output=True,
         check=False,
         cwd="/",
-        env={"PYTHONPATH": str(Path(__file__).parents[2])},
+        env={"PYTHONPATH": str(ROOT)},
     )
-    if b"ModuleNotFoundError" in said.stderr or b"Permission" in said.stderr:
-        pytest.skip("not in this kernel: this checkout is not for other users to read")
-    assert said.stdout.startswith(b"the finder: "), said
+    assert done.stdout.startswith(b"the inspector: "), done
 
 
-def test_when_it_has_gone_the_reason_is_told(finder: Inspector) -> None:
-    assert finder.ask(1)
+def test_the_error_after_its_exit_has_the_status() -> None:
     other = Inspector("/proc", "nobody")
-    other.ask(1)
+    other.inspect(1)
     os.kill(other.pid, signal.SIGKILL)
     os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(InspectorExitedError, match="ended with status -9"):
-        other.ask(1)
+    with pytest.raises(InspectorExitedError, match="exited with status -9"):
+        other.inspect(1)
     with pytest.raises(InspectorExitedError):
-        other.ask(1)
+        other.inspect(1)

@@ -33,7 +33,7 @@ def _losses(reading: Reading) -> Values:
 def _topics(reading: Reading) -> Values:
     for topic, moved in reading.kafka.topics.items():
         for transfer, labels in _TRANSFERS.items():
-            yield (topic.node_id, topic.name, topic.partition, *labels), moved[transfer]
+            yield (topic.node_id, topic.topic, topic.partition, *labels), moved[transfer]
 
 
 LISTENER_INFO = ValueFamily(

@@ -1,8 +1,8 @@
-"""Command lines of brokers, and of what is none."""
+"""Command lines of brokers, and others that look similar."""
 
 import pytest
 
-from exporter.kafka.command_line import BrokerCommand, broker_command
+from exporter.kafka.command_line import BrokerCommand, parse_broker_command
 
 SHIPPED = [
     "java",
@@ -18,7 +18,7 @@ SHIPPED = [
     "kafka.Kafka",
     "/opt/kafka/config/server.properties",
 ]
-"""As kafka-run-class.sh ends."""
+"""The command that kafka-run-class.sh executes."""
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ SHIPPED = [
     ],
 )
 def test_brokers(arguments: list[str], command: BrokerCommand) -> None:
-    assert broker_command(arguments) == command
+    assert parse_broker_command(arguments) == command
 
 
 @pytest.mark.parametrize(
@@ -55,5 +55,5 @@ def test_brokers(arguments: list[str], command: BrokerCommand) -> None:
         ["/bin/bash", "/opt/kafka/bin/kafka-server-start.sh", "server.properties"],
     ],
 )
-def test_what_is_no_broker(arguments: list[str]) -> None:
-    assert broker_command(arguments) is None
+def test_other_command_lines(arguments: list[str]) -> None:
+    assert parse_broker_command(arguments) is None

@@ -1,4 +1,4 @@
-"""Why zero copy is lost, from counts alone: what is evidence, what must not raise an alarm, and for how long."""
+"""Reasons for lost zero copy: what is evidence, what must not raise an alarm, and when a reason ends."""
 
 import errno
 
@@ -6,16 +6,16 @@ import pytest
 
 from exporter.host.network_devices import Link, Traffic
 from exporter.kafka.broker import Broker, Facts, Listener
-from exporter.kafka.zero_copy_loss import MIN_BYTES, WINDOW_NS, Loss, Losses
+from exporter.kafka.zero_copy_loss import MIN_BYTES, WINDOW_NS, Loss, LossDetector
 from exporter.model import Count, Endpoint, Operation, Row, RowKind, Rows
 
 MIB = 1 << 20
 PORT, OTHER_PORT = 9092, 9094
 
 
-ANSWERS = Row(RowKind.CPU_COPY, Operation.WRITE, Endpoint.USER, Endpoint.TCP, PORT, 0)
+ACKNOWLEDGEMENTS = Row(RowKind.CPU_COPY, Operation.WRITE, Endpoint.USER, Endpoint.TCP, PORT, 0)
 SENDFILES = Row(RowKind.ZERO_COPY, Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, PORT, 0)
-WRITES = ANSWERS._replace(operation=Operation.WRITEV)
+WRITES = ACKNOWLEDGEMENTS._replace(operation=Operation.WRITEV)
 WRITES_ELSEWHERE = WRITES._replace(port=OTHER_PORT)
 FILE_READS = Row(RowKind.CPU_COPY, Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER, 0, 0)
 PRODUCED = Row(RowKind.CPU_COPY, Operation.READ, Endpoint.TCP, Endpoint.USER, PORT, 0)
@@ -26,7 +26,7 @@ def failed(call: Operation, number: int) -> Row:
 
 
 def counts(**named: tuple[int, int]) -> Rows:
-    """Of rows by their name here: calls and MiB."""
+    """Counts by the name of a row above: calls and MiB."""
     return {globals()[name]: Count(events, round(mib * MIB), 0) for name, (events, mib) in named.items()}
 
 
@@ -36,40 +36,40 @@ def broker(protocol: str = "PLAINTEXT", pid: int = 7) -> Broker:
 
 
 def loss(reason: str) -> Loss:
-    """Of the broker's first listener."""
+    """A loss of the broker's first listener."""
     return Loss(7, "java", "1", "A", PORT, reason)
 
 
-class Cards:
-    """Network cards, and what they have sent so far."""
+class Devices:
+    """Network devices, and what they have sent so far."""
 
-    def __init__(self, **gathers: bool) -> None:
-        self.links = {device: Link(None, gather) for device, gather in gathers.items()}
-        self.sent = dict.fromkeys(gathers, 0)
+    def __init__(self, **scatter_gather: bool) -> None:
+        self.links = {device: Link(None, supported) for device, supported in scatter_gather.items()}
+        self.sent = dict.fromkeys(scatter_gather, 0)
 
     def traffic(self) -> dict[str, Traffic]:
         return {device: Traffic(0, sent) for device, sent in self.sent.items()}
 
 
 def reasons(rows: Rows, protocol: str = "PLAINTEXT", port: int = PORT) -> list[str]:
-    losses = Losses(Cards(eth0=True)).look(0, [(broker(protocol), rows)])
+    losses = LossDetector(Devices(eth0=True)).evaluate(0, [(broker(protocol), rows)])
     return [loss.reason for loss in losses if loss.port == port]
 
 
-HEALTHY = counts(SENDFILES=(2000, 900), ANSWERS=(9000, 1), FILE_READS=(500, 40))
+HEALTHY = counts(SENDFILES=(2000, 900), ACKNOWLEDGEMENTS=(9000, 1), FILE_READS=(500, 40))
 
 
-def test_zero_copy_has_no_reason():
+def test_zero_copy_has_no_reason() -> None:
     assert reasons(HEALTHY) == []
 
 
 @pytest.mark.parametrize("protocol", ["SSL", "SASL_SSL"])
-def test_tls_is_known_without_traffic(protocol):
+def test_tls_is_known_without_traffic(protocol: str) -> None:
     assert reasons({}, protocol) == ["tls"]
     assert reasons({}, "SASL_PLAINTEXT") == []
 
 
-def test_tls_needs_no_other_reason():
+def test_tls_is_the_only_reason_of_a_tls_listener() -> None:
     rows = counts(WRITES=(6400, 100), FILE_READS=(6400, 100)) | {
         failed(Operation.SENDFILE, errno.EINVAL): Count(9, 0, 0)
     }
@@ -77,101 +77,101 @@ def test_tls_needs_no_other_reason():
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP])
-def test_sendfile_refused_and_records_copied(number):
+def test_sendfile_refused_and_records_copied(number: int) -> None:
     rows = counts(WRITES=(640, 100)) | {failed(Operation.SENDFILE, number): Count(1, 0, 0)}
     assert reasons(rows) == ["jvm_fallback"]
     assert reasons(rows, port=OTHER_PORT) == []
 
 
-def test_copy_file_range_refused_before_each_sendfile_is_normal():
+def test_copy_file_range_refused_before_each_sendfile_is_normal() -> None:
     assert reasons(HEALTHY | {failed(Operation.COPY_FILE_RANGE, errno.EINVAL): Count(2000, 0, 0)}) == []
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EPIPE, errno.ECONNRESET, errno.EINTR])
-def test_connections_that_block_or_end_are_normal(number):
+def test_errors_of_full_or_closed_sockets_are_normal(number: int) -> None:
     assert reasons(HEALTHY | {failed(Operation.SENDFILE, number): Count(100_000, 0, 0)}) == []
 
 
-def test_one_refused_call_with_zero_copy_going_on_is_none():
+def test_one_refused_sendfile_beside_zero_copy_is_not_a_loss() -> None:
     assert reasons(HEALTHY | {failed(Operation.SENDFILE, errno.EINVAL): Count(1, 0, 0)}) == []
 
 
-def test_files_read_and_written_to_the_port():
+def test_files_read_and_written_to_the_port() -> None:
     assert reasons(counts(WRITES=(6400, 100), FILE_READS=(6400, 100))) == ["copied"]
     assert reasons(counts(WRITES=(6400, 100), SENDFILES=(900, 800), FILE_READS=(6400, 100))) == ["copied"]
 
 
-def test_a_small_part_that_is_copied_is_none():
+def test_a_small_copied_share_is_not_a_loss() -> None:
     assert reasons(counts(WRITES=(3200, 50), SENDFILES=(9000, 4000), FILE_READS=(6400, 100))) == []
 
 
-def test_acknowledgements_alone_are_none():
-    """A broker that mostly takes: millions of small answers, and a log cleaner that reads."""
-    assert reasons(counts(ANSWERS=(5_000_000, 300), PRODUCED=(200_000, 9000), FILE_READS=(9000, 9000))) == []
+def test_acknowledgements_are_not_a_loss() -> None:
+    """A broker that mostly receives: millions of small responses, and a log cleaner that reads."""
+    assert reasons(counts(ACKNOWLEDGEMENTS=(5_000_000, 300), PRODUCED=(200_000, 9000), FILE_READS=(9000, 9000))) == []
 
 
-def test_what_was_never_in_a_file_here_is_not_said_to_be():
-    """Big answers made in memory, as those to requests for metadata are."""
+def test_responses_without_file_reads_are_not_a_loss() -> None:
+    """Large responses made in memory, such as metadata."""
     assert reasons(counts(WRITES=(100, 100))) == []
 
 
-def test_little_is_nothing():
+def test_less_than_the_minimum_is_not_a_loss() -> None:
     just_under = (MIN_BYTES - 1) / MIB
     assert reasons(counts(WRITES=(0, just_under), FILE_READS=(1, 100))) == []
     assert reasons(counts(WRITES=(0, MIN_BYTES / MIB), FILE_READS=(1, 100))) == ["copied"]
 
 
-def test_ports_are_apart():
+def test_ports_are_evaluated_separately() -> None:
     rows = HEALTHY | counts(WRITES_ELSEWHERE=(6400, 100), FILE_READS=(6400, 140))
     assert (reasons(rows), reasons(rows, port=OTHER_PORT)) == ([], ["copied"])
 
 
-def test_a_card_that_cannot_gather_what_was_sent():
-    cards = Cards(eth0=False, eth1=True)
-    losses = Losses(cards)
-    assert losses.look(0, [(broker(), {})]) == ()
-    cards.sent = {"eth0": 900 * MIB, "eth1": 900 * MIB}
-    assert losses.look(1, [(broker(), HEALTHY)]) == (loss("scatter_gather"),)
+def test_a_device_without_scatter_gather() -> None:
+    devices = Devices(eth0=False, eth1=True)
+    detector = LossDetector(devices)
+    assert detector.evaluate(0, [(broker(), {})]) == ()
+    devices.sent = {"eth0": 900 * MIB, "eth1": 900 * MIB}
+    assert detector.evaluate(1, [(broker(), HEALTHY)]) == (loss("scatter_gather"),)
 
 
-def test_a_card_that_carried_something_else():
-    cards = Cards(eth0=False, eth1=True)
-    losses = Losses(cards)
-    losses.look(0, [(broker(), {})])
-    cards.sent = {"eth0": 100 * MIB, "eth1": 900 * MIB}
-    assert losses.look(1, [(broker(), HEALTHY)]) == ()
+def test_a_device_without_scatter_gather_that_sent_too_little() -> None:
+    devices = Devices(eth0=False, eth1=True)
+    detector = LossDetector(devices)
+    detector.evaluate(0, [(broker(), {})])
+    devices.sent = {"eth0": 100 * MIB, "eth1": 900 * MIB}
+    assert detector.evaluate(1, [(broker(), HEALTHY)]) == ()
 
 
-def test_a_reason_ends_when_its_window_does():
-    losses = Losses(Cards())
+def test_a_reason_ends_with_its_window() -> None:
+    detector = LossDetector(Devices())
     copied = counts(WRITES=(6400, 100), FILE_READS=(6400, 100))
-    assert losses.look(0, [(broker(), {})]) == ()
+    assert detector.evaluate(0, [(broker(), {})]) == ()
     minute = WINDOW_NS // 5
-    for moment in range(1, 6):
-        assert losses.look(moment * minute, [(broker(), copied)]) == (loss("copied"),), moment
-    assert losses.look(6 * minute, [(broker(), copied)]) == ()
+    for minutes in range(1, 6):
+        assert detector.evaluate(minutes * minute, [(broker(), copied)]) == (loss("copied"),), minutes
+    assert detector.evaluate(6 * minute, [(broker(), copied)]) == ()
 
 
-def test_frequent_scrapes_do_not_shorten_the_window():
-    losses = Losses(Cards())
+def test_frequent_scrapes_do_not_shorten_the_window() -> None:
+    detector = LossDetector(Devices())
     copied = counts(WRITES=(6400, 100), FILE_READS=(6400, 100))
-    losses.look(0, [(broker(), {})])
+    detector.evaluate(0, [(broker(), {})])
     second = 1_000_000_000
-    found = [losses.look(moment * second, [(broker(), copied)]) for moment in range(1, 400)]
+    found = [detector.evaluate(seconds * second, [(broker(), copied)]) for seconds in range(1, 400)]
     assert found.index(()) == pytest.approx(WINDOW_NS / second, abs=20)
-    assert len(losses._moments) < 25
+    assert len(detector._samples) < 25
 
 
-def test_another_process_under_the_same_number_begins_anew():
-    losses = Losses(Cards())
-    many = counts(WRITES=(64000, 1000), FILE_READS=(64000, 1000))
-    losses.look(0, [(broker(), many)])
-    again = Broker(7, 101, "java", broker().facts)
-    assert losses.look(1, [(again, counts(SENDFILES=(1, 1)))]) == ()
-    assert losses.look(2, [(again, counts(WRITES=(6400, 100), FILE_READS=(6400, 100)))]) == (loss("copied"),)
+def test_another_process_with_the_same_id_starts_from_zero() -> None:
+    detector = LossDetector(Devices())
+    many_copied = counts(WRITES=(64000, 1000), FILE_READS=(64000, 1000))
+    detector.evaluate(0, [(broker(), many_copied)])
+    restarted = Broker(7, 101, "java", broker().facts)
+    assert detector.evaluate(1, [(restarted, counts(SENDFILES=(1, 1)))]) == ()
+    assert detector.evaluate(2, [(restarted, counts(WRITES=(6400, 100), FILE_READS=(6400, 100)))]) == (loss("copied"),)
 
 
-def test_cards_that_cannot_be_read_take_nothing_else_away():
-    cards = Cards(eth0=False)
-    cards.traffic = lambda: (_ for _ in ()).throw(FileNotFoundError(2, "gone"))  # type: ignore[method-assign]
-    assert Losses(cards).look(0, [(broker("SSL"), {})]) == (loss("tls"),)
+def test_unreadable_devices_do_not_hide_other_reasons() -> None:
+    devices = Devices(eth0=False)
+    devices.traffic = lambda: (_ for _ in ()).throw(FileNotFoundError(2, "gone"))  # type: ignore[method-assign]
+    assert LossDetector(devices).evaluate(0, [(broker("SSL"), {})]) == (loss("tls"),)

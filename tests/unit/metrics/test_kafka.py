@@ -8,8 +8,8 @@ from prometheus_client import CollectorRegistry
 from exporter.counting.attribution import Snapshot
 from exporter.counting.sampler import Reading
 from exporter.kafka.broker import Broker, Facts, Listener
-from exporter.kafka.counts import KafkaReading
-from exporter.kafka.topics import Topic
+from exporter.kafka.topics import TopicKey
+from exporter.kafka.tracker import KafkaSnapshot
 from exporter.kafka.zero_copy_loss import Loss
 from exporter.metrics.catalog.kafka import KAFKA_FAMILIES
 from exporter.metrics.collector import CopyCollector, ProcessesCollector
@@ -20,14 +20,14 @@ FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE",
 
 def shown(
     *brokers: Broker,
-    topics: Mapping[Topic, tuple[int, ...]] | None = None,
+    topics: Mapping[TopicKey, tuple[int, ...]] | None = None,
     losses: tuple[Loss, ...] = (),
     by_comm: bool = False,
 ) -> list[str]:
     """The lines about Kafka."""
     snapshot = Snapshot({}, [], 0, 0, 0, by_comm)
     registry = CollectorRegistry()
-    reading = Reading(snapshot, {}, [], [], KafkaReading(brokers, topics or {}, losses))
+    reading = Reading(snapshot, {}, [], [], KafkaSnapshot(brokers, topics or {}, losses))
     collector = ProcessesCollector(lambda: reading, flags=("--kafka",))
     registry.register(CopyCollector([collector], (), tuple))
     lines = encode(registry, openmetrics=False).decode().splitlines()
@@ -57,11 +57,11 @@ def test_listeners_without_pid() -> None:
 @pytest.mark.parametrize(
     ("topic", "labels"),
     [
-        (Topic("1", "a.b-c"), 'node_id="1",topic="a.b-c"'),
-        (Topic("1", "a", "3"), 'node_id="1",topic="a",partition="3"'),
+        (TopicKey("1", "a.b-c"), 'node_id="1",topic="a.b-c"'),
+        (TopicKey("1", "a", "3"), 'node_id="1",topic="a",partition="3"'),
     ],
 )
-def test_topics(topic: Topic, labels: str) -> None:
+def test_topics(topic: TopicKey, labels: str) -> None:
     assert shown(topics={topic: (1, 2, 3, 4)}) == [
         f'topic_bytes_total{{{labels},operation="read",mechanism="zero_copy"}} 1',
         f'topic_bytes_total{{{labels},operation="read",mechanism="cpu"}} 2',
@@ -72,5 +72,5 @@ def test_topics(topic: Topic, labels: str) -> None:
 
 def test_nothing_of_kafka_without_its_flag() -> None:
     assert "--kafka" in {family.flag for family in KAFKA_FAMILIES}
-    reading = Reading(Snapshot({}, [], 0, 0, 0), {}, [], [], KafkaReading((Broker(7, 1, "java", FACTS),)))
+    reading = Reading(Snapshot({}, [], 0, 0, 0), {}, [], [], KafkaSnapshot((Broker(7, 1, "java", FACTS),)))
     assert not [metric.name for metric in ProcessesCollector(lambda: reading).metrics() if "kafka" in metric.name]

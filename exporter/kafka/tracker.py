@@ -1,0 +1,73 @@
+"""Track the running brokers: their bytes by topic, and the listeners that lost zero copy, from the probes' maps."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from exporter.kafka.broker import Broker
+from exporter.kafka.topics import TopicCounter, TopicKey
+from exporter.kafka.zero_copy_loss import Loss, LossDetector
+from exporter.model import Folder, Identity, Rows
+
+
+class FolderMap(Protocol):
+    """The part of :class:`exporter.counting.maps.Source` that the tracker needs."""
+
+    def folders(self) -> dict[bytes, Folder]:
+        """All folders, by their keys."""
+        ...
+
+    def forget_folders(self, keys: Iterable[bytes]) -> None:
+        """Delete folders."""
+        ...
+
+
+@dataclass(frozen=True)
+class KafkaSnapshot:
+    """What one scrape shows of Kafka."""
+
+    brokers: tuple[Broker, ...] = ()
+    topics: Mapping[TopicKey, tuple[int, ...]] = field(default_factory=dict)
+    """Bytes in the order of :class:`exporter.model.FolderTransfer`."""
+    losses: tuple[Loss, ...] = ()
+
+
+NO_KAFKA = KafkaSnapshot()
+
+
+class KafkaTracker:
+    """Not for several threads at once. Every method raises :class:`OSError` when the map cannot be read."""
+
+    def __init__(
+        self,
+        folder_map: FolderMap,
+        brokers: Callable[[], tuple[Broker, ...]],
+        topics: TopicCounter,
+        losses: LossDetector,
+    ) -> None:
+        """``brokers`` returns those that run now."""
+        self._folder_map = folder_map
+        self._brokers = brokers
+        self._topics = topics
+        self._losses = losses
+        self._counted_brokers: tuple[Broker, ...] = ()
+
+    def count_if_brokers_changed(self) -> None:
+        """Count the folders of brokers that have exited for the last time, and delete them from the map."""
+        if self._brokers() != self._counted_brokers:
+            self._count()
+
+    def take_snapshot(self, processes: Mapping[Identity, Rows], now_ns: int) -> KafkaSnapshot:
+        """Count, and return what to show. ``processes``: the rows of each, those of the brokers among them."""
+        brokers = self._count()
+        rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
+        broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
+        return KafkaSnapshot(brokers, self._topics.totals(), self._losses.evaluate(now_ns, broker_rows))
+
+    def _count(self) -> tuple[Broker, ...]:
+        brokers = self._brokers()
+        if brokers or self._counted_brokers:
+            exited = self._topics.count(self._folder_map.folders(), brokers)
+            self._folder_map.forget_folders(exited)
+        self._counted_brokers = brokers
+        return brokers

@@ -1,0 +1,50 @@
+"""When the map of folders is read, and which of them are deleted."""
+
+from collections.abc import Iterable
+
+from exporter.kafka.broker import Broker, Facts
+from exporter.kafka.topics import TopicCounter, TopicKey
+from exporter.kafka.tracker import KafkaTracker
+from exporter.kafka.zero_copy_loss import LossDetector
+from exporter.model import NS_PER_TICK, Folder, Identity
+from tests.support.sample_network_devices import SampleNetworkDevices
+
+BROKER = Broker(7, 100, "java", Facts("1", (), (50,)))
+FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), "t-0", 50, (5, 0, 0, 0))
+
+
+class FolderMap:
+    """The kernel's map of folders in memory."""
+
+    def __init__(self) -> None:
+        self.present: dict[bytes, Folder] = {}
+        self.reads = 0
+
+    def folders(self) -> dict[bytes, Folder]:
+        self.reads += 1
+        return dict(self.present)
+
+    def forget_folders(self, keys: Iterable[bytes]) -> None:
+        for key in keys:
+            del self.present[key]
+
+
+def test_without_brokers_the_map_is_not_read() -> None:
+    folder_map = FolderMap()
+    tracker = KafkaTracker(folder_map, tuple, TopicCounter(), LossDetector(SampleNetworkDevices()))
+    tracker.count_if_brokers_changed()
+    assert tracker.take_snapshot({}, 0).topics == {}
+    assert folder_map.reads == 0
+
+
+def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
+    folder_map, brokers = FolderMap(), [BROKER]
+    tracker = KafkaTracker(folder_map, lambda: tuple(brokers), TopicCounter(), LossDetector(SampleNetworkDevices()))
+    tracker.count_if_brokers_changed()
+    tracker.count_if_brokers_changed()
+    assert folder_map.reads == 1, "only when a broker starts or exits"
+    folder_map.present[b"1"] = FOLDER
+    brokers.clear()
+    tracker.count_if_brokers_changed()
+    assert folder_map.present == {}
+    assert tracker.take_snapshot({}, 0).topics == {TopicKey("1", "t"): (5, 0, 0, 0)}
