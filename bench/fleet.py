@@ -2,17 +2,12 @@
 
 import argparse
 import gzip
-import json
 import os
 import re
-import socket
-import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,13 +20,17 @@ import yaml
 
 from bench.figures import markdown, number
 from bench.series import record
+from tests.support.ports import LOOPBACK
+from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
+from tests.support.prometheus import Prometheus
+from tests.support.wait import wait_until
 
 HOST = (100, 20, 5)
 """Processes, names, and rows of a process on each host of the fleet."""
 COUNTER = re.compile(r"^(\w+_total(?:\{.*\})?) (\d+)$", re.MULTILINE)
 TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 RULES = Path(__file__).parents[1] / "deploy/prometheus/fleet.yml"
-_PATIENCE = 30.0
+_SCRAPE_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -82,7 +81,7 @@ def growing(exposition: str, scrapes: int) -> list[bytes]:
 
 
 @contextmanager
-def served(bodies: Sequence[bytes]) -> Iterator[int]:
+def serve_expositions(bodies: Sequence[bytes]) -> Iterator[int]:
     """All exporters behind one port: ``/N/metrics`` is the N-th, and each scrape of it gets the next body."""
     seen: dict[str, int] = defaultdict(int)
 
@@ -111,68 +110,21 @@ def served(bodies: Sequence[bytes]) -> Iterator[int]:
         server.shutdown()
 
 
-class Prometheus:
-    """Debian's, with all of the fleet for its targets."""
-
-    def __init__(self, directory: Path, port: int, targets: int, interval: int, rules: list[dict[str, Any]]) -> None:
-        scrape = {
-            "job_name": "fleet",
-            "metric_relabel_configs": rules,
-            "static_configs": [
-                {
-                    "targets": [f"127.0.0.1:{port}"],
-                    "labels": {"__metrics_path__": f"/{number}/metrics", "instance": f"host-{number}"},
-                }
-                for number in range(targets)
-            ],
-        }
-        config = {"global": {"scrape_interval": f"{interval}s", "scrape_timeout": f"{interval}s"}}
-        (directory / "prometheus.yml").write_text(json.dumps(config | {"scrape_configs": [scrape]}))  # JSON is YAML
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self._address = f"127.0.0.1:{free.getsockname()[1]}"
-        flags = {"config.file": directory / "prometheus.yml", "storage.tsdb.path": directory / "data"}
-        command = ["prometheus", *(f"--{name}={value}" for name, value in flags.items())]
-        self.process = subprocess.Popen(
-            [*command, f"--web.listen-address={self._address}"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-
-    def __enter__(self) -> "Prometheus":
-        return self
-
-    def __exit__(self, *problem: object) -> None:
-        self.process.terminate()
-        self.process.wait()
-
-    def value(self, expression: str) -> float:
-        """The one number that an expression has now; 0 when it has none."""
-        query = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"http://{self._address}/api/v1/query?{query}", timeout=_PATIENCE) as answer:
-            found = json.load(answer)["data"]["result"]
-        return float(found[0]["value"][1]) if found else 0.0
-
-    def wait_for(self, targets: int) -> None:
-        """Until each target was scraped once."""
-        end = time.monotonic() + _PATIENCE * 4
-        while time.monotonic() < end and self.process.poll() is None:
-            try:
-                if self.value("sum(up)") == targets:
-                    return
-            except OSError:  # it does not listen yet
-                pass
-            time.sleep(0.2)
-        raise RuntimeError(f"Prometheus did not scrape {targets} targets, status {self.process.poll()}")
-
-    def resident_mib(self) -> float:
-        """Resident memory."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
-
-    def cpu_seconds(self) -> float:
-        """CPU time so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def configuration(port: int, targets: int, interval: int, rules: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of a Prometheus that scrapes every target of :func:`serve_expositions` on this port."""
+    scrape = {
+        "job_name": "fleet",
+        "metric_relabel_configs": rules,
+        "static_configs": [
+            {
+                "targets": [f"{LOOPBACK}:{port}"],
+                "labels": {"__metrics_path__": f"/{number}/metrics", "instance": f"host-{number}"},
+            }
+            for number in range(targets)
+        ],
+    }
+    every = f"{interval}s"
+    return {"global": {"scrape_interval": every, "scrape_timeout": every}, "scrape_configs": [scrape]}
 
 
 def rules_of(job: str) -> list[dict[str, Any]]:
@@ -186,22 +138,23 @@ def simulate(directory: Path, setting: Setting, targets: int, interval: int, scr
     (exposition,) = record(directory, setting.flags, HOST, 1)
     data = Path(tempfile.mkdtemp(dir=directory))
     with (
-        served(growing(exposition, scrapes + 2)) as port,
-        Prometheus(data, port, targets, interval, rules_of(setting.job)) as prometheus,
+        serve_expositions(growing(exposition, scrapes + 2)) as port,
+        Prometheus(data, configuration(port, targets, interval, rules_of(setting.job))) as prometheus,
     ):
-        prometheus.wait_for(targets)
+        wait_until(prometheus.ready, "Prometheus to start")
+        wait_until(lambda: prometheus.number("sum(up)") == targets, f"a scrape of {targets} targets", _SCRAPE_SECONDS)
         time.sleep(interval * scrapes / 2)
-        before, start = prometheus.cpu_seconds(), time.monotonic()
+        before, start = thread_times(prometheus.pid), time.monotonic()
         time.sleep(interval * scrapes / 2)
-        spent = prometheus.cpu_seconds() - before
+        spent = cpu_seconds(before, thread_times(prometheus.pid))
         window = f"[{round(time.monotonic() - start)}s]"
         return Cost(
-            up=prometheus.value(f"avg(avg_over_time(up{window})) * (count(up) == bool {targets})"),
-            series=prometheus.value("sum(scrape_samples_post_metric_relabeling)"),
-            samples_a_second=prometheus.value("sum(scrape_samples_post_metric_relabeling)") / interval,
-            resident_mib=prometheus.resident_mib(),
+            up=prometheus.number(f"avg(avg_over_time(up{window})) * (count(up) == bool {targets})"),
+            series=prometheus.number("sum(scrape_samples_post_metric_relabeling)"),
+            samples_a_second=prometheus.number("sum(scrape_samples_post_metric_relabeling)") / interval,
+            resident_mib=resident_kib(prometheus.pid) / 1024,
             cpu_percent=spent / (time.monotonic() - start) * 100,
-            slowest_scrape_ms=prometheus.value(f"max(max_over_time(scrape_duration_seconds{window}))") * 1000,
+            slowest_scrape_ms=prometheus.number(f"max(max_over_time(scrape_duration_seconds{window}))") * 1000,
         )
 
 

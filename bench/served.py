@@ -1,15 +1,16 @@
 """An exporter that runs: started, scraped as Prometheus scrapes, and looked at from outside."""
 
-import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from gzip import decompress
-from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
 
 _HEADERS = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "Accept-Encoding": "gzip"}
 _PATIENCE = 30.0
@@ -20,8 +21,7 @@ class Served:
 
     def __init__(self, *command: str, good: str) -> None:
         """``good``: what the first good answer has in it."""
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            address = f"127.0.0.1:{free.getsockname()[1]}"
+        address = f"{LOOPBACK}:{free_port()}"
         self._url = f"http://{address}/metrics"
         self._started = time.monotonic()
         self._command = [part.replace("{address}", address) for part in command]
@@ -51,30 +51,21 @@ class Served:
 
     def scrape_seconds(self, scrapes: int, pause: float = 0.1) -> float:
         """CPU time of one scrape, over so many."""
-        before = self._run_ns()
+        before = thread_times(self._process.pid)
         for _ in range(scrapes):
             self.scrape()
             time.sleep(pause)
-        return self._seconds_since(before) / scrapes
+        return cpu_seconds(before, thread_times(self._process.pid)) / scrapes
 
     def idle_share(self, seconds: float) -> float:
         """CPU time in a time without scrapes, as a part of one CPU."""
-        before = self._run_ns()
+        before = thread_times(self._process.pid)
         time.sleep(seconds)
-        return self._seconds_since(before) / seconds
-
-    def _run_ns(self) -> dict[str, int]:
-        """CPU time so far by thread, as the scheduler has it: finer than the clock ticks of /proc/PID/stat."""
-        threads = Path(f"/proc/{self._process.pid}/task").iterdir()
-        return {thread.name: int((thread / "schedstat").read_text().split()[0]) for thread in threads}
-
-    def _seconds_since(self, before: dict[str, int]) -> float:
-        return sum(now - before.get(thread, 0) for thread, now in self._run_ns().items()) / 1e9
+        return cpu_seconds(before, thread_times(self._process.pid)) / seconds
 
     def resident_mib(self) -> float:
         """Resident memory."""
-        status = Path(f"/proc/{self._process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        return resident_kib(self._process.pid) / 1024
 
     def _wait(self) -> float:
         while time.monotonic() < self._started + _PATIENCE and self._process.poll() is None:

@@ -5,16 +5,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.compiler import compile_c
+
 HERE = Path(__file__).parent
 CALLS = 64
 
 
 def build(name: str, directory: Path) -> Path:
     """Compile ``bench/NAME.c``; returns the program."""
-    program = directory / name
-    command = ["gcc", "-O2", "-Wall", "-Wextra", "-Werror", "-pthread", "-o", str(program), str(HERE / f"{name}.c")]
-    subprocess.run(command, check=True)
-    return program
+    return compile_c(HERE / f"{name}.c", directory / name, "-Wextra")
 
 
 class Workload:

@@ -1,15 +1,14 @@
-"""Options of the whole suite, and the rule that continuous integration skips nothing that should run."""
+"""Options of the whole suite, and the rule that continuous integration skips only what the kernel lacks."""
 
 import os
 
 import pytest
 
-MAY_BE_ABSENT = "not in this kernel:"
-"""How the reason of a skip begins that continuous integration accepts: the machine's kernel lacks what is tested."""
+from tests.support.requirements import NOT_IN_THIS_KERNEL
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--accept", action="store_true", help="take what is written now for golden")
+    parser.addoption("--accept", action="store_true", help="write golden files anew")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -17,7 +16,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     report: pytest.TestReport = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if not reason.removeprefix("Skipped: ").startswith(MAY_BE_ABSENT):
+        if not reason.removeprefix("Skipped: ").startswith(NOT_IN_THIS_KERNEL):
             report.outcome = "failed"
-            report.longrepr = f"skipped, where continuous integration runs everything: {reason}"
+            report.longrepr = f"skipped in continuous integration: {reason}"
     return report

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from tests.support.page_cache import drop_from_page_cache
 from tests.support.ports import free_ports
 from tests.support.wait import wait_until
 
@@ -142,9 +143,7 @@ class Broker:
     def drop_pages(self, topic: str) -> None:
         """Out of the page cache with a topic's segments."""
         for file in self.logs(topic):
-            with file.open("rb") as opened:
-                os.fsync(opened.fileno())
-                os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            drop_from_page_cache(file)
 
     def client(self, port: int) -> Path:
         """The properties file of a client of one listener."""

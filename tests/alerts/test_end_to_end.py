@@ -19,6 +19,7 @@ from exporter.demo.methods import READ_WRITE, SENDFILE
 from tests.support.alertmanager import Alert, Alertmanager
 from tests.support.exporter_process import ExporterProcess
 from tests.support.prometheus import Prometheus
+from tests.support.requirements import require_bpf
 from tests.support.wait import wait_until
 
 from .broker import Broker
@@ -131,8 +132,7 @@ def _urgent() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def scene(_urgent: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    if os.geteuid() != 0:
-        pytest.skip("loading eBPF programs needs root")
+    require_bpf()
     directory = tmp_path_factory.mktemp("alerts")
     with ExitStack() as stack:
         copying = stack.enter_context(Sender(READ_WRITE, COPIED, directory))

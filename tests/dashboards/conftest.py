@@ -1,6 +1,5 @@
 """One scene for all queries: a real exporter under a known load, a real Prometheus, and a host where all goes on."""
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ import pytest
 from tests.support.exporter_process import ExporterProcess
 from tests.support.ports import free_port
 from tests.support.prometheus import Prometheus
+from tests.support.requirements import require_bpf
 from tests.support.wait import wait_until
 
 from . import constant_series
@@ -52,8 +52,7 @@ class Scene:
 
 @pytest.fixture(scope="package")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
-    if os.geteuid() != 0:
-        pytest.skip("loading eBPF programs needs root")
+    require_bpf()
     directory = tmp_path_factory.mktemp("scene")
     with ExitStack() as stack:
         senders = {way.name: stack.enter_context(Sender(way, cold_file(directory, way.name))) for way in WAYS}

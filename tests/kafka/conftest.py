@@ -1,6 +1,5 @@
 """One real broker and one exporter for all tests of this folder that ask for them."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from bench.kafka import artifacts
 from bench.kafka.running import Broker, Java
 from tests.support.exporter_process import ExporterProcess
 from tests.support.filesystems import command, file_system
+from tests.support.requirements import require_bpf
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 
@@ -63,8 +63,7 @@ def jars() -> Path:
 @pytest.fixture(scope="package")
 def lab(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Kafka's files are on ext4, with a disk below."""
-    if os.geteuid() != 0:
-        pytest.skip("loading eBPF programs needs root")
+    require_bpf()
     java = Java(jars)
     directory = tmp_path_factory.mktemp("kafka")
     with ExporterProcess("--log.level", "debug") as service:

@@ -13,6 +13,7 @@ import pytest
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
 from tests.support.fake_broker import PYTHON, FakeBroker
+from tests.support.requirements import require_root
 from tests.support.wait import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -24,8 +25,7 @@ CHROOT = 'root=$(mktemp -d); mount --rbind / "$root"; mount -t tmpfs none "$root
 
 @pytest.fixture(scope="module", autouse=True)
 def _root() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("inspecting other processes needs root")
+    require_root()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 """Why zero copy is lost, as the service shows it of processes that pose as brokers and really move bytes."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from exporter.kafka.zero_copy_loss import MIN_BYTES
 from tests.support.exporter_process import ExporterProcess
 from tests.support.fake_broker import PYTHON, FakeBroker
 from tests.support.ports import free_ports
+from tests.support.requirements import require_bpf
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 
@@ -20,8 +20,7 @@ LOST = "copy_kafka_zero_copy_lost"
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[ExporterProcess]:
-    if os.geteuid() != 0:
-        pytest.skip("loading eBPF programs needs root")
+    require_bpf()
     with ExporterProcess() as started:
         yield started
 

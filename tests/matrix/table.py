@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatch
 
 from exporter.loading.probes import PROBE_NAMES
+from tests.support.requirements import NOT_IN_THIS_KERNEL
 
 from .found import Examination, Outcome
 
@@ -121,7 +122,7 @@ def _details(examinations: Sequence[Examination]) -> list[str]:
         for state in ("failed", "skipped"):
             reasons: dict[str, list[str]] = {}
             for outcome in examination.are(state):
-                why = outcome.why.removeprefix("not in this kernel: ")
+                why = outcome.why.removeprefix(f"{NOT_IN_THIS_KERNEL} ")
                 reasons.setdefault(why, []).append(f"`{outcome.module.rpartition('/')[2]}::{outcome.name}`")
             tests = [f"- {why}: {_enumerated(names)}" for why, names in reasons.items()]
             lines += [f"## {examination.name}: {state}", "", *tests, ""] if tests else []

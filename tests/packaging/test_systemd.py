@@ -5,7 +5,6 @@ import pwd
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,7 +18,7 @@ from tests.support.exporter_process import OPENMETRICS
 from tests.support.ports import free_port
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
-from tests.support.watched_connection import HOST_BYTES, WatchedConnection
+from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
 
 from .conftest import ROOT
 
@@ -121,10 +120,9 @@ def processes(program: Path) -> list[dict[str, str]]:
 @needs_no_other
 @pytest.mark.parametrize(("unit", "units"), [("copy-exporter.service", LISTEN)], indirect=["units"])
 def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed: Path, unit: str) -> None:  # noqa: ARG001
-    for size in (1, 1000, 32768):
-        connection.server.recv(size, socket.MSG_PEEK)
+    moved = connection.peek(1, 1000, MAX_BYTES)
     scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
-    assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
+    assert scrape.sum(HOST_BYTES, port=connection.label) == moved
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
     assert scrape.sum("copy_exporter_scrape_success") == 1
     wait_until(lambda: int(processes(installed)[1]["CapEff"], 16) == FINDERS, "a finder that gave up the rest")

@@ -11,7 +11,7 @@ import pytest
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from tests.support.exporter_process import ExporterProcess
 from tests.support.scrape import Scrape
-from tests.support.watched_connection import HOST_BYTES, WatchedConnection
+from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
 
 NOBODY = pwd.getpwnam("nobody")
 TRACEFS = ("unshare", "--mount", "sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$@"', "sh")
@@ -98,11 +98,10 @@ def test_a_start_that_works(
     with started(installed, before, connection) as service:
         assert missing(service) == without
         said = complaints(service)
-        for size in (1, 1000, 32768):
-            connection.server.recv(size, 2)  # MSG_PEEK
+        moved = connection.peek(1, 1000, MAX_BYTES)
         scrape = Scrape(service.metrics())
-        assert scrape.sum(HOST_BYTES, port=connection.label) == 33769
-        assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == 33769
+        assert scrape.sum(HOST_BYTES, port=connection.label) == moved
+        assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == moved
         assert scrape.sum("copy_exporter_scrape_success") == 1
         status = service.status()
         assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
@@ -129,7 +128,7 @@ def test_both_bpf_and_perfmon_are_needed(installed: Path, one: str) -> None:
 def test_run_statistics_need_sys_admin(installed: Path, connection: WatchedConnection) -> None:
     assert "start with CAP_SYS_ADMIN" in refused(installed, as_nobody(ALL), "--probe.stats")
     with started(installed, as_nobody(f"{ALL},sys_admin"), connection, "--probe.stats") as service:
-        connection.server.recv(1, 2)
+        connection.peek(1)
         assert Scrape(service.metrics()).sum("copy_exporter_probe_runs_total", probe="syscalls") > 0
 
 

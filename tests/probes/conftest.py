@@ -1,16 +1,15 @@
 """The probes, attached once for all tests, and the workloads, compiled once."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from exporter.kernel.btf import VMLINUX
 from exporter.loading.probes import PROBE_NAMES
+from tests.support.compiler import compile_c
 from tests.support.filesystems import command, file_system
 from tests.support.ports import free_port
+from tests.support.requirements import require_bpf
 
 from .probe_fixture import Ground, loaded
 
@@ -19,10 +18,7 @@ WORKLOADS = Path(__file__).parent / "workloads"
 
 @pytest.fixture(scope="session")
 def premises() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("loading eBPF programs needs root")
-    if not VMLINUX.exists():
-        pytest.skip(f"not in this kernel: {VMLINUX}")
+    require_bpf()
 
 
 @pytest.fixture(scope="package")
@@ -43,21 +39,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
     def build(name: str, *flags: str) -> Path:
         program = directory / "-".join([name, *(flag.strip("-") for flag in flags)])
-        if not program.exists():
-            command = [
-                "gcc",
-                "-O1",
-                "-Wall",
-                "-Werror",
-                "-Wno-stringop-overread",
-                "-static",
-                "-pthread",
-                *flags,
-                "-o",
-                program,
-            ]
-            subprocess.run([*command, WORKLOADS / f"{name}.c"], check=True)
-        return program
+        return compile_c(WORKLOADS / f"{name}.c", program, "-O1", "-Wno-stringop-overread", "-static", *flags)
 
     return build
 

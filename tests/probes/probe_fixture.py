@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from platform import machine
 
-import pytest
-
 from exporter.counting.maps import Reader
 from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Identity, Operation, Row, RowKind, Rows
+from tests.support.requirements import skip_for_kernel
 from tests.support.wait import wait_until
 
 Counts = dict[Row, tuple[int, int]]
@@ -96,7 +95,7 @@ class Ground:
         """Skip the test when this kernel does not let one of these probes attach."""
         for probe in self.handover.probes:
             if probe.name in probes and not probe.attached:
-                pytest.skip(f"not in this kernel: {probe.name}: {probe.reason}")
+                skip_for_kernel(f"{probe.name}: {probe.reason}")
 
     def run(self, *argv: str | Path | int, **options: object) -> Ran:
         """Run a program to its end, which has to be a good one."""

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.model import Endpoint, Operation
 from tests.support.filesystems import command, loop_device
+from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import Counts, Ground, cpu, dma
 
@@ -154,7 +155,7 @@ def test_direct_io_on_a_file_in_memory_is_copied(ground: Ground, endpoints: Path
     try:
         os.close(os.open(memory, os.O_RDWR | os.O_DIRECT))
     except OSError as problem:
-        pytest.skip(f"not in this kernel: O_DIRECT on tmpfs: {problem.strerror}")
+        skip_for_kernel(f"O_DIRECT on tmpfs: {problem.strerror}")
     assert ground.run(endpoints, "direct", memory).calls == {
         cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096),
         cpu(Operation.PREADV, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 8192),

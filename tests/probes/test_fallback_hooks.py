@@ -9,6 +9,7 @@ import pytest
 from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import abilities
 from exporter.model import RowKind
+from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import Counts, Ground, loaded, syscalls
 
@@ -22,7 +23,7 @@ def attached(ground: Ground) -> list[str]:
 @pytest.fixture(params=["rdonly_cast", "typed_task"])
 def slow(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
     if not getattr(abilities(Btf()), request.param):
-        pytest.skip(f"not in this kernel: {request.param}, to do without")
+        skip_for_kernel(f"{request.param}, to do without")
     for slow in loaded(command=(sys.executable, str(SLOW_LOADER), request.param)):
         assert attached(slow) == attached(ground)
         assert slow.handover.reading != ground.handover.reading

@@ -11,6 +11,8 @@ from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import abilities
 from exporter.model import Folder, FolderTransfer
 from tests.support.fake_broker import FakeBroker
+from tests.support.page_cache import drop_from_page_cache
+from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import Ground, loaded
 from .test_fallback_hooks import SLOW_LOADER
@@ -148,18 +150,12 @@ def test_only_of_processes_that_are_told(ground: Ground, poser: FakeBroker, logs
         assert folders(ground, other) == []
 
 
-def cold(file: Path) -> None:
-    with file.open("rb") as opened:
-        os.fsync(opened.fileno())
-        os.posix_fadvise(opened.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-
-
 @pytest.mark.parametrize("way", ["read", "sendfile"])
 def test_what_the_disk_reads(ground: Ground, poser: FakeBroker, logs: Path, way: str) -> None:
     ground.needs("block")
     poser.do("listen", "127.0.0.1", 0)
     file = segment(logs / way)
-    cold(file)
+    drop_from_page_cache(file)
     poser.do(way, file, SIZE)
     pages = -(-SIZE // 4096) * 4096
     counted = by_name(ground, poser, logs)[way]
@@ -171,12 +167,12 @@ def test_what_the_disk_reads(ground: Ground, poser: FakeBroker, logs: Path, way:
 @pytest.mark.parametrize("lacking", ["rdonly_cast", "typed_task"])
 def test_the_same_where_the_verifier_can_do_less(ground: Ground, poser: FakeBroker, logs: Path, lacking: str) -> None:
     if not getattr(abilities(Btf()), lacking):
-        pytest.skip(f"not in this kernel: {lacking} to do without")
+        skip_for_kernel(f"{lacking} to do without")
     for slow in loaded(command=(sys.executable, str(SLOW_LOADER), lacking)):
         slow.reader.watch_brokers([poser.pid])
         poser.do("listen", "127.0.0.1", 0)
         file = segment(logs / "t-0")
-        cold(file)
+        drop_from_page_cache(file)
         poser.do("sendfile", file, SIZE)
         poser.do("write", file, 10)
         poser.do("read", file, 33)

@@ -8,6 +8,7 @@ import pytest
 
 from exporter.loading.probes import named
 from exporter.model import Endpoint, Operation
+from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import DISK_READS, Counts, Ground, Ran, amount, cpu, dma, error, socket_copy, zero_copy
 
@@ -22,13 +23,13 @@ Run = Callable[..., Ran]
 @pytest.fixture(scope="module")
 def io_uring(ground: Ground, workload: Callable[..., Path]) -> Run:
     if SWITCH.exists() and SWITCH.read_text() != "0\n":
-        pytest.skip(f"not in this kernel: {SWITCH} says no")
+        skip_for_kernel(f"{SWITCH} says no")
     program = workload("io_uring")
 
     def run(*arguments: str | Path | int) -> Ran:
         ran = ground.run(program, *arguments)
         if ran.output == b"absent":
-            pytest.skip(f"not in this kernel: {arguments[0]}")
+            skip_for_kernel(str(arguments[0]))
         return ran
 
     return run
@@ -40,7 +41,7 @@ def counted(ground: Ground, io_uring: Run) -> Run:
     for probe in ground.handover.probes:
         if probe.name in PROBES and not probe.attached:
             assert probe.reason == UNTOLD
-            pytest.skip(f"not in this kernel: {probe.reason}")
+            skip_for_kernel(probe.reason)
     return io_uring
 
 

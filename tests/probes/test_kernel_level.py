@@ -8,6 +8,7 @@ import pytest
 
 from exporter.model import Endpoint, RowKind, Rows
 from tests.support.filesystems import command, file_system
+from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import Ground
 
@@ -163,7 +164,7 @@ def test_io_uring_is_seen(deep: Ground, workload: Callable[..., Path], disk: Pat
     deep.needs("filemap_read", "tcp_sendmsg_locked")
     switch = Path("/proc/sys/kernel/io_uring_disabled")
     if switch.exists() and switch.read_text() != "0\n":
-        pytest.skip(f"not in this kernel: {switch} says no")
+        skip_for_kernel(f"{switch} says no")
     path = disk / "read_by_ring"
     path.write_bytes(bytes(4 << 20))
     rows = deep.run(workload("io_uring"), "transfers", path).rows

@@ -11,6 +11,7 @@ import pytest
 
 from exporter.host import ethtool
 from exporter.host.network_devices import Link, Network
+from tests.support.requirements import skip_for_kernel
 
 WIRES = """
 ip link add left type veth peer name right
@@ -20,7 +21,6 @@ ethtool --offload right sg off >&2
 echo
 cat
 """
-NO_VETH = "not in this kernel: veth devices"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def elsewhere(premises: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as inside:
         assert inside.stdout
         if inside.stdout.readline() != b"\n":
-            pytest.skip(NO_VETH)
+            skip_for_kernel("veth devices")
         procfs = tmp_path_factory.mktemp("procfs")
         (procfs / "1").symlink_to(f"/proc/{inside.pid}")
         (procfs / "self").symlink_to("/proc/self")

@@ -5,8 +5,9 @@ import resource
 
 import pytest
 
-from exporter.host.privileges import find_user, is_root, works_after_drop
+from exporter.host.privileges import find_user, works_after_drop
 from exporter.kernel.scheduling import permit, unpreempted
+from tests.support.requirements import require_root, skip_for_kernel
 
 
 def becomes_realtime() -> None:
@@ -20,8 +21,7 @@ def becomes_realtime() -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def _root() -> None:
-    if not is_root():
-        pytest.skip("giving up root needs root")
+    require_root()
 
 
 def test_root() -> None:
@@ -34,7 +34,7 @@ def test_who_gave_up_root_still_may() -> None:
         permit()
         os._exit(resource.getrlimit(resource.RLIMIT_RTPRIO)[0])
     if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
-        pytest.skip("not in this kernel: CAP_SYS_RESOURCE")
+        skip_for_kernel("CAP_SYS_RESOURCE")
     assert works_after_drop(find_user("nobody"), becomes_realtime)
 
 

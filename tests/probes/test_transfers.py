@@ -9,6 +9,7 @@ import pytest
 
 from exporter.model import Endpoint, Operation
 from tests.support.filesystems import file_system
+from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import Ground, cpu, error, zero_copy
 
@@ -35,7 +36,7 @@ def require_splice_from(path: str) -> None:
         try:
             os.splice(file.fileno(), writer, 1)
         except OSError as problem:
-            pytest.skip(f"not in this kernel: splice from {path}: {problem.strerror}")
+            skip_for_kernel(f"splice from {path}: {problem.strerror}")
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,14 @@
 """Programs compiled once, a connection for each test, services, and the reason when none of it can be."""
 
-import os
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.support.compiler import compile_c
 from tests.support.exporter_process import ExporterProcess
+from tests.support.requirements import require_bpf
 from tests.support.watched_connection import WatchedConnection
 
 from .movers import Mover
@@ -18,10 +18,7 @@ WORKLOADS = Path(__file__).parent / "workloads"
 
 @pytest.fixture(scope="session", autouse=True)
 def _privileged() -> None:
-    if os.geteuid() != 0:
-        pytest.skip("loading eBPF programs needs root")
-    if not os.path.exists("/sys/kernel/btf/vmlinux"):
-        pytest.skip("this kernel has no BTF")
+    require_bpf()
 
 
 @pytest.fixture(scope="session")
@@ -30,11 +27,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     directory = tmp_path_factory.mktemp("workloads")
 
     def build(name: str) -> Path:
-        program = directory / name
-        if not program.exists():
-            command = ["gcc", "-O1", "-Wall", "-Werror", "-static", "-o", program, WORKLOADS / f"{name}.c"]
-            subprocess.run(command, check=True)
-        return program
+        return compile_c(WORKLOADS / f"{name}.c", directory / name, "-static")
 
     return build
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from tests.support.exporter_process import OPENMETRICS, ExporterProcess
+from tests.support.process_usage import resident_kib
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.watched_connection import BYTES, WatchedConnection
@@ -57,9 +58,6 @@ def moment(scrape: Scrape) -> float:
 
 
 def test_memory_stays(service: ExporterProcess, workload: Callable[[str], Path], connection: WatchedConnection) -> None:
-    def resident() -> int:
-        return int(service.status()["VmRSS"].split()[0])
-
     resident_early = 0
     for number in range(1, LATE + 1):
         service.metrics(openmetrics=number % 2 == 0)
@@ -68,7 +66,7 @@ def test_memory_stays(service: ExporterProcess, workload: Callable[[str], Path],
                 pass
             assert parent.returncode == 0
         if number == EARLY:
-            resident_early = resident()
-    assert resident() - resident_early < GROWTH_KB
-    assert resident() < 80 * 1024
+            resident_early = resident_kib(service.pid)
+    assert resident_kib(service.pid) - resident_early < GROWTH_KB
+    assert resident_kib(service.pid) < 80 * 1024
     assert Scrape(service.metrics()).sum(BYTES, port=connection.label) == LATE // 25 * born_bytes(200)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.exporter_process import ExporterProcess
+from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.watched_connection import BYTES, HOST_BYTES, MAX_BYTES, WatchedConnection
@@ -124,7 +125,7 @@ def successor(move: Move, pid: int) -> Mover:
     """A new process with the id of one that has ended."""
     last = Path("/proc/sys/kernel/ns_last_pid")
     if not last.exists() or not os.access(last, os.W_OK):
-        pytest.skip("not in this kernel: choosing the next pid (ns_last_pid)")
+        skip_for_kernel("choosing the next pid (ns_last_pid)")
     for _ in range(300):
         last.write_text(str(pid - 1))
         mover = move()

@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.exporter_process import COMMAND, OPENMETRICS, SERVE, ExporterProcess
 from tests.support.ports import free_port
+from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.wait import wait_until
@@ -180,7 +181,7 @@ def memory() -> Iterator[Path]:
             leave(made)
             return
         made.rmdir()
-    pytest.skip("not in this kernel: a control group for memory that can be written to")
+    skip_for_kernel("a control group for memory that can be written to")
 
 
 def leave(group: Path) -> None:

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support.exporter_process import ExporterProcess
 from tests.support.fake_broker import FakeBroker
+from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.wait import wait_until
@@ -154,10 +155,10 @@ CGROUPS = (b'a"b', b"a\\b", b'x",container_id="0', b"1:name=systemd:forged", b"\
 @pytest.fixture
 def cgroup_root() -> Path:
     mounts = [line.split(" ") for line in Path("/proc/mounts").read_text().splitlines()]
-    for _, where, kind, options, *_ in mounts:
-        if kind == "cgroup2" and "rw" in options.split(","):
-            return Path(where)
-    pytest.skip("not in this kernel: a unified cgroup hierarchy that can be written to")
+    writable = [where for _, where, kind, options, *_ in mounts if kind == "cgroup2" and "rw" in options.split(",")]
+    if not writable:
+        skip_for_kernel("a unified cgroup hierarchy that can be written to")
+    return Path(writable[0])
 
 
 def test_names_of_cgroups(

@@ -16,6 +16,7 @@ from exporter.web.connections import REQUEST_SECONDS
 from exporter.web.middleware import MAX_HEADER_BYTES
 from exporter.web.server import CONNECTIONS_BESIDE_SCRAPES
 from tests.support.exporter_process import OPENMETRICS, ExporterProcess
+from tests.support.process_usage import resident_kib
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
@@ -106,10 +107,6 @@ def descriptors(service: ExporterProcess) -> int:
     return len(os.listdir(f"/proc/{service.pid}/fd"))
 
 
-def memory_kb(service: ExporterProcess) -> int:
-    return int(service.status()["VmRSS"].split()[0])
-
-
 def scrape(service: ExporterProcess) -> Scrape:
     """By a new client, who is not kept waiting."""
     with httpx.Client(base_url=service.url, timeout=10, **service.options) as client:
@@ -123,12 +120,12 @@ def _next_scrape_is_right_and_nothing_grows(
     service: ExporterProcess, long_connection: WatchedConnection
 ) -> Iterator[None]:
     moved = scrape(service).sum(HOST_BYTES, port=long_connection.label)
-    before, memory = descriptors(service), memory_kb(service)
+    before, memory = descriptors(service), resident_kib(service.pid)
     yield
     long_connection.server.recv(MAX_BYTES, socket.MSG_PEEK)
     assert scrape(service).sum(HOST_BYTES, port=long_connection.label) == moved + MAX_BYTES
     wait_until(lambda: descriptors(service) <= before, "connections are closed", 20)
-    assert memory_kb(service) < memory + GROWTH_KB
+    assert resident_kib(service.pid) < memory + GROWTH_KB
     assert int(service.status()["Threads"]) < THREADS
     assert "Traceback" not in service.log()
     assert "level=error" not in service.log()

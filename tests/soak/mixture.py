@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import linear_regression, median
 
+from tests.support.compiler import compile_c
 from tests.support.exporter_process import ExporterProcess
+from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, HOST_CALLS, WatchedConnection
@@ -53,16 +55,14 @@ class Roles:
         self._connection = connection
         self._directory = directory
         self._running: dict[str, subprocess.Popen[str]] = {}
-        subprocess.run(
-            ["gcc", "-O1", "-Wall", "-Werror", "-static", "-pthread", "-o", directory / "load", SOURCE], check=True
-        )
+        self._program = compile_c(SOURCE, directory / "load", "-static")
         self.file = directory / "file"
         self.file.write_bytes(bytes(FILE_BYTES))
 
     def start(self, role: str, *arguments: object) -> None:
         """Begin; the role is also the process's name, with a number that nobody else has."""
         program = self._directory / self.comm(role)
-        program.hardlink_to(self._directory / "load")
+        program.hardlink_to(self._program)
         fds = (self._connection.server.fileno(), self._connection.client.fileno())
         self._running[role] = subprocess.Popen(
             [program, role, *map(str, arguments)], stdin=-1, stdout=-1, text=True, pass_fds=fds
@@ -139,11 +139,11 @@ class Soak:
         self.reader = roles.comm("files")
 
     def _scrape(self, service: ExporterProcess) -> Scrape:
-        before = cpu_ns(service.pid)
+        before = thread_times(service.pid)
         scrape = Scrape(service.metrics())
-        spent = (cpu_ns(service.pid) - before) / 1e9
+        spent = cpu_seconds(before, thread_times(service.pid))
         self.recorder.add(scrape)
-        resident = int(service.status()["VmRSS"].split()[0])
+        resident = resident_kib(service.pid)
         entries = scrape.sum("copy_exporter_map_entries", map="counts")
         self.moments.append(Moment(time.monotonic() - self._began, resident, entries, spent))
         return scrape
@@ -194,14 +194,3 @@ class Soak:
     def rows_left(self) -> float:
         """Rows in the table of counts that were not there before the load."""
         return self.moments[-1].map_entries - self.moments[0].map_entries
-
-
-def cpu_ns(pid: int) -> int:
-    """CPU time of all threads, as the scheduler has it."""
-    total = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            total += int((thread / "schedstat").read_text().split()[0])
-        except FileNotFoundError:
-            continue
-    return total

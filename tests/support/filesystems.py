@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.requirements import skip_for_kernel
+
 MKFS = {
     "ext4": ("mkfs.ext4", "-q", "-F"),
     "ext4 with blocks of 1 KiB": ("mkfs.ext4", "-q", "-F", "-b", "1024"),
@@ -23,7 +25,7 @@ def command(*argv: str | Path) -> str:
     except FileNotFoundError:
         pytest.skip(f"{argv[0]} is not installed")
     except subprocess.CalledProcessError as error:
-        pytest.skip(f"not in this kernel: {argv[0]}: {error.stderr.strip().splitlines()[0]}")
+        skip_for_kernel(f"{argv[0]}: {error.stderr.strip().splitlines()[0]}")
 
 
 @contextmanager

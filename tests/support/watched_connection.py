@@ -35,6 +35,12 @@ class WatchedConnection:
         """The value of the label ``port``."""
         return str(self.port)
 
+    def peek(self, *sizes: int) -> int:
+        """Receive so many bytes, once for each size, in this process; their sum."""
+        for size in sizes:
+            assert len(self.server.recv(size, socket.MSG_PEEK)) == size
+        return sum(sizes)
+
     def close(self) -> None:
         self.server.close()
         self.client.close()
