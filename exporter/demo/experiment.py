@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.counting.maps import Source
-from exporter.demo.children import Child, connected
+from exporter.demo.children import Child, connected, run_child
 from exporter.demo.measurement import Measurement, Setting, counted_between
 from exporter.demo.methods import METHODS, Method
 from exporter.demo.options import DemoOptions
@@ -94,9 +94,9 @@ class Experiment:
     def _transfer(self, setting: Setting, sender: Child, sink: Child) -> Measurement:
         patience = _START_SECONDS + self.payload.size / _SLOWEST_DISK
         sender.report(_START_SECONDS)
-        cached = self.payload.cool() if setting.cold else self.payload.warm()
+        cached = self.payload.drop_cache() if setting.cold else self.payload.warm_cache()
         before = _rows_of(self.source, sender.pid)
-        sender.go_on()
+        sender.start()
         sent = sender.report(patience)
         received = sink.report(patience)
         after = _rows_of(self.source, sender.pid)
@@ -116,10 +116,10 @@ class Experiment:
 
     def _sender(self, method: Method, connection: socket.socket) -> Child:
         descriptors = (connection.fileno(), self.payload.descriptor)
-        return Child.start("sender", descriptors, method.name, self.payload.size, self.chunk)
+        return run_child("sender", descriptors, method.name, self.payload.size, self.chunk)
 
     def _sink(self, method: Method, connection: socket.socket) -> Child:
-        return Child.start("sink", (connection.fileno(),), self.payload.size, int(method.secure))
+        return run_child("sink", (connection.fileno(),), self.payload.size, int(method.secure))
 
 
 def _rows_of(source: Source, pid: int) -> Rows:

@@ -60,12 +60,12 @@ class Payload:
         except OSError as error:
             raise self._refused(error) from None
 
-    def cool(self) -> int:
-        """Out of the page cache; returns the bytes that stayed there all the same, mostly 0."""
+    def drop_cache(self) -> int:
+        """Drop the file from the page cache; returns the bytes that stayed, mostly 0."""
         return drop(self.descriptor, self.size)
 
-    def warm(self) -> int:
-        """Into the page cache, all of it: returns its bytes."""
+    def warm_cache(self) -> int:
+        """Read all of the file into the page cache; returns its bytes."""
         buffer = bytearray(_BLOCK_BYTES)
         for offset in range(0, self.size, _BLOCK_BYTES):
             os.preadv(self.descriptor, [buffer], offset)

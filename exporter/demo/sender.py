@@ -1,7 +1,7 @@
-"""The process that is measured: sends the file by one method, then parks until its counts have been read.
+"""The process that is measured: sends the file by one method, and waits while its counts are read.
 
-``python -m exporter.demo.sender CONTROL CONNECTION FILE METHOD SIZE CHUNK``, the first three descriptors. It says
-``ready`` on the control socket (UNIX, one JSON object a packet), starts when it is told, and reports.
+``python -m exporter.demo.sender CONTROL CONNECTION FILE METHOD SIZE CHUNK``; the first three are descriptors. It
+reports ``ready`` on the control socket, waits for the start, sends, and reports its times.
 """
 
 import os
@@ -11,27 +11,27 @@ import time
 from typing import Any
 
 from exporter.demo import tls
-from exporter.demo.control import park, report
+from exporter.demo.control import report, wait_for_end, wait_for_start
 from exporter.demo.methods import METHODS, Method, Transfer
 
 
 def main(arguments: list[str]) -> None:
-    """The whole life of it."""
+    """Run the sender."""
     control = socket.socket(fileno=int(arguments[0]))
     method = next(method for method in METHODS if method.name == arguments[3])
     try:
         transfer = _prepare(method, arguments)
         report(control, ready=True)
-        park(control)
+        wait_for_start(control)
         report(control, **_send(method, transfer))
     except (OSError, EOFError) as error:
         report(control, error=str(error))
-    park(control)
+    wait_for_end(control)
 
 
 def _prepare(method: Method, arguments: list[str]) -> Transfer:
     connection = socket.socket(fileno=int(arguments[1]))
-    # Opened anew: the position and the read-ahead state of the one that was handed down are shared with others.
+    # Opened again: the inherited descriptor shares its position and read-ahead state with other processes.
     file = os.open(f"/proc/self/fd/{arguments[2]}", os.O_RDONLY | os.O_CLOEXEC)
     return Transfer(
         file=file,

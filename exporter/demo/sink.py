@@ -1,4 +1,4 @@
-"""The process that receives: reads as many bytes as it is told to expect, and reports when it had them.
+"""The process that receives: reads the expected number of bytes, and reports when it had them.
 
 ``python -m exporter.demo.sink CONTROL CONNECTION SIZE SECURE``, as :mod:`exporter.demo.sender`; ``SECURE`` is 0 or 1.
 """
@@ -8,13 +8,13 @@ import sys
 import time
 
 from exporter.demo import tls
-from exporter.demo.control import park, report
+from exporter.demo.control import report, wait_for_end
 
 _BUFFER_BYTES = 256 << 10
 
 
 def main(arguments: list[str]) -> None:
-    """The whole life of it."""
+    """Run the sink."""
     control = socket.socket(fileno=int(arguments[0]))
     connection = socket.socket(fileno=int(arguments[1]))
     try:
@@ -24,11 +24,11 @@ def main(arguments: list[str]) -> None:
         report(control, received=received, finished_ns=time.monotonic_ns())
     except OSError as error:
         report(control, error=str(error))
-    park(control)
+    wait_for_end(control)
 
 
 def receive(connection: socket.socket, size: int) -> int:
-    """How many bytes there were: less than ``size`` when the connection ended before."""
+    """Read ``size`` bytes; returns the bytes read, fewer when the connection ended early."""
     buffer = bytearray(_BUFFER_BYTES)
     received = 0
     while received < size and (got := connection.recv_into(buffer)):

@@ -90,7 +90,7 @@ class Discovery:
             try:
                 self.scan()
             except InspectorExitedError as error:
-                _log.error("broker discovery stopped: the inspector %s; add ports with --watch.port", error)
+                _log.error("broker discovery stopped: %s; add ports with --watch.port", error)
                 return
             except OSError as error:
                 _log.error("broker discovery failed: %s", error)

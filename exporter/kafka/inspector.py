@@ -8,16 +8,16 @@ no maps, and a network namespace of its own without devices. It exits when the s
 import signal
 import socket
 import struct
-import subprocess
 import sys
 from contextlib import suppress
 
 from exporter.errors import CopyExporterError
 from exporter.host import capabilities, privileges
+from exporter.host.child_process import ChildFailedError, ChildProcess, python_module
 from exporter.kafka.broker import Facts
 from exporter.kafka.inspect import inspect_broker
 
-INSPECTOR = (sys.executable, "-P", "-m", "exporter.kafka.inspector")
+INSPECTOR = python_module("exporter.kafka.inspector")
 CAPABILITIES = ("CAP_SYS_PTRACE", "CAP_DAC_READ_SEARCH")
 _REQUEST = struct.Struct("=I")
 _MAX_RESPONSE_BYTES = 1 << 16
@@ -25,23 +25,15 @@ _TIMEOUT_SECONDS = 10.0
 
 
 class InspectorExitedError(Exception):
-    """The inspector does not respond any more; the message is a predicate, such as "timed out"."""
+    """The inspector does not respond any more; the message says why."""
 
 
 class Inspector:
-    """The service's end of the socket pair."""
+    """The inspector as the service sees it."""
 
     def __init__(self, procfs: str, user: str) -> None:
         """Start the process with the privileges of this one; it then becomes ``user``."""
-        self._channel, remote = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._channel.settimeout(_TIMEOUT_SECONDS)
-        with remote:
-            self._process = subprocess.Popen(
-                [*INSPECTOR, str(remote.fileno()), procfs, user],
-                pass_fds=(remote.fileno(),),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
+        self._process = ChildProcess("the inspector", INSPECTOR, procfs, user)
 
     @property
     def pid(self) -> int:
@@ -54,33 +46,20 @@ class Inspector:
         Raises :class:`InspectorExitedError` without a valid response; the inspector is closed then.
         """
         try:
-            return Facts.decode(self._exchange(pid))
-        except TimeoutError:
-            problem = "timed out"
-        except ValueError as error:
-            problem = f"sent an invalid response: {error}"
-        except OSError as error:
-            problem = f"cannot be reached: {error.strerror}"
-        except InspectorExitedError as error:
+            self._process.send(_REQUEST.pack(pid))
+            return Facts.decode(self._process.receive(_MAX_RESPONSE_BYTES, _TIMEOUT_SECONDS))
+        except ChildFailedError as error:
             problem = str(error)
+        except ValueError as error:
+            problem = f"the inspector sent an invalid response: {error}"
+        except OSError as error:
+            problem = f"the inspector cannot be reached: {error.strerror}"
         self.close()
         raise InspectorExitedError(problem)
 
-    def _exchange(self, pid: int) -> bytes:
-        response = b""
-        with suppress(ConnectionError):
-            self._channel.send(_REQUEST.pack(pid))
-            response = self._channel.recv(_MAX_RESPONSE_BYTES)
-        if not response:
-            raise InspectorExitedError(f"exited with status {self._process.wait()}")
-        return response
-
     def close(self) -> None:
         """Kill the process."""
-        self._channel.close()
-        self._process.kill()
-        with suppress(subprocess.TimeoutExpired):  # it may wait for a disk that does not respond
-            self._process.wait(1)
+        self._process.close()
 
 
 def main() -> None:

@@ -5,20 +5,17 @@ order that the report gives.
 """
 
 import os
-import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exporter.errors import KernelError
+from exporter.host.child_process import ChildFailedError, ChildProcess, python_module
 from exporter.model import DEFAULT_SAMPLING_RATE, ProbeState
 
-LOADER = (sys.executable, "-P", "-m", "exporter.loading.loader")  # -P: nothing of the working directory runs as root
+LOADER = python_module("exporter.loading.loader")
 
 _FDS_PER_MESSAGE = 253
 _REPORT_BYTES = 1 << 16
@@ -75,56 +72,35 @@ def send(channel: socket.socket, report: LoadReport, descriptors: list[int]) -> 
         socket.send_fds(channel, [b"d"], descriptors[start : start + _FDS_PER_MESSAGE])
 
 
-def load(order: LoadRequest, timeout: float, command: Sequence[str] = LOADER) -> LoadedProbes:
-    """Run the loader and take over what it made; ``timeout`` is in seconds.
+def start(order: LoadRequest, command: Sequence[str] = LOADER) -> ChildProcess:
+    """Start the loader; :func:`receive` takes over what it makes."""
+    return ChildProcess("the loader", command, order.model_dump_json())
 
-    Raises :class:`KernelError` with the reason when it dies, is not done in time, or reports nonsense.
+
+def receive(loader: ChildProcess, timeout: float) -> LoadedProbes:
+    """Take over what the loader made; ``timeout`` in seconds.
+
+    Raises :class:`KernelError` with the reason when the loader exits early, is late, or sends an invalid report.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    # in memory: no directory needs to be there to write into
-    with ours, theirs, open(os.memfd_create("complaints"), "w+b") as complaints:
-        process = subprocess.Popen(
-            [*command, str(theirs.fileno()), order.model_dump_json()],
-            pass_fds=(theirs.fileno(),),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-        )
-        theirs.close()
-        try:
-            return _receive(ours, timeout)
-        except EOFError:
-            status = process.wait()
-            raise KernelError(f"the loader {_ending(status)} before it was done{_last_line(complaints)}") from None
-        finally:
-            process.kill()
-            process.wait()
-
-
-def _receive(channel: socket.socket, timeout: float) -> LoadedProbes:
-    channel.settimeout(timeout)
     descriptors: list[int] = []
     try:
-        report = _report(channel)
-        expected = len(report.maps) + len(report.programs) + report.keepers
-        while len(descriptors) < expected:
-            data, received, _, _ = socket.recv_fds(channel, 1, _FDS_PER_MESSAGE)
+        report = _report(loader.receive(_REPORT_BYTES, timeout))
+        while len(descriptors) < len(report.maps) + len(report.programs) + report.keepers:
+            _, received = loader.receive_descriptors(1, _FDS_PER_MESSAGE, timeout)
             descriptors += received
-            if not data:
-                raise EOFError
         return _handover(report, descriptors)
-    except TimeoutError:
+    except ChildFailedError as error:
         _close(descriptors)
-        raise KernelError(f"the loader was not done within {timeout:g} s and was stopped") from None
-    except EOFError:
-        _close(descriptors)
-        raise
+        raise KernelError(str(error)) from None
 
 
-def _report(channel: socket.socket) -> LoadReport:
-    message = channel.recv(_REPORT_BYTES)
-    if not message:
-        raise EOFError
+def load(order: LoadRequest, timeout: float, command: Sequence[str] = LOADER) -> LoadedProbes:
+    """Run the loader and take over what it made, as :func:`receive`."""
+    with start(order, command) as loader:
+        return receive(loader, timeout)
+
+
+def _report(message: bytes) -> LoadReport:
     try:
         report = LoadReport.model_validate_json(message)
     except ValidationError as error:
@@ -151,14 +127,3 @@ def _handover(report: LoadReport, descriptors: list[int]) -> LoadedProbes:
 def _close(descriptors: list[int]) -> None:
     for descriptor in descriptors:
         os.close(descriptor)
-
-
-def _ending(status: int) -> str:
-    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-
-
-def _last_line(complaints: IO[bytes]) -> str:
-    complaints.seek(0)
-    lines = complaints.read().decode(errors="replace").split("\n")
-    said = [line.strip() for line in lines if line.strip()]
-    return f": {said[-1]}" if said else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from exporter.demo.children import Child, connected
+from exporter.demo.children import Child, connected, run_child
 from exporter.demo.methods import Method
 
 from .rulefiles import ROOT
@@ -46,7 +46,7 @@ class Sender:
         """From now on it sends."""
         end = self._near.fileno()
         facts = (self._method.name, end, self._file, self.pace, self._counter)
-        self._sink = self._stack.enter_context(Child.start("sink", (self._far.fileno(),), _ENDLESS, 0))
+        self._sink = self._stack.enter_context(run_child("sink", (self._far.fileno(),), _ENDLESS, 0))
         command = [sys.executable, "-m", "tests.alerts.sender", *map(str, facts)]
         self._process = subprocess.Popen(command, pass_fds=(end,), cwd=ROOT, stdin=subprocess.DEVNULL)
 

@@ -147,7 +147,7 @@ def test_in_memory_nothing_is_cold():
 
 
 class SenderKiller(Reader):
-    """Kills the sender as soon as it is parked, at the reading before the transfer."""
+    """Kills the sender as soon as it waits for the start, at the reading before the transfer."""
 
     def sample(self) -> Sample:
         sample = super().sample()
@@ -177,7 +177,7 @@ def handover():
         (
             SenderKiller,
             CopyExporterError,
-            r"^the demo's sender was killed by SIGKILL before it was done \(read\+write, warm cache\)$",
+            r"^the demo's sender was killed by SIGKILL before it finished \(read\+write, warm cache\)$",
         ),
         (Blind, KernelError, r"--pid=host\) \(read\+write, warm cache\)$"),
     ],

@@ -79,16 +79,16 @@ SAY = "import sys, socket; socket.socket(fileno=int(sys.argv[1])).sendall({messa
 
 def test_a_loader_that_dies() -> None:
     said = refusal("import sys; print('no luck\\ntoday', file=sys.stderr); sys.exit(3)")
-    assert said == "the loader ended with status 3 before it was done: today"
+    assert said == "the loader exited with status 3 before it finished: today"
 
 
 def test_a_loader_that_is_killed() -> None:
-    assert refusal("import os; os.kill(os.getpid(), 9)") == "the loader was killed by SIGKILL before it was done"
+    assert refusal("import os; os.kill(os.getpid(), 9)") == "the loader was killed by SIGKILL before it finished"
 
 
 def test_a_loader_that_hangs() -> None:
     said = refusal("import time; time.sleep(600)", timeout=0.5)
-    assert said == "the loader was not done within 0.5 s and was stopped"
+    assert said == "the loader did not answer within 0.5 s"
 
 
 @pytest.mark.parametrize("message", [b"garbage", b"[]", b'{"maps": 3}', b'{"surprise": 1}', b"\xff"])
@@ -102,7 +102,7 @@ def test_a_loader_that_reports_an_error() -> None:
 
 def test_a_loader_that_promises_descriptors_and_ends() -> None:
     said = refusal(SAY.format(message=b'{"maps": ["counts"]}'))
-    assert said == "the loader ended with status 0 before it was done"
+    assert said == "the loader exited with status 0 before it finished"
 
 
 MANY = """

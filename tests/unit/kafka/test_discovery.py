@@ -214,11 +214,11 @@ def test_problems_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_discovery_stops_when_the_inspector_has_exited(caplog: pytest.LogCaptureFixture) -> None:
     def inspect(_: int) -> Facts:
-        raise InspectorExitedError("timed out")
+        raise InspectorExitedError("the inspector did not answer within 10 s")
 
     host = Host()
     host.start(7)
     Discovery(host, inspect, host.watch).scan_until(Event())
     assert [record.getMessage() for record in caplog.records] == [
-        "broker discovery stopped: the inspector timed out; add ports with --watch.port"
+        "broker discovery stopped: the inspector did not answer within 10 s; add ports with --watch.port"
     ]
