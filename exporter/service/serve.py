@@ -95,8 +95,9 @@ def load(config: Config) -> LoadedProbes:
         import exporter.metrics.collector  # noqa: PLC0415
         import exporter.web.app  # noqa: PLC0415
         import exporter.web.server  # noqa: PLC0415
+        import exporter.web.uvicorn_internals  # noqa: PLC0415
 
-        exporter.web.server.preload_modules()
+        exporter.web.uvicorn_internals.preload_modules()
         return loading.result()
 
 

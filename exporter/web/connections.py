@@ -11,7 +11,6 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
 
 _log = logging.getLogger(__name__)
 
@@ -118,22 +117,3 @@ class ConnectionLimiter:
         self._reading_request.pop(connection, None)
         self._answering.pop(connection, None)
         self._closing.discard(connection)
-
-
-class LimitedListener(socket.socket):
-    """A listening socket that passes each connection through a :class:`ConnectionLimiter`."""
-
-    limiter: ConnectionLimiter
-
-    def accept(self) -> tuple[Connection, Any]:
-        """See :class:`socket.socket`."""
-        self.limiter.evict_idle()
-        accepted, address = super().accept()
-        return self.limiter.add(accepted), address
-
-
-def limit_connections(listener: socket.socket, limiter: ConnectionLimiter) -> LimitedListener:
-    """Take over a listening socket; ``listener`` is detached."""
-    limited = LimitedListener(fileno=listener.detach())
-    limited.limiter = limiter
-    return limited

@@ -1,7 +1,6 @@
-"""SSL contexts made from ``tls_server_config``, and one that uses the newest of them for each handshake."""
+"""SSL contexts made from ``tls_server_config``."""
 
 import ssl
-from collections.abc import Callable
 from typing import Any
 
 from exporter.web.web_config import TlsServerConfig, config_error
@@ -29,23 +28,6 @@ _SUITES = {
     "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-RSA-CHACHA20-POLY1305",
     "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256": "ECDHE-ECDSA-CHACHA20-POLY1305",
 }
-
-
-class RotatingContext(ssl.SSLContext):
-    """Uses the context that ``current`` returns at the time of each handshake."""
-
-    current: Callable[[], ssl.SSLContext]
-
-    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
-        """See :class:`ssl.SSLContext`."""
-        return self.current().wrap_bio(*arguments, **options)
-
-
-def rotating(current: Callable[[], ssl.SSLContext]) -> RotatingContext:
-    """A context that can be given to a server once and for all."""
-    context = RotatingContext(ssl.PROTOCOL_TLS_SERVER)
-    context.current = current
-    return context
 
 
 def make_context(path: str, tls: TlsServerConfig) -> ssl.SSLContext | None:

@@ -10,8 +10,8 @@ from exporter.web.connections import (
     REQUEST_SECONDS,
     Connection,
     ConnectionLimiter,
-    limit_connections,
 )
+from exporter.web.uvicorn_internals import limit_connections
 
 PLACES = 3
 MAX_CLOSING = 32

@@ -9,10 +9,10 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter, limit_connections
+from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter
 from exporter.web.middleware import ConcurrencyLimitMiddleware
-from exporter.web.protocol import protocol_for
 from exporter.web.shared_scrape import SlicedResponse
+from exporter.web.uvicorn_internals import limit_connections, limited_protocol
 
 LARGE_ANSWER = bytes(32 << 20)
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -28,7 +28,7 @@ class RunningServer:
         self.answer = answer
         self.limiter = ConnectionLimiter(READERS + 4, lambda: self.now)
         app = ConcurrencyLimitMiddleware(self._app, "/metrics", READERS)
-        protocol = protocol_for(self.limiter)
+        protocol = limited_protocol(self.limiter)
         self.server = uvicorn.Server(uvicorn.Config(app, http=protocol, ws="none", log_config=None))
         self.listener = limit_connections(socket.create_server(("127.0.0.1", 0)), self.limiter)
 

@@ -1,0 +1,152 @@
+"""The only module that depends on private parts of uvicorn and asyncio. They can change in any release.
+
+pyproject.toml pins uvicorn to the range that the tests have seen, and ``tests/unit/web/test_uvicorn_internals.py``
+checks each name of this list in the installed versions. A name that is added here needs a check there.
+
+- ``uvicorn.protocols.http.h11_impl.H11Protocol``: the base class of the protocol that reports to the limiter.
+- ``uvicorn.protocols.http.h11_impl.H11Protocol.transport``: the connection; closed early at shutdown.
+- ``uvicorn.protocols.http.h11_impl.H11Protocol.cycle``: the newest request; another object for each request.
+- ``uvicorn.protocols.http.h11_impl.RequestResponseCycle.response_complete``: whether it has been answered.
+- ``uvicorn.protocols.http.h11_impl.H11Protocol.on_response_complete``: called after an answer; starts the next request.
+- ``uvicorn.protocols.http.h11_impl.H11Protocol.shutdown``: called for each connection when the service ends.
+- ``uvicorn.Config.load``: imports the modules of the protocol and of the application's lifespan.
+- ``uvicorn.Config.get_loop_factory``: imports the module of the event loop.
+- ``uvicorn.Server.capture_signals``: at the end it restores the handlers of TerminationSignals and raises the signal.
+- ``asyncio.selector_events.BaseSelectorEventLoop._accept_connection``: calls ``accept`` of the listening socket object,
+  takes :class:`BlockingIOError` for an empty queue, and later closes the object that ``accept`` returned.
+- ``asyncio.sslproto.SSLProtocol``: calls ``wrap_bio`` of the server's context for each connection.
+- ``asyncio.sslproto.SSLProtocol.max_size``: bytes of a buffer that it allocates for each connection.
+"""
+
+import asyncio
+import socket
+import ssl
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from exporter.web.connections import IDLE_SECONDS, REQUEST_SECONDS, Connection, ConnectionLimiter
+
+_GRACE_SECONDS = 10.0  # uvicorn itself closes idle connections, and in good order
+
+
+class LimitedListener(socket.socket):
+    """A listening socket that passes each connection through a :class:`ConnectionLimiter`."""
+
+    limiter: ConnectionLimiter
+
+    def accept(self) -> tuple[Connection, Any]:
+        """See :class:`socket.socket`."""
+        self.limiter.evict_idle()
+        accepted, address = super().accept()
+        return self.limiter.add(accepted), address
+
+
+def limit_connections(listener: socket.socket, limiter: ConnectionLimiter) -> LimitedListener:
+    """Take over a listening socket; ``listener`` is detached."""
+    limited = LimitedListener(fileno=listener.detach())
+    limited.limiter = limiter
+    return limited
+
+
+def limited_protocol(limiter: ConnectionLimiter) -> type[H11Protocol]:
+    """A protocol class that reports the state of each connection to the limiter.
+
+    :class:`uvicorn.Config` takes it as ``http``. Its ``timeout_keep_alive`` has to be :data:`IDLE_SECONDS`.
+    """
+
+    class LimitedProtocol(H11Protocol):
+        _connection: Connection
+        _last_cycle: object = None
+        _idle = False
+
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            self._connection = limiter.connection(transport.get_extra_info("socket").fileno())
+
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            if self._has_new_request():
+                limiter.start_answering(self._connection)
+            elif self._idle:
+                limiter.start_reading(self._connection, REQUEST_SECONDS)
+            self._idle = False
+
+        def on_response_complete(self) -> None:
+            super().on_response_complete()  # starts the next request when it has already arrived
+            self._idle = not self._has_new_request()
+            if self._idle:
+                limiter.start_reading(self._connection, IDLE_SECONDS + _GRACE_SECONDS)
+            else:
+                limiter.start_answering(self._connection)
+
+        def shutdown(self) -> None:
+            super().shutdown()
+            if self._idle and not self.transport.get_write_buffer_size():
+                self.transport.abort()  # TLS would wait for the client's close_notify
+
+        def _has_new_request(self) -> bool:
+            """Whether a request is to be answered that was not there at the last call."""
+            is_new = self.cycle is not self._last_cycle and not self.cycle.response_complete
+            self._last_cycle = self.cycle
+            return is_new
+
+    return LimitedProtocol
+
+
+class ReloadingSSLContext(ssl.SSLContext):
+    """Uses the context that ``current`` returns at the time of each handshake."""
+
+    current: Callable[[], ssl.SSLContext]
+
+    def wrap_bio(self, *arguments: Any, **options: Any) -> ssl.SSLObject:
+        """See :class:`ssl.SSLContext`."""
+        return self.current().wrap_bio(*arguments, **options)
+
+
+def reloading_context(current: Callable[[], ssl.SSLContext]) -> ReloadingSSLContext:
+    """A context that can be given to a server once, while the certificates change."""
+    context = ReloadingSSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.current = current
+    return context
+
+
+def limit_tls_buffers(size: int) -> None:
+    """Let asyncio allocate a read buffer of ``size`` bytes for each TLS connection of the process."""
+    SSLProtocol.max_size = size
+
+
+def preload_modules() -> None:
+    """Import all modules that uvicorn, FastAPI and anyio import only when they start or answer a request.
+
+    The user of the service may be unable to read them later. One request is answered without a server.
+    """
+    app = FastAPI()
+
+    @app.get("/")
+    async def empty_page() -> str:
+        return ""
+
+    config = uvicorn.Config(app, log_config=None)
+    config.load()
+    config.get_loop_factory()
+    request = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    asyncio.run(_call_asgi(app, {"type": "lifespan", "state": {}}, "lifespan.startup", "lifespan.shutdown"))
+    asyncio.run(_call_asgi(app, request, "http.request"))
+
+
+async def _call_asgi(app: Callable[..., Awaitable[None]], scope: dict[str, Any], *messages: str) -> None:
+    """Let an ASGI application receive ``messages``, and discard what it sends."""
+    remaining = iter(messages)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": next(remaining)}
+
+    async def send(_: MutableMapping[str, Any]) -> None:
+        pass
+
+    await app(scope, receive, send)
