@@ -1,4 +1,4 @@
-"""``python -m bench.kafka.demo``: a real broker, Kafka's own load, and what the exporter says of it."""
+"""``python -m bench.kafka.demo``: load a real broker with Kafka's own tools, and show what the exporter counted."""
 
 import os
 import sys
@@ -9,60 +9,64 @@ from pathlib import Path
 from rich.console import Console
 from rich.status import Status
 
-from bench.kafka.artifacts import NoArtifactsError, jars
-from bench.kafka.demo_report import Step, show
-from bench.kafka.running import Broker, Java
-from bench.kafka.scraped import Scraped
-from bench.kafka.throughput import beside
+from bench.kafka.demo_report import Step, print_report
+from bench.kafka.java import Java
+from bench.kafka.kafka_jars import JarsUnavailableError, fetch_jars
+from bench.kafka.kafka_server import KafkaServer
+from bench.kafka.throughput import start_exporter
 from bench.served import Served
+from tests.support.scrape import Scrape
 
-RECORD = 10_240
+RECORD_BYTES = 10_240
 RECORDS = {"orders": 20_000, "payments": 10_000}
 
 
 def main() -> int:
-    """Show it; an exit status."""
+    """Run all steps and print the report; returns the exit status."""
     if os.geteuid():
         print("kafka-demo: attaching probes needs root: sudo make kafka-demo", file=sys.stderr)
         return 1
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
-        with console.status("bringing Kafka from Maven Central …"):
-            java = Java(jars())
-    except NoArtifactsError as error:
+        with console.status("downloading Kafka from Maven Central …"):
+            java = Java(fetch_jars())
+    except JarsUnavailableError as error:
         print(f"kafka-demo: {error}", file=sys.stderr)
         return 1
-    with tempfile.TemporaryDirectory(prefix="copy-exporter-kafka-") as name, console.status("a broker …") as status:
-        with Broker(java, Path(name)) as broker, beside(broker) as exporter:
-            steps = list(perform(broker, exporter, status))
+    with (
+        tempfile.TemporaryDirectory(prefix="copy-exporter-kafka-") as name,
+        console.status("starting a broker …") as status,
+    ):
+        with KafkaServer(java, Path(name)) as server, start_exporter(server) as exporter:
+            steps = list(run_steps(server, exporter, status))
         status.stop()
-        show(console, java.kafka_version, steps)
+        print_report(console, java.kafka_version, steps)
     return 0
 
 
-def perform(broker: Broker, exporter: Served, status: Status) -> Iterator[Step]:
-    """All that is shown, one thing after the other."""
+def run_steps(server: KafkaServer, exporter: Served, status: Status) -> Iterator[Step]:
+    """Produce and consume two topics, one step after the other."""
     orders, payments = RECORDS
 
     def produce(topic: str) -> Step:
-        broker.create_topic(topic)
-        return step(f"produce {topic}", topic, lambda: broker.produce(topic, RECORDS[topic], RECORD))
+        server.create_topic(topic)
+        return run(f"produce {topic}", topic, lambda: server.produce(topic, RECORDS[topic], RECORD_BYTES))
 
     def consume(topic: str, how: str, port: int = 0) -> Step:
-        return step(f"consume {topic}, {how}", topic, lambda: broker.consume(topic, RECORDS[topic], port))
+        return run(f"consume {topic}, {how}", topic, lambda: server.consume(topic, RECORDS[topic], port))
 
-    def step(title: str, topic: str, action: Callable[[], object]) -> Step:
+    def run(title: str, topic: str, action: Callable[[], object]) -> Step:
         status.update(f"{title} …")
-        before = Scraped(exporter)
+        before = Scrape(exporter.scrape())
         action()
-        return Step(title, str(broker.pid), RECORDS[topic] * RECORD, before, Scraped(exporter))
+        return Step(title, str(server.pid), RECORDS[topic] * RECORD_BYTES, before, Scrape(exporter.scrape()))
 
     yield produce(orders)
     yield produce(payments)
-    broker.drop_pages(orders)
+    server.drop_from_page_cache(orders)
     yield consume(orders, "PLAINTEXT, cold")
     yield consume(orders, "PLAINTEXT, warm")
-    yield consume(orders, "SSL, warm", broker.ssl)
+    yield consume(orders, "SSL, warm", server.ssl_port)
     yield consume(payments, "PLAINTEXT, warm")
 
 

@@ -1,12 +1,13 @@
-"""One real broker and one exporter for all tests of this folder that ask for them."""
+"""One real broker and one exporter, shared by the tests of this folder that need them."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from bench.kafka import artifacts
-from bench.kafka.running import Broker, Java
+from bench.kafka.java import Java
+from bench.kafka.kafka_jars import JarsUnavailableError, fetch_jars
+from bench.kafka.kafka_server import KafkaServer
 from tests.support.exporter_process import ExporterProcess
 from tests.support.filesystems import command, file_system
 from tests.support.requirements import require_bpf
@@ -14,70 +15,70 @@ from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 
 
-class Difference:
-    """What one thing that was done added to the metrics."""
+class Increase:
+    """The difference of two scrapes."""
 
     def __init__(self, before: Scrape, after: Scrape) -> None:
         self._before = before
         self._after = after
 
     def sum(self, metric: str, **labels: str) -> int:
-        """Of all series of a metric that have these labels."""
+        """The increase of all series of a metric that have these labels, added up."""
         return int(self._after.sum(metric, **labels) - self._before.sum(metric, **labels))
 
 
-class Lab:
-    """An exporter beside brokers."""
+class KafkaFixture:
+    """An exporter, and what it takes to start brokers that it finds."""
 
-    def __init__(self, service: ExporterProcess, java: Java, directory: Path) -> None:
-        self.service = service
+    def __init__(self, exporter: ExporterProcess, java: Java, directory: Path) -> None:
+        self.exporter = exporter
         self.java = java
         self.directory = directory
 
     def scrape(self) -> Scrape:
-        return Scrape(self.service.metrics())
+        return Scrape(self.exporter.metrics())
 
-    def during(self, action: Callable[[], object]) -> Difference:
-        """Do something, and see what it added."""
+    def measure(self, action: Callable[[], object]) -> Increase:
+        """Scrape before and after an action."""
         before = self.scrape()
         action()
-        return Difference(before, self.scrape())
+        return Increase(before, self.scrape())
 
-    def found(self, broker: Broker) -> dict[str, tuple[str, int]]:
-        """The listeners of a broker that the exporter knows: protocol and port by name."""
-        series = self.scrape().series("copy_kafka_listener_info", pid=str(broker.pid))
-        return {one["listener"]: (one["protocol"], int(one["port"])) for one in series}
+    def listeners(self, server: KafkaServer) -> dict[str, tuple[str, int]]:
+        """The listeners of a broker that the exporter has found: protocol and port by name."""
+        series = self.scrape().series("copy_kafka_listener_info", pid=str(server.pid))
+        return {labels["listener"]: (labels["protocol"], int(labels["port"])) for labels in series}
 
-    def wait_for(self, broker: Broker) -> None:
-        wait_until(lambda: self.found(broker), "a broker that is found")
+    def wait_until_found(self, server: KafkaServer) -> None:
+        wait_until(lambda: self.listeners(server), "the broker is found")
 
 
 @pytest.fixture(scope="session")
 def jars() -> Path:
     try:
-        return artifacts.jars()
-    except artifacts.NoArtifactsError as error:
+        return fetch_jars()
+    except JarsUnavailableError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture(scope="package")
-def lab(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """Kafka's files are on ext4, with a disk below."""
+def kafka(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaFixture]:
+    """Kafka's files are on ext4, on a disk."""
     require_bpf()
     java = Java(jars)
     directory = tmp_path_factory.mktemp("kafka")
-    with ExporterProcess("--log.level", "debug") as service:
+    with ExporterProcess("--log.level", "debug") as exporter:
         if command("stat", "--file-system", "--format=%T", directory) == "ext2/ext3":
-            yield Lab(service, java, directory)
+            yield KafkaFixture(exporter, java, directory)
             return
         with file_system("ext4", directory, size=2 << 30) as (_, mounted):
-            yield Lab(service, java, mounted)
+            yield KafkaFixture(exporter, java, mounted)
 
 
 @pytest.fixture(scope="package")
-def broker(lab: Lab) -> Iterator[Broker]:
-    directory = lab.directory / "broker"
+def server(kafka: KafkaFixture) -> Iterator[KafkaServer]:
+    directory = kafka.directory / "broker"
     directory.mkdir()
-    with Broker(lab.java, directory) as started:
-        lab.wait_for(started)
+    with KafkaServer(kafka.java, directory) as started:
+        kafka.wait_until_found(started)
         yield started

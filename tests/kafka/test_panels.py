@@ -1,4 +1,4 @@
-"""What the panels say of a real broker: their queries, asked of a real Prometheus while Kafka's own tools load it."""
+"""The panels' queries, evaluated by a real Prometheus while Kafka's own tools load a real broker."""
 
 import time
 from collections.abc import Iterator
@@ -6,37 +6,37 @@ from dataclasses import dataclass
 
 import pytest
 
-from bench.kafka.running import Broker
+from bench.kafka.kafka_server import KafkaServer
 from tests.dashboards.conftest import configuration
 from tests.dashboards.documents import Target, Viewer, targets
 from tests.support.prometheus import Prometheus
 from tests.support.wait import wait_until
 
-from .conftest import Lab
+from .conftest import KafkaFixture
 
 TOPIC = "panels"
-RECORD, BEFORE, RECORDS = 10_240, 1_000, 8_192
-PAYLOAD = RECORDS * RECORD
-NOT_HERE = {
-    "Coverage": "clients on the same host send through no network device",
-    "Saturates first": "the network device has to say its speed",
+RECORD_BYTES, RECORDS_BEFORE, RECORDS = 10_240, 1_000, 8_192
+PAYLOAD = RECORDS * RECORD_BYTES
+MAY_BE_EMPTY = {
+    "Coverage": "clients on the same host use no network device",
+    "Saturates first": "the speed of the network device may be unknown",
     "CPUs that brokers would need to fill the network": "the same",
     "Network in use": "the same",
-    "Sent on these ports, and by the network devices": "there has to be a network device",
-    "Read from disk": "what was just written is in the page cache",
+    "Sent on these ports, and by the network devices": "there may be no network device",
+    "Read from disk": "new records are in the page cache",
     "Disk reads, by topic": "the same",
     "Disk reads, as a part of what is read": "the same",
-    "CPU of brokers, and of it copying": "the luck to be sampled while copying",
+    "CPU of brokers, and of it copying": "samples may miss the copies",
 }
-"""Panels that may be empty, and what they need."""
+"""Panels that may be empty here, and why."""
 
 
 @dataclass(frozen=True)
-class Watched:
-    """A broker, what watches it, and when it was loaded."""
+class ObservedLoad:
+    """A broker, the Prometheus that scrapes its exporter, and the seconds since the epoch of its load."""
 
     prometheus: Prometheus
-    broker: Broker
+    server: KafkaServer
     start: float
     end: float
 
@@ -44,38 +44,44 @@ class Watched:
     def seconds(self) -> int:
         return int(self.end - self.start)
 
-    def ask(self, target: Target) -> dict[tuple[str, ...], float]:
-        """Values by port, topic and reason at the end, rates of it over the whole load."""
-        chosen = {"port": (str(self.broker.plain), str(self.broker.ssl)), "topic": (TOPIC,)}
+    def evaluate(self, target: Target) -> dict[tuple[str, ...], float]:
+        """Values by port, topic and reason at the end of the load; rates are taken over the whole load."""
+        chosen = {"port": (str(self.server.plaintext_port), str(self.server.ssl_port)), "topic": (TOPIC,)}
         viewer = Viewer(chosen, step_seconds=self.seconds - 1, range_seconds=self.seconds)
         found = self.prometheus.instant(viewer.query(target.expression, "kafka"), time=self.end)
         labels = ("port", "topic", "reason")
-        return {tuple(one.labels[name] for name in labels if name in one.labels): one.values[0] for one in found}
+        return {
+            tuple(series.labels[name] for name in labels if name in series.labels): series.values[0] for series in found
+        }
 
     def panel(self, title: str, letter: str = "A") -> dict[tuple[str, ...], float]:
-        return self.ask(next(one for one in targets("kafka") if (one.panel, one.letter) == (title, letter)))
+        return self.evaluate(
+            next(target for target in targets("kafka") if (target.panel, target.letter) == (title, letter))
+        )
 
 
 @pytest.fixture(scope="module")
-def watched(lab: Lab, broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def observed(
+    kafka: KafkaFixture, server: KafkaServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ObservedLoad]:
     directory = tmp_path_factory.mktemp("prometheus")
-    with Prometheus(directory, configuration(f"127.0.0.1:{lab.service.port}")) as prometheus:
+    with Prometheus(directory, configuration(f"127.0.0.1:{kafka.exporter.port}")) as prometheus:
         wait_until(prometheus.ready, "Prometheus")
-        broker.create_topic(TOPIC)
-        load(broker, BEFORE, BEFORE)
+        server.create_topic(TOPIC)
+        produce_and_consume(server, RECORDS_BEFORE, RECORDS_BEFORE)
         wait_for_scrapes(prometheus)
         start = time.time()
         wait_for_scrapes(prometheus)
-        load(broker, RECORDS, BEFORE + RECORDS)
+        produce_and_consume(server, RECORDS, RECORDS_BEFORE + RECORDS)
         wait_for_scrapes(prometheus)
-        yield Watched(prometheus, broker, start, time.time())
+        yield ObservedLoad(prometheus, server, start, time.time())
 
 
-def load(broker: Broker, produced: int, consumed: int) -> None:
-    """So many records into the topic, and so many out of it by each listener."""
-    broker.produce(TOPIC, produced, RECORD)
-    for port in (broker.plain, broker.ssl):
-        broker.consume(TOPIC, consumed, port)
+def produce_and_consume(server: KafkaServer, produced: int, consumed: int) -> None:
+    """Produce records to the topic, and consume records by each listener."""
+    server.produce(TOPIC, produced, RECORD_BYTES)
+    for port in (server.plaintext_port, server.ssl_port):
+        server.consume(TOPIC, consumed, port)
 
 
 def wait_for_scrapes(prometheus: Prometheus) -> None:
@@ -84,29 +90,31 @@ def wait_for_scrapes(prometheus: Prometheus) -> None:
     wait_until(lambda: prometheus.instant(scrapes) and prometheus.number(scrapes) >= before + 3, "scrapes")
 
 
-def test_every_query_on_brokers_has_data(watched: Watched) -> None:
-    empty = [target for target in targets("kafka") if not watched.ask(target)]
-    assert [str(target) for target in empty if target.panel not in NOT_HERE] == []
+def test_every_query_on_brokers_has_data(observed: ObservedLoad) -> None:
+    of_brokers = targets("kafka")
+    assert of_brokers
+    empty = [target for target in of_brokers if not observed.evaluate(target)]
+    assert [str(target) for target in empty if target.panel not in MAY_BE_EMPTY] == []
 
 
-def test_each_listener_has_its_share_of_zero_copy(watched: Watched) -> None:
-    plain, ssl = str(watched.broker.plain), str(watched.broker.ssl)
+def test_the_zero_copy_share_of_each_listener(observed: ObservedLoad) -> None:
+    plain, ssl = str(observed.server.plaintext_port), str(observed.server.ssl_port)
     for title, letter in (("Sent by zero copy, by listener", "A"), ("Listeners", "B")):
-        shares = watched.panel(title, letter)
+        shares = observed.panel(title, letter)
         assert shares[ssl,] == 0
         assert 0.99 <= shares[plain,] <= 1
-    sent = watched.panel("Listeners")
-    payload = (BEFORE + RECORDS) * RECORD / watched.seconds
+    sent = observed.panel("Listeners")
+    payload = (RECORDS_BEFORE + RECORDS) * RECORD_BYTES / observed.seconds
     for port in (plain, ssl):
         assert sent[port,] == pytest.approx(payload, rel=0.15)
 
 
-def test_the_reason_is_that_of_the_encrypted_listener(watched: Watched) -> None:
-    ports = {port for port, _ in watched.panel("Why zero copy is lost")}
-    assert ports == {str(watched.broker.ssl)}
+def test_only_the_tls_listener_has_a_reason(observed: ObservedLoad) -> None:
+    ports = {port for port, _ in observed.panel("Why zero copy is lost")}
+    assert ports == {str(observed.server.ssl_port)}
 
 
-def test_the_topic_was_read_half_by_zero_copy(watched: Watched) -> None:
-    """As many consumers came by the plaintext listener as by the encrypted one."""
-    assert watched.panel("Read by zero copy, by topic") == {(TOPIC,): pytest.approx(0.5, abs=0.02)}
-    assert watched.panel("Written, by topic") == {(TOPIC,): pytest.approx(PAYLOAD / watched.seconds, rel=0.15)}
+def test_half_of_the_topic_was_read_by_zero_copy(observed: ObservedLoad) -> None:
+    """The same records were consumed by the PLAINTEXT and by the SSL listener."""
+    assert observed.panel("Read by zero copy, by topic") == {(TOPIC,): pytest.approx(0.5, abs=0.02)}
+    assert observed.panel("Written, by topic") == {(TOPIC,): pytest.approx(PAYLOAD / observed.seconds, rel=0.15)}

@@ -200,7 +200,7 @@ TOPICS = {
     b"x" * 250 + b"-0": "",
 }
 """Folders of a broker, and the topics that they are."""
-READ = "copy_kafka_topic_cpu_copied_read_bytes_total"
+READ = "copy_kafka_topic_bytes_total"
 
 
 def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_path: Path) -> None:
