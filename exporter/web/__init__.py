@@ -1,1 +1,1 @@
-"""The HTTP service: who may come in and for how long, who may ask, and what is answered."""
+"""The HTTP service: listening sockets, connections, TLS, authentication, limits, and the answers."""

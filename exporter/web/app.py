@@ -1,4 +1,4 @@
-"""What is answered: metrics, health, documentation."""
+"""The application: metrics, health, landing page, OpenAPI."""
 
 import html
 from collections.abc import Collection, Iterable
@@ -26,27 +26,27 @@ def create_app(
     telemetry_path: str = "/metrics",
     flags: Collection[str] = (),
 ) -> FastAPI:
-    """Return the service over a sampler that another thread drains.
+    """Return the application for a sampler that another thread drains.
 
-    ``collectors`` bring what no probe counts; families that need a flag are exposed when it is in ``flags``.
+    ``collectors`` add families that no probe counts. Families that need a flag are exposed when it is in ``flags``.
     """
-    states, others = tuple(probes), tuple(collectors)
+    probe_states, other_collectors = tuple(probes), tuple(collectors)
     app = FastAPI(
         title="copy-exporter",
         version=__version__,
-        summary="Which bytes the CPU copies and which go by zero copy, for every process, for Prometheus.",
+        summary="Which bytes the CPU copies and which are moved by zero copy, for every process, for Prometheus.",
         redoc_url=None,
     )
     app.add_middleware(HeadMiddleware)
     scrapes = {
-        (openmetrics, packed): SharedScrape(registry, openmetrics=openmetrics, packed=packed)
+        (openmetrics, gzipped): SharedScrape(registry, openmetrics=openmetrics, gzipped=gzipped)
         for openmetrics in (False, True)
-        for registry in [_registry(sampler, states, others, flags=flags, created=openmetrics)]
-        for packed in (False, True)
+        for registry in [_registry(sampler, probe_states, other_collectors, flags=flags, created=openmetrics)]
+        for gzipped in (False, True)
     }
 
-    # The exposition is made in a thread: reading maps does not hold up the event loop. Nothing else is: threads of the
-    # framework, which it has for plain functions, outlive a loop that a signal ends, and the process with them.
+    # All handlers are coroutines: FastAPI runs plain functions in threads of its own, and such a thread keeps the
+    # process alive after a signal has ended the event loop. SharedScrape reads the maps in a thread of asyncio.
     @app.get(
         telemetry_path,
         response_class=PlainTextResponse,
@@ -57,21 +57,21 @@ def create_app(
         accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
         openmetrics, content_type = negotiate(accept)
-        packed = gzip_accepted(accept_encoding)
+        gzipped = gzip_accepted(accept_encoding)
         headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
-        if packed:
+        if gzipped:
             headers["content-encoding"] = "gzip"
-        return SlicedResponse(await scrapes[openmetrics, packed].body(), headers=headers)
+        return SlicedResponse(await scrapes[openmetrics, gzipped].body(), headers=headers)
 
-    @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is up")
+    @app.get("/-/healthy", response_class=PlainTextResponse, summary="The process is running")
     async def healthy() -> str:
         return "copy-exporter is healthy\n"
 
     @app.get(
         "/-/ready",
         response_class=PlainTextResponse,
-        summary="Probes count and can be read",
-        responses={503: {"description": "They cannot", "content": {"text/plain": {}}}},
+        summary="The probes count, and their maps can be read",
+        responses={503: {"description": "Not ready, with the reason", "content": {"text/plain": {}}}},
     )
     async def ready() -> Response:
         if sampler.last_error:
@@ -80,7 +80,7 @@ def create_app(
 
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def landing_page() -> str:
-        return _landing_page(states, telemetry_path)
+        return _landing_page(probe_states, telemetry_path)
 
     return app
 
@@ -88,13 +88,13 @@ def create_app(
 def _registry(
     sampler: Sampler,
     probes: tuple[ProbeState, ...],
-    others: tuple[Collector, ...],
+    other_collectors: tuple[Collector, ...],
     *,
     flags: Collection[str],
     created: bool,
 ) -> CollectorRegistry:
     registry = CollectorRegistry()
-    collectors = (ProcessesCollector(sampler.read, flags=flags, created=created), *others)
+    collectors = (ProcessesCollector(sampler.read, flags=flags, created=created), *other_collectors)
     registry.register(CopyCollector(collectors, probes, lambda: sampler.stalled_probes))
     ProcessCollector(registry=registry)
     return registry
@@ -110,9 +110,9 @@ def _landing_page(probes: tuple[ProbeState, ...], telemetry_path: str) -> str:
 <html lang="en"><head><meta charset="utf-8"><title>copy-exporter</title>
 <style>body {{ font-family: sans-serif; margin: 2rem }} td, th {{ padding: .2rem 1rem; text-align: left }}</style>
 </head><body><h1>copy-exporter {__version__}</h1>
-<p>Which bytes the CPU copies and which go by zero copy, for every process of this host.</p>
-<ul><li><a href="{telemetry_path}">Metrics</a></li><li><a href="/-/ready">Ready?</a></li>
-<li><a href="/-/healthy">Healthy?</a></li><li><a href="/docs">HTTP interface</a></li></ul>
+<p>Which bytes the CPU copies and which are moved by zero copy, for every process of this host.</p>
+<ul><li><a href="{telemetry_path}">Metrics</a></li><li><a href="/-/ready">Readiness</a></li>
+<li><a href="/-/healthy">Health</a></li><li><a href="/docs">HTTP API</a></li></ul>
 <table><tr><th>Probe</th><th>Hook</th><th>State</th></tr>{rows}</table>
 </body></html>
 """

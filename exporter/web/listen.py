@@ -1,4 +1,4 @@
-"""Sockets to listen on: bound by us, or handed over by systemd."""
+"""Listening sockets: bound to an address, or passed by systemd."""
 
 import os
 import socket
@@ -7,56 +7,58 @@ from collections.abc import MutableMapping
 from exporter.config import Address
 from exporter.errors import UsageError
 
-_FIRST_FROM_SYSTEMD = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
+_SD_LISTEN_FDS_START = 3  # sd_listen_fds(3)
 SYSTEMD_FLAG = "--web.systemd-socket"
 
 
 def bind(address: Address) -> socket.socket:
-    """A socket on the address that does not listen yet; :class:`UsageError` when it is not to be had."""
+    """A socket that is bound to the address. Raises :class:`UsageError` when the address cannot be used."""
     flag = f"--web.listen-address={address}"
     try:
-        family, _, _, _, where = socket.getaddrinfo(
+        family, _, _, _, socket_address = socket.getaddrinfo(
             address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         if not address.host and socket.has_dualstack_ipv6():
-            family, where = socket.AF_INET6, ("::", address.port, 0, 0)
+            family, socket_address = socket.AF_INET6, ("::", address.port, 0, 0)
         bound = socket.socket(family, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
-        bound.bind(where)
-        bound.listen(0)  # two that only bind would both succeed
-    except (OSError, UnicodeError) as error:  # the latter: a name that DNS cannot hold
+        bound.bind(socket_address)
+        bound.listen(0)  # with SO_REUSEADDR two processes could bind the same port, but only one can listen
+    except (OSError, UnicodeError) as error:  # UnicodeError: DNS does not allow such a name
         problem = (getattr(error, "strerror", None) or str(error)).lower()
-        raise UsageError(f"{flag}: {problem}; stop what listens there, or give another address") from None
+        raise UsageError(
+            f"{flag}: {problem}; stop the process that uses the address, or give another address"
+        ) from None
     return bound
 
 
 def from_systemd(environment: MutableMapping[str, str] = os.environ) -> list[socket.socket]:
-    """What systemd's socket unit listens on (sd_listen_fds(3)). Raises :class:`UsageError` when there is nothing."""
-    given = {name: environment.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
-    if given["LISTEN_PID"] != str(os.getpid()) or not given["LISTEN_FDS"].isdecimal():
-        raise UsageError(f"{SYSTEMD_FLAG}: systemd handed over no socket; start copy-exporter.socket, not the service")
+    """The sockets of systemd's socket unit (sd_listen_fds(3)). Raises :class:`UsageError` when there are none."""
+    variables = {name: environment.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
+    if variables["LISTEN_PID"] != str(os.getpid()) or not variables["LISTEN_FDS"].isdecimal():
+        raise UsageError(f"{SYSTEMD_FLAG}: systemd passed no socket; start copy-exporter.socket, not the service")
     sockets = []
-    for number in range(_FIRST_FROM_SYSTEMD, _FIRST_FROM_SYSTEMD + int(given["LISTEN_FDS"])):
-        os.set_inheritable(number, False)
-        sockets.append(_listening(number))
+    for descriptor in range(_SD_LISTEN_FDS_START, _SD_LISTEN_FDS_START + int(variables["LISTEN_FDS"])):
+        os.set_inheritable(descriptor, False)
+        sockets.append(_listening_socket(descriptor))
     return sockets
 
 
-def _listening(number: int) -> socket.socket:
+def _listening_socket(descriptor: int) -> socket.socket:
     try:
-        handed = socket.socket(fileno=number)
+        passed = socket.socket(fileno=descriptor)
     except OSError:
-        raise UsageError(f"{SYSTEMD_FLAG}: descriptor {number} is no socket; use ListenStream=") from None
-    if handed.type != socket.SOCK_STREAM or not handed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        handed.detach()
-        raise UsageError(f"{SYSTEMD_FLAG}: descriptor {number} does not listen; use ListenStream= and Accept=no")
-    return handed
+        raise UsageError(f"{SYSTEMD_FLAG}: descriptor {descriptor} is not a socket; use ListenStream=") from None
+    if passed.type != socket.SOCK_STREAM or not passed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+        passed.detach()
+        raise UsageError(f"{SYSTEMD_FLAG}: descriptor {descriptor} is not listening; use ListenStream= and Accept=no")
+    return passed
 
 
 def url(bound: socket.socket, scheme: str, path: str) -> str:
-    """Where a client on this host finds ``path``."""
+    """The URL of ``path`` for a client on this host."""
     name = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return f"{scheme}+unix://{name}:{path}"
