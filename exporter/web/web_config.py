@@ -11,7 +11,7 @@ from exporter.errors import UsageError
 
 FLAG = "--web.config.file"
 _BCRYPT = re.compile(r"\$2[abxy]?\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}")
-_UNSUPPORTED = {
+UNSUPPORTED_KEYS = {
     "cert": "inline certificates are not supported; use cert_file",
     "key": "inline keys are not supported; use key_file",
     "client_ca": "inline certificates are not supported; use client_ca_file",
@@ -138,7 +138,7 @@ def _describe(error: ValidationError) -> str:
     details = error.errors(include_url=False)[0]
     keys = [str(part) for part in details["loc"] if part != "[key]"]
     if details["type"] == "extra_forbidden":
-        problem = _UNSUPPORTED.get(keys[-1], "unknown key; docs/web.md lists the known ones")
+        problem = UNSUPPORTED_KEYS.get(keys[-1], "unknown key; docs/web.md lists the known ones")
     else:
         problem = details["msg"].removeprefix("Value error, ")
     return f"{'.'.join(keys) or 'the file'}: {problem}"
