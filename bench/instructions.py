@@ -14,7 +14,7 @@ COLUMNS = ("probe", "hook", "by default", "BPF instructions", "bytes of machine 
 
 def rows() -> list[tuple[str, ...]]:
     """Attach everything, ask the kernel, detach."""
-    loaded = load(LoadRequest(probes=PROBE_NAMES, map_entries=1024), TIMEOUT_SECONDS)
+    loaded = load(LoadRequest(probes=PROBE_NAMES, map_entries={"counts": 1024}), TIMEOUT_SECONDS)
     try:
         infos = {name: libbpf.program_info(descriptor) for name, descriptor in loaded.programs.items()}
     finally:

@@ -6,5 +6,5 @@ from exporter.loading.handover import LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 
 if __name__ == "__main__":
-    load(LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries=65536), timeout=60).close()
+    load(LoadRequest(probes=DEFAULT_PROBE_NAMES), timeout=60).close()
     print(getrusage(RUSAGE_CHILDREN).ru_maxrss)

@@ -14,7 +14,9 @@ from exporter.model import DEFAULT_SAMPLING_RATE
 RATE = 10_000
 MILLISECONDS = 300
 _COPIED, _TIMES = 1 << 20, 2000
-_ORDER = LoadRequest(probes=("syscalls", "exits", "copy_time"), map_entries=1024, statistics=True, sampling_rate=RATE)
+_ORDER = LoadRequest(
+    probes=("syscalls", "exits", "copy_time"), map_entries={"counts": 1024}, statistics=True, sampling_rate=RATE
+)
 
 
 def sampling(directory: Path, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:

@@ -10,20 +10,19 @@ from dataclasses import dataclass
 from functools import cache
 
 from bench.workload import HERE
-from exporter.counting.maps import Reader
+from exporter.counting.maps import KernelMaps
 from exporter.host.procfs import Procfs
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
-from exporter.loading.loader import sizes
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
 _ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
-_ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries=65536)
+_ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES)
 _BPFTRACE = " ".join(
     f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
 )
@@ -66,7 +65,7 @@ class OlderBtf(Btf):
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
     ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), shows="", without="")
-    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours), sizes(_ORDER))
+    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours))
 
 
 @contextmanager
@@ -100,7 +99,7 @@ def product(*probes: str, brokers: bool = False) -> Iterator[None]:
         if reasons := [probe.reason for probe in taken.probes if probe.name in _ESSENTIAL and not probe.attached]:
             raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
         if brokers:
-            Reader(taken.maps, taken.programs).watch_brokers(Procfs().pids())
+            KernelMaps(taken.maps, taken.programs).watch_brokers(Procfs().pids())
         yield
     finally:
         taken.close()

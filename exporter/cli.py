@@ -17,6 +17,7 @@ from exporter.errors import CopyExporterError, UsageError
 from exporter.host import capabilities
 from exporter.loading.probes import PROBES
 from exporter.model import DEFAULT_SAMPLING_RATE
+from exporter.probe_maps import MAPS
 from exporter.revision import REVISION
 
 if TYPE_CHECKING:
@@ -163,14 +164,6 @@ def cli() -> None:
     help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other.",
 )
 @click.option(
-    "--map.entries",
-    "map_entries",
-    default="65536",
-    show_default=True,
-    type=_number(1, 16_777_216),
-    help="Maximum number of rows in the probes' table; a process takes about 15.",
-)
-@click.option(
     "--sampling.rate",
     "sampling_rate",
     default=str(DEFAULT_SAMPLING_RATE),
@@ -246,7 +239,21 @@ def _probe_flags(command: click.Command) -> None:
         command.params.append(flag)
 
 
+def _map_flags(command: click.Command) -> None:
+    for spec in MAPS.values():
+        if spec.flag:
+            flag = click.Option(
+                [spec.flag, f"map_{spec.name}"],
+                default=str(spec.entries),
+                show_default=True,
+                type=_number(1, 16_777_216),
+                help=f"Maximum number of {spec.holds}.",
+            )
+            command.params.append(flag)
+
+
 _probe_flags(serve)
+_map_flags(serve)
 
 
 @cli.command(context_settings=_HELP)
@@ -301,8 +308,9 @@ def _config(flags: dict[str, Any]) -> config.Config:
     if not os.path.exists(os.path.join(procfs, "self", "stat")):
         raise UsageError(f"--path.procfs={procfs} is not a procfs; mount the host's there, or omit the flag")
     probes = tuple(probe.name for probe in PROBES if flags.pop(f"probe_{probe.name}"))
+    map_entries = {spec.name: flags.pop(f"map_{spec.name}") for spec in MAPS.values() if spec.flag}
     limits = Limits(**{name: flags.pop(name) for name in _LIMITS})
-    return config.Config(limits=limits, probes=probes, **flags)
+    return config.Config(limits=limits, probes=probes, map_entries=map_entries, **flags)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -38,7 +38,8 @@ class Config:
     ports: tuple[int, ...]
     limits: Limits
     probes: tuple[str, ...]
-    map_entries: int
+    map_entries: dict[str, int]
+    """Sizes of maps, by name."""
     strict: bool
     user: str
     keep_capabilities: tuple[str, ...]

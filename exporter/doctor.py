@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from exporter.counting.maps import Reader
+from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError
 from exporter.host import capabilities, privileges
 from exporter.kernel.btf import VMLINUX
@@ -61,7 +61,7 @@ def examine(user: str = "nobody") -> Diagnosis:
     checks = [_btf(), _privileges()]
     probes: tuple[ProbeState, ...] = ()
     try:
-        loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries=_MAP_ENTRIES), _TIMEOUT_SECONDS)
+        loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries={"counts": _MAP_ENTRIES}), _TIMEOUT_SECONDS)
     except KernelError as error:
         checks.append(Check("loader", False, str(error), "nothing can be attached before that is mended"))
     else:
@@ -92,7 +92,7 @@ def _whoever(root: str) -> str:
 def _reading(loaded: LoadedProbes, user: str) -> Check:
     name = "reading maps without privileges"
     account = privileges.find_user(user)
-    if privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
+    if privileges.works_after_drop(account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
         return Check(name, True, f"works as {_whoever(account.name)}, with no capability")
     return Check(name, False, "refused by this kernel (before v5.19)", "none needed: the service keeps CAP_BPF")
 

@@ -1,9 +1,11 @@
-"""The words of the product as data: endpoints, kinds of rows, calls, and what the probes have counted.
+"""The words of the product as data: endpoints, kinds of rows, operations, what the probes count, and their maps.
 
-``Endpoint``, ``RowKind`` and ``Operation`` are the one source of these numbers: the loader renders them as C
-enumerations for the probes (:mod:`exporter.loading.source`), and the reader turns what the maps hold back into them.
+The probes and the exporter share what is here. The loader makes C enumerations and ``-D`` flags of it, and compares the
+layouts with the structures of the C (:mod:`exporter.loading.compiler`); :mod:`exporter.counting.maps` unpacks by
+them. The maps are in :mod:`exporter.probe_maps`.
 """
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import NamedTuple
@@ -106,8 +108,11 @@ class FolderTransfer(IntEnum):
     """From the disk."""
 
 
-DURATION_BUCKETS_NS = tuple(16_000 * 4**power for power in range(10))
-"""Upper bounds, inclusive, in nanoseconds: 16 us to 4.2 s; probes/sendfile.c has the same ones."""
+FIRST_BUCKET_NS = 16_000
+BUCKET_FACTOR = 4
+DURATION_BUCKETS = 10
+DURATION_BUCKETS_NS = tuple(FIRST_BUCKET_NS * BUCKET_FACTOR**power for power in range(DURATION_BUCKETS))
+"""Upper bounds of durations, inclusive, in nanoseconds: 16 us to 4.2 s."""
 
 NS_PER_TICK = 10_000_000
 """USER_HZ is 100 on every architecture that we know."""
@@ -115,8 +120,24 @@ NS_PER_TICK = 10_000_000
 DEFAULT_SAMPLING_RATE = 99
 """Samples a second and CPU: not 100, so that they do not keep in step with what happens at each tick."""
 
-DROPPABLE_MAPS = ("counts", "exits", "sendfile_starts", "multishots", "folders")
-"""The maps whose full state loses updates, in the order of ``enum droppable`` in probes/types.h."""
+
+@dataclass(frozen=True)
+class Layout:
+    """A structure of ``probes/types.h``, as :mod:`struct` unpacks it."""
+
+    name: str
+    members: dict[str, str]
+    """The format of each member, in order. No padding is implicit."""
+
+    def part(self, *members: str) -> struct.Struct:
+        """The members with these names, which follow each other; all when no name is given."""
+        return struct.Struct("=" + "".join(self.members[member] for member in members or self.members))
+
+    def offset(self, member: str) -> int:
+        """Where a member begins, in bytes."""
+        names = list(self.members)
+        before = names[: names.index(member)]
+        return self.part(*before).size if before else 0
 
 
 class Identity(NamedTuple):
@@ -146,6 +167,23 @@ class Row(NamedTuple):
     """Errno of an error, bucket of a duration, else 0."""
 
 
+ROW_LAYOUT = Layout(
+    "row",
+    {
+        "start": "Q",
+        "tgid": "I",
+        "port": "H",
+        "errno_or_bucket": "H",
+        "operation": "B",
+        "source": "B",
+        "destination": "B",
+        "kind": "B",
+        "padding": "4x",
+    },
+)
+"""An :class:`Identity`, then the members of :class:`Row`."""
+
+
 class Count(NamedTuple):
     """How much of a row there was."""
 
@@ -154,6 +192,9 @@ class Count(NamedTuple):
     """Bytes; nanoseconds for :attr:`RowKind.DURATION` and :attr:`RowKind.COPY_TIME`."""
     since_ns: int
     """CLOCK_BOOTTIME of the first event."""
+
+
+COUNT_LAYOUT = Layout("count", {"events": "Q", "amount": "Q", "since_ns": "Q"})
 
 
 Rows = dict[Row, Count]
@@ -165,6 +206,10 @@ class Exit:
 
     identity: Identity
     comm: str
+
+
+PROCESS_LAYOUT = Layout("process", {"start": "Q", "tgid": "I", "padding": "4x"})
+EXIT_EVENT_LAYOUT = Layout("exit_event", {"comm": "16s"})
 
 
 @dataclass(frozen=True)
@@ -179,6 +224,14 @@ class Folder:
     """Inode number of the folder that it is in."""
     moved: tuple[int, ...]
     """Bytes, by :class:`FolderTransfer`."""
+
+
+FOLDER_KEY_LAYOUT = Layout(
+    "folder_key", {"start": "Q", "inode": "Q", "tgid": "I", "device": "I", "generation": "I", "padding": "4x"}
+)
+FOLDER_LAYOUT = Layout("folder", {"bytes": f"{len(FolderTransfer)}Q", "parent": "Q", "name": "256s"})
+PORT_SET_LAYOUT = Layout("port_set", {"words": "1024Q"})
+"""One bit for each local TCP port."""
 
 
 @dataclass(frozen=True)

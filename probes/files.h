@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * From a file descriptor of the current task to what is behind it. */
-#ifndef COPY_EXPORTER_FILES_H
-#define COPY_EXPORTER_FILES_H
+ * From a file descriptor of the current task to its file, and from properties of a file or socket to an endpoint. */
+#include "kernel.h"
+#include "registers.h"
 
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
@@ -16,7 +16,7 @@
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
 
-/* File systems in memory take O_DIRECT without a word and go on copying. */
+/* File systems in memory accept O_DIRECT and ignore it: they copy nevertheless. */
 static inline bool is_memory_only(u64 magic) {
     switch (magic) {
     case 0x01021994: /* TMPFS_MAGIC */
@@ -57,8 +57,8 @@ static inline u8 endpoint_of_regular_file(u64 magic) {
     return ENDPOINT_PAGE_CACHE;
 }
 
-/* NULL when the descriptor is closed by now. */
-static inline void *file_of(void *task, u32 fd) {
+/* NULL when the descriptor has been closed meanwhile. */
+static inline void *file_of_fd(void *task, u32 fd) {
     void *files = READ_TASK(void *, task, task_struct, files);
     void *table = READ_TASK(void *, files, files_struct, fdt);
     if (fd >= READ_TASK(u32, table, fdtable, max_fds))
@@ -74,5 +74,3 @@ static inline u8 endpoint_of_socket(u16 family, u16 type) {
         return ENDPOINT_SOCKET;
     return type == SOCK_STREAM ? ENDPOINT_TCP : type == SOCK_DGRAM ? ENDPOINT_UDP : ENDPOINT_SOCKET;
 }
-
-#endif

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * Requests of io_uring that move data, counted where their completion is put into the ring. The request still has its
- * file then, an ordinary or a registered one, and who submitted it, whichever thread has done the work. */
+ * Requests of io_uring that move data, counted when their completion is put into the ring. The request then still has
+ * its file, an ordinary or a registered one, and the task that submitted it, whichever thread did the work. */
+
+#include "endpoints.h"
 
 #define SPLICE_F_FD_IN_FIXED (1U << 31)
 #define IORING_CQE_F_BUFFER (1U << 0)
 #define IORING_RECV_MULTISHOT (1U << 1)
 #define IORING_RECVSEND_BUNDLE (1U << 4)
 
-/* Where a request has its files: X(opcode, call, shape). Opcodes are numbers of the kernel's interface with programs
- * and never change; the headers that this is compiled with may be older than the kernel. */
+/* X(opcode, operation, layout). Opcodes are part of the kernel's interface and never change; they are not taken from
+ * the installed headers, which may be older than the kernel. */
 #define REQUESTS(X)                                                                                                    \
     X(1, READV, READ)                                                                                                  \
     X(2, WRITEV, WRITE)                                                                                                \
@@ -28,7 +30,8 @@
     X(60, READV_FIXED, READ)                                                                                           \
     X(61, WRITEV_FIXED, WRITE)
 
-enum request_shape {
+/* Where a request has its files. */
+enum request_layout {
     REQUEST_READ,
     REQUEST_WRITE,
     REQUEST_SEND, /* with MSG_ flags */
@@ -40,26 +43,26 @@ enum request_shape {
 struct request {
     void *kiocb;
     u32 operation; /* enum operation */
-    u32 shape;
+    u32 layout;    /* enum request_layout */
 };
 
 #define DECODE_REQUEST(number, name, how)                                                                              \
     case number:                                                                                                       \
-        request->operation = OPERATION_IO_URING_##name;                                                                          \
-        request->shape = REQUEST_##how;                                                                                \
+        request->operation = OPERATION_IO_URING_##name;                                                                \
+        request->layout = REQUEST_##how;                                                                               \
         return true;
 
-/* False when it moves no data. */
+/* False when the request moves no data. */
 static inline bool decode_request(struct request *request, void *kiocb) {
     request->kiocb = kiocb;
     switch ((u32)READ(u8, kiocb, io_kiocb, opcode)) { REQUESTS(DECODE_REQUEST) }
     return false;
 }
 
-/* What a request keeps for its opcode begins where its file is. */
+/* The part of a request that depends on its opcode begins at its file. */
 #define COMMAND(kiocb, type) CAST(MEMBER(kiocb, io_kiocb, file), type)
 
-/* False when the process has ended: its counts are final by then, and its leader may be gone. */
+/* False when the process has ended: then its counts are final, and its leader may be gone. */
 static inline bool set_submitter(struct row *row, void *kiocb) {
     void *task = READ(void *, kiocb, io_kiocb, task);
 #if OFFSET_io_uring_task_task >= 0
@@ -72,31 +75,32 @@ static inline bool set_submitter(struct row *row, void *kiocb) {
     return true;
 }
 
-/* The source of a splice is looked up when it runs, and let go of: look again, from a thread of the submitter. */
+/* The kernel looks up the source of a splice when it runs, and releases it: look it up again, which takes a thread of
+ * the submitter. */
 static inline void *splice_source(void *kiocb, u32 submitter) {
     void *splice = COMMAND(kiocb, io_splice);
-    void *task = CURRENT();
+    void *task = CURRENT_TASK();
     if (READ(u32, splice, io_splice, flags) & SPLICE_F_FD_IN_FIXED || READ_TGID(task) != submitter)
         return 0;
-    return file_of(task, READ(u32, splice, io_splice, splice_fd_in));
+    return file_of_fd(task, READ(u32, splice, io_splice, splice_fd_in));
 }
 
 static inline void classify_request(struct row *row, struct request *request) {
-    struct end end, from;
-    look_behind(&end, CAST(READ(void *, request->kiocb, io_kiocb, file), file));
-    switch (request->shape) {
-    case REQUEST_SPLICE: look_behind(&from, splice_source(request->kiocb, row->tgid)); break;
-    case REQUEST_TEE: look_behind(&from, 0); break;
+    struct endpoint_info info, from;
+    resolve_file(&info, CAST(READ(void *, request->kiocb, io_kiocb, file), file));
+    switch (request->layout) {
+    case REQUEST_SPLICE: resolve_file(&from, splice_source(request->kiocb, row->tgid)); break;
+    case REQUEST_TEE: resolve_file(&from, 0); break;
     case REQUEST_SEND:
-        fill_copy(row, &end, false,
-                  sends_by_reference(READ(u32, COMMAND(request->kiocb, io_sr_msg), io_sr_msg, msg_flags), &end));
+        fill_copy(row, &info, false,
+                  sends_by_reference(READ(u32, COMMAND(request->kiocb, io_sr_msg), io_sr_msg, msg_flags), &info));
         return;
-    default: fill_copy(row, &end, request->shape == REQUEST_READ, request->shape == REQUEST_SEND_ZC); return;
+    default: fill_copy(row, &info, request->layout == REQUEST_READ, request->layout == REQUEST_SEND_ZC); return;
     }
-    /* One end of a splice is a pipe, and both of a tee. */
-    if (request->shape == REQUEST_TEE || (from.endpoint == ENDPOINT_UNKNOWN && end.endpoint != ENDPOINT_PIPE))
+    /* At least one file of a splice is a pipe, and both of a tee. */
+    if (request->layout == REQUEST_TEE || (from.endpoint == ENDPOINT_UNKNOWN && info.endpoint != ENDPOINT_PIPE))
         from.endpoint = ENDPOINT_PIPE;
-    fill_transfer(row, &from, &end, passes_pages(&from, &end));
+    fill_transfer(row, &from, &info, passes_pages(&from, &info));
 }
 
 static inline int count_request(struct request *request, s32 result) {
@@ -105,24 +109,21 @@ static inline int count_request(struct request *request, s32 result) {
         return 0;
     row.operation = request->operation;
     if (result < 0) {
-        row.kind = ROW_KIND_ERROR;
-        row.errno_or_bucket = errno_of(result);
-        row.source = row.destination = ENDPOINT_UNKNOWN;
-        add(&row, 0);
+        add_error_to_row(&row, result);
         return 0;
     }
     classify_request(&row, request);
-    add(&row, result);
+    add_to_row(&row, result);
     return 0;
 }
 
-/* Requests that complete more than once say so only with their last completion. Each of the others carries no request,
- * only the ring and what the program called it: so these requests are kept from their submission on. */
-struct shots {
+/* Only the last completion of a request that completes more than once has the request with it. The completions before
+ * have the ring and the program's own user_data, so these requests are kept here from their submission. */
+struct multishot_key {
     u64 context; /* struct io_ring_ctx: the ring */
     u64 user_data;
 };
-BPF_TABLE("lru_hash", struct shots, u64, multishots, MULTISHOTS_ENTRIES);
+BPF_TABLE("lru_hash", struct multishot_key, u64, multishots, MULTISHOTS_ENTRIES);
 
 static inline bool is_multishot(struct request *request) {
     switch (request->operation) {
@@ -136,57 +137,57 @@ static inline bool is_multishot(struct request *request) {
     return false;
 }
 
-static inline struct shots shots_of(void *kiocb) {
-    struct shots shots = {
+static inline struct multishot_key multishot_key_of(void *kiocb) {
+    struct multishot_key key = {
         .context = (u64)READ(void *, kiocb, io_kiocb, ctx),
         .user_data = READ(u64, kiocb, io_kiocb, cqe_user_data),
     };
-    return shots;
+    return key;
 }
 
-/* False when it is not known, or gone: another request may have its memory by now. */
-static inline bool find_multishot(struct request *request, struct shots *shots) {
-    u64 *address = multishots.lookup(shots);
+/* False when the request is not known, or gone: another request may use its memory now. */
+static inline bool find_multishot(struct request *request, struct multishot_key *key) {
+    u64 *address = multishots.lookup(key);
     if (!address)
         return false;
     void *kiocb = CAST(*address, io_kiocb);
-    struct shots present = shots_of(kiocb);
-    return present.context == shots->context && present.user_data == shots->user_data &&
+    struct multishot_key present = multishot_key_of(kiocb);
+    return present.context == key->context && present.user_data == key->user_data &&
            decode_request(request, kiocb) && is_multishot(request);
 }
 
-/* Of all completions without a request (polls, accepts, messages of other rings) those that move data have taken a
- * buffer that was provided for them. */
-static inline int count_shot(u64 *context) {
+/* A completion without its request. There are polls, accepts and messages of other rings too: those that move data have
+ * used a provided buffer. */
+static inline int count_multishot_completion(u64 *context) {
 #if ARGUMENT_io_uring_complete_io_uring_cqe >= 0
     void *cqe = (void *)context[ARGUMENT_io_uring_complete_io_uring_cqe];
-    struct shots shots = {.context = context[0], .user_data = LOAD(u64, cqe, io_uring_cqe, user_data)};
+    struct multishot_key key = {.context = context[0], .user_data = LOAD(u64, cqe, io_uring_cqe, user_data)};
     s32 result = LOAD(s32, cqe, io_uring_cqe, res);
     u32 flags = LOAD(u32, cqe, io_uring_cqe, flags);
 #else
-    struct shots shots = {.context = context[0], .user_data = context[2]};
+    struct multishot_key key = {.context = context[0], .user_data = context[2]};
     s32 result = context[3];
     u32 flags = context[4];
 #endif
     struct request request;
     if (!(flags & IORING_CQE_F_BUFFER))
         return 0;
-    if (find_multishot(&request, &shots))
+    if (find_multishot(&request, &key))
         return count_request(&request, result);
-    drop(DROPPED_MULTISHOTS);
+    count_dropped_update(DROPPED_MULTISHOTS);
     return 0;
 }
 
-/* io_uring_complete(context, request, ...): what is left of the arguments is in the request too. */
+/* io_uring_complete(context, request, ...): the request has the other arguments too. */
 int io_uring_complete(u64 *context) {
     struct request request;
     if (!context[1])
-        return count_shot(context);
+        return count_multishot_completion(context);
     if (!decode_request(&request, CAST(context[1], io_kiocb)))
         return 0;
     if (is_multishot(&request)) {
-        struct shots shots = shots_of(request.kiocb);
-        multishots.delete(&shots);
+        struct multishot_key key = multishot_key_of(request.kiocb);
+        multishots.delete(&key);
     }
     return count_request(&request, READ(s32, request.kiocb, io_kiocb, cqe_res));
 }
@@ -196,8 +197,8 @@ int io_uring_submit(u64 *context) {
     struct request request;
     if (!decode_request(&request, CAST(context[0], io_kiocb)) || !is_multishot(&request))
         return 0;
-    struct shots shots = shots_of(request.kiocb);
+    struct multishot_key key = multishot_key_of(request.kiocb);
     u64 address = (u64)request.kiocb;
-    multishots.update(&shots, &address);
+    multishots.update(&key, &address);
     return 0;
 }

@@ -1,27 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * What the kernel's functions that copy between user memory and a page cache, a pipe or TCP returned, whatever called
- * them: system calls, io_uring. Each runs at the end of its function and sees its arguments and its result. */
+ * The results of the kernel's functions that copy between user memory and a page cache, a pipe or TCP, whatever called
+ * them: system calls, io_uring. Each program runs at the end of its function and sees its arguments and its result. */
+
+#include "counts.h"
+#include "registers.h"
 
 #define MSG_SPLICE_PAGES 0x8000000
 #define NETIF_F_SG 1
 
-/* Only iterators over user memory: splice and sendfile hand in pipes and pages, loop devices and NFS kernel memory. */
+/* Only iterators over user memory count: splice and sendfile pass pipes and pages, loop devices and NFS kernel
+ * memory. */
 static inline bool is_user_memory(void *iterator) {
     u32 type = LOAD(u8, iterator, iov_iter, iter_type) & ITER_TYPE_MASK;
     return type == VALUE_ITER_IOVEC || type == VALUE_ITER_UBUF;
 }
 
-/* No call moves 2 GiB (MAX_RW_COUNT), and some functions return an int, whose register has no sign above it. */
+/* No call moves 2 GiB (MAX_RW_COUNT), and some functions return an int, whose sign is not extended in the register. */
 static inline void count_copied(s32 bytes, u8 source, u8 destination) {
     if (bytes <= 0)
         return;
-    void *task = CURRENT();
-    struct row row = ROW_OF(task);
+    void *task = CURRENT_TASK();
+    struct row row = ROW_OF_TASK(task);
     row.kind = ROW_KIND_KERNEL_COPY;
     row.operation = OPERATION_NONE;
     row.source = source;
     row.destination = destination;
-    add(&row, bytes);
+    add_to_row(&row, bytes);
 }
 
 static inline int count_kernel_copy(void *iterator, s32 bytes, u8 source, u8 destination) {
@@ -30,7 +34,7 @@ static inline int count_kernel_copy(void *iterator, s32 bytes, u8 source, u8 des
     return 0;
 }
 
-/* filemap_read(iocb, iterator, already_read): what was read before is part of the result */
+/* filemap_read(iocb, iterator, already_read): the result includes already_read */
 int filemap_read(u64 *arguments) {
     s32 bytes = arguments[3] - arguments[2];
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_PAGE_CACHE, ENDPOINT_USER);
@@ -41,7 +45,7 @@ int shmem_file_read_iter(u64 *arguments) {
     return count_kernel_copy((void *)arguments[1], arguments[2], ENDPOINT_PAGE_CACHE, ENDPOINT_USER);
 }
 
-/* generic_perform_write(iocb, iterator), with a position before 800ba29547e1 (v5.18) */
+/* generic_perform_write(iocb, iterator), with a third argument before 800ba29547e1 (v5.18) */
 int generic_perform_write(u64 *arguments) {
     s32 bytes = arguments[RETURN_generic_perform_write];
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_USER, ENDPOINT_PAGE_CACHE);
@@ -53,17 +57,17 @@ int iomap_file_buffered_write(u64 *arguments) {
     return count_kernel_copy((void *)arguments[1], bytes, ENDPOINT_USER, ENDPOINT_PAGE_CACHE);
 }
 
-/* As tcp_sendmsg_locked decides: pages that splice passes; zero copy with the option, or asked for by io_uring, and a
- * device that can gather. */
+/* As tcp_sendmsg_locked decides: pages that splice passes; MSG_ZEROCOPY with the socket's option or by io_uring, if the
+ * device supports scatter-gather. */
 static inline bool sends_references(void *sock, void *message) {
     u32 flags = LOAD(u32, message, msghdr, msg_flags);
     if (flags & MSG_SPLICE_PAGES)
         return true;
-    bool asked = LOAD(u64, sock, sock, sk_flags) & (1ULL << VALUE_SOCK_ZEROCOPY);
+    bool enabled = LOAD(u64, sock, sock, sk_flags) & (1ULL << VALUE_SOCK_ZEROCOPY);
 #if OFFSET_msghdr_msg_ubuf
-    asked |= LOAD(void *, message, msghdr, msg_ubuf) != 0;
+    enabled |= LOAD(void *, message, msghdr, msg_ubuf) != 0;
 #endif
-    return flags & MSG_ZEROCOPY && asked && LOAD(u64, sock, sock, sk_route_caps) & NETIF_F_SG;
+    return flags & MSG_ZEROCOPY && enabled && LOAD(u64, sock, sock, sk_route_caps) & NETIF_F_SG;
 }
 
 /* tcp_sendmsg_locked(sock, message, size) */
@@ -84,16 +88,15 @@ int pipe_write(u64 *arguments) {
 }
 
 #if defined(HAVE_RDONLY_CAST) && !SESSIONS_RUN_OUT
-#define SESSION_COOKIE ((u64 * (*)(void *)) KFUNC_SESSION_COOKIE)
-#define SESSION_IS_RETURN ((bool (*)(void *))KFUNC_SESSION_IS_RETURN)
 #define ITERATOR(registers) CAST(function_argument(registers, 1), iov_iter)
 
-/* The same where programs at the end of a function may be preempted: run at both of its ends with preemption off, and
- * with a word kept from one to the other. A 1 at the entry spares the end of a call that does not count. */
-#define AT_BOTH_ENDS(name, counts, before, source, destination)                                                        \
+/* The same for kernels that may preempt programs at the end of a function: a session program runs at the entry and at
+ * the return of the function, with preemption off, and keeps a word in between. It returns 1 at the entry to skip the
+ * return of a call that does not count. */
+#define DEFINE_SESSION_PROBE(name, counts, before, source, destination)                                                \
     int name##_session(void *registers) {                                                                              \
-        u64 *kept = SESSION_COOKIE(registers);                                                                         \
-        if (SESSION_IS_RETURN(registers)) {                                                                            \
+        u64 *kept = session_cookie(registers);                                                                         \
+        if (session_is_return(registers)) {                                                                            \
             count_copied(function_result(registers) - *kept, source, destination);                                     \
             return 0;                                                                                                  \
         }                                                                                                              \
@@ -107,12 +110,13 @@ static inline bool sends_user_memory(void *registers) {
            !sends_references(CAST(function_argument(registers, 0), sock), message);
 }
 
-AT_BOTH_ENDS(filemap_read, is_user_memory(ITERATOR(registers)), function_argument(registers, 2), ENDPOINT_PAGE_CACHE,
-             ENDPOINT_USER)
-AT_BOTH_ENDS(shmem_file_read_iter, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_PAGE_CACHE, ENDPOINT_USER)
-AT_BOTH_ENDS(generic_perform_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PAGE_CACHE)
-AT_BOTH_ENDS(iomap_file_buffered_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PAGE_CACHE)
-AT_BOTH_ENDS(tcp_sendmsg_locked, sends_user_memory(registers), 0, ENDPOINT_USER, ENDPOINT_TCP)
-AT_BOTH_ENDS(pipe_read, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_PIPE, ENDPOINT_USER)
-AT_BOTH_ENDS(pipe_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PIPE)
+DEFINE_SESSION_PROBE(filemap_read, is_user_memory(ITERATOR(registers)), function_argument(registers, 2),
+                     ENDPOINT_PAGE_CACHE, ENDPOINT_USER)
+DEFINE_SESSION_PROBE(shmem_file_read_iter, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_PAGE_CACHE, ENDPOINT_USER)
+DEFINE_SESSION_PROBE(generic_perform_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PAGE_CACHE)
+DEFINE_SESSION_PROBE(iomap_file_buffered_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER,
+                     ENDPOINT_PAGE_CACHE)
+DEFINE_SESSION_PROBE(tcp_sendmsg_locked, sends_user_memory(registers), 0, ENDPOINT_USER, ENDPOINT_TCP)
+DEFINE_SESSION_PROBE(pipe_read, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_PIPE, ENDPOINT_USER)
+DEFINE_SESSION_PROBE(pipe_write, is_user_memory(ITERATOR(registers)), 0, ENDPOINT_USER, ENDPOINT_PIPE)
 #endif

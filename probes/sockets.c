@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * What the kernel itself copies from sockets to user memory, whatever call asked for it. */
+ * What the kernel copies from sockets to user memory, whichever call asked for it. */
+
+#include "counts.h"
+#include "files.h"
 
 #define ETH_P_IP 0x0800
 #define ETH_P_IPV6 0x86dd
 
-/* Every family charges a queued skb to a socket but UDP, which leaves skb->sk empty (net/ipv4/udp.c); clear text that
- * kernel TLS has unpacked has neither a socket nor a protocol. */
+/* All families but UDP set skb->sk of a queued skb (net/ipv4/udp.c); clear text that kernel TLS has decrypted has
+ * neither a socket nor a protocol. */
 static inline u8 endpoint_of_skb(void *skb) {
     void *sock = LOAD(void *, skb, sk_buff, sk);
     if (sock)
@@ -15,20 +18,20 @@ static inline u8 endpoint_of_skb(void *skb) {
 }
 
 static inline int count_receive(void *skb, u32 bytes) {
-    void *task = CURRENT();
-    struct row row = ROW_OF(task);
+    void *task = CURRENT_TASK();
+    struct row row = ROW_OF_TASK(task);
     row.kind = ROW_KIND_KERNEL_COPY;
     row.operation = OPERATION_NONE;
     row.source = endpoint_of_skb(skb);
     row.destination = ENDPOINT_USER;
-    add(&row, bytes);
+    add_to_row(&row, bytes);
     return 0;
 }
 
 int skb_copy_datagram_iovec(u64 *context) { return count_receive((void *)context[0], context[1]); }
 
-#ifdef ON_FUNCTIONS
-/* skb_copy_datagram_iter(skb, offset, iterator, bytes), where the tracepoint is */
+#ifdef USE_FUNCTION_HOOKS
+/* skb_copy_datagram_iter(skb, offset, iterator, bytes), the function that has the tracepoint */
 int skb_copy_datagram_function(void *registers) {
     return count_receive(CAST(function_argument(registers, 0), sk_buff), function_argument(registers, 3));
 }

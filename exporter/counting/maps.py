@@ -1,35 +1,41 @@
-"""From map descriptors to samples, through libbpf. Works without any privilege since v5.19, with CAP_BPF before."""
+"""From the descriptors of maps and programs to samples, through libbpf.
+
+Works without any privilege since v5.19, with CAP_BPF before.
+"""
 
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from exporter.kernel import libbpf
 from exporter.model import (
-    DROPPABLE_MAPS,
+    COUNT_LAYOUT,
+    EXIT_EVENT_LAYOUT,
+    FOLDER_KEY_LAYOUT,
+    FOLDER_LAYOUT,
+    PROCESS_LAYOUT,
+    ROW_LAYOUT,
     Count,
-    Endpoint,
     Exit,
     Folder,
     Identity,
     MapUse,
-    Operation,
     ProbeRuns,
     Row,
-    RowKind,
     Rows,
 )
+from exporter.probe_maps import DROPPABLE_MAPS
 
-_IDENTITY = struct.Struct("=QI")  # struct row, its first two members; struct process
-_ROW = struct.Struct("=HHBBBB4x")  # struct row, the rest
-_COUNT = struct.Struct("=QQQ")  # struct count
-_EXITED = struct.Struct("=QI4x")  # struct process
-_COMM = struct.Struct("=16s")  # struct exit_event
-_FOLDER_KEY = struct.Struct("=QQI")  # struct folder_key, as far as the process goes: start, inode, tgid
-_FOLDER = struct.Struct("=4QQ256s")  # struct folder
-_PORT_SET_BYTES = 8192
-_FIRST = struct.pack("=I", 0)
+_OWNER = ROW_LAYOUT.part("start", "tgid")
+_ROW = ROW_LAYOUT.part(*(member for member in ROW_LAYOUT.members if member not in ("start", "tgid")))
+_ROW_MEMBERS = [member for member in ROW_LAYOUT.members if member in Row._fields]
+_COUNT = COUNT_LAYOUT.part()
+_PROCESS = PROCESS_LAYOUT.part()
+_EXIT_EVENT = EXIT_EVENT_LAYOUT.part()
+_FOLDER_KEY = FOLDER_KEY_LAYOUT.part()
+_FOLDER = FOLDER_LAYOUT.part()
+_INDEX = struct.Struct("=I")
+_NUMBER = struct.Struct("=Q")
 
 
 @dataclass
@@ -38,85 +44,37 @@ class Sample:
 
     processes: dict[Identity, Rows] = field(default_factory=dict)
     keys: dict[Identity, list[bytes]] = field(default_factory=dict)
-    """The map keys of a process, for :meth:`Source.forget`."""
+    """The map keys of a process, for :meth:`KernelMaps.forget`."""
 
     def drop(self, identity: Identity) -> None:
         """Leave out a process whose rows have been forgotten."""
         del self.processes[identity], self.keys[identity]
 
-    @property
-    def entries(self) -> int:
-        """How many rows there are."""
-        return sum(map(len, self.keys.values()))
 
-
-class Source(Protocol):
-    """Where samples come from: the kernel's maps, or a list in tests."""
-
-    def take_exits(self) -> list[Exit]:
-        """Processes that have ended since the last call: from now on their rows do not change."""
-        ...
-
-    def sample(self) -> Sample:
-        """Everything counted so far."""
-        ...
-
-    def forget(self, keys: Iterable[bytes]) -> None:
-        """Delete rows of processes that have ended."""
-        ...
-
-    def watch_ports(self, ports: Iterable[int]) -> None:
-        """Tell the probes which local TCP ports to count apart."""
-        ...
-
-    def watch_brokers(self, pids: Iterable[int]) -> None:
-        """Tell the probes of which processes to count folders apart."""
-        ...
-
-    def folders(self) -> dict[bytes, Folder]:
-        """The folders that brokers have used files of, by their keys for :meth:`forget_folders`."""
-        ...
-
-    def forget_folders(self, keys: Iterable[bytes]) -> None:
-        """Delete folders of brokers that have ended."""
-        ...
-
-    def dropped(self) -> Mapping[str, int]:
-        """Updates lost because a map was full, by map."""
-        ...
-
-    def map_use(self, sample: Sample) -> list[MapUse]:
-        """How full the maps are."""
-        ...
-
-    def runs(self) -> list[ProbeRuns]:
-        """What the kernel knows of the programs."""
-        ...
-
-
-class Reader:
-    """The kernel's maps, by descriptors that the loader handed over."""
+class KernelMaps:
+    """The maps of the probes in the kernel, by descriptors that the loader handed over."""
 
     def __init__(self, maps: Mapping[str, int], programs: Mapping[str, int]) -> None:
-        """``maps`` and ``programs``: descriptors by name. Raises :class:`OSError` when they cannot be asked."""
+        """``maps`` and ``programs``: descriptors by name. Raises :class:`OSError` when they cannot be read."""
         self._maps = maps
         self._programs = programs
         self._infos = {name: libbpf.map_info(descriptor) for name, descriptor in maps.items()}
+        self._entries: dict[str, int] = {}
         self._rows: dict[bytes, Row] = {}
         self._broker_words: set[int] = set()
 
     def take_exits(self) -> list[Exit]:
-        """See :class:`Source`."""
+        """Return and delete the processes that have ended since the last call. Their rows no longer change."""
         keys, values = self._read("exits")
         exits = [
-            Exit(Identity(start, pid), comm.split(b"\0", 1)[0].decode(errors="replace"))
-            for (start, pid), (comm,) in zip(_EXITED.iter_unpack(keys), _COMM.iter_unpack(values), strict=True)
+            Exit(Identity(start, pid), _text(comm))
+            for (start, pid), (comm,) in zip(_PROCESS.iter_unpack(keys), _EXIT_EVENT.iter_unpack(values), strict=True)
         ]
         libbpf.delete_from_map(self._maps["exits"], keys, len(exits))
         return exits
 
     def sample(self) -> Sample:
-        """See :class:`Source`."""
+        """Return everything counted so far."""
         keys, values = self._read("counts")
         size = self._infos["counts"].key_size
         sample = Sample()
@@ -124,10 +82,10 @@ class Reader:
         known = self._rows
         for position, count in zip(range(0, len(keys), size), _COUNT.iter_unpack(values), strict=True):
             key = keys[position : position + size]
-            owner, rest = key[:12], key[12:]
+            owner, rest = key[: _OWNER.size], key[_OWNER.size :]
             identity = identities.get(owner)
             if identity is None:
-                identity = identities[owner] = Identity(*_IDENTITY.unpack(owner))
+                identity = identities[owner] = Identity(*_OWNER.unpack(owner))
                 sample.processes[identity] = {}
                 sample.keys[identity] = []
             row = known.get(rest) or known.setdefault(rest, _row(rest))
@@ -136,60 +94,54 @@ class Reader:
         return sample
 
     def forget(self, keys: Iterable[bytes]) -> None:
-        """See :class:`Source`."""
-        gone = list(keys)
-        libbpf.delete_from_map(self._maps["counts"], b"".join(gone), len(gone))
+        """Delete rows of processes that have ended."""
+        self._delete("counts", keys)
 
     def watch_ports(self, ports: Iterable[int]) -> None:
-        """See :class:`Source`."""
+        """Set the local TCP ports that are counted separately."""
         bits = sum(1 << port for port in set(ports))
-        libbpf.write_element(self._maps["ports"], _FIRST, bits.to_bytes(_PORT_SET_BYTES, "little"))
+        size = self._infos["ports"].value_size
+        libbpf.write_element(self._maps["ports"], _INDEX.pack(0), bits.to_bytes(size, "little"))
 
     def watch_brokers(self, pids: Iterable[int]) -> None:
-        """See :class:`Source`."""
+        """Set the processes whose folders are counted."""
         words = dict.fromkeys(self._broker_words, 0)
         for pid in pids:
             words[pid >> 6] = words.get(pid >> 6, 0) | 1 << (pid & 63)
         for word, bits in words.items():
-            libbpf.write_element(self._maps["brokers"], struct.pack("=I", word), struct.pack("=Q", bits))
+            libbpf.write_element(self._maps["brokers"], _INDEX.pack(word), _NUMBER.pack(bits))
         self._broker_words = {word for word, bits in words.items() if bits}
 
     def folders(self) -> dict[bytes, Folder]:
-        """See :class:`Source`."""
+        """Return the folders that brokers have used files of, by their keys for :meth:`forget_folders`."""
         keys, values = self._read("folders")
-        size = self._infos["folders"].key_size
         found = {}
         for position, (*moved, parent, name) in zip(
-            range(0, len(keys), size), _FOLDER.iter_unpack(values), strict=True
+            range(0, len(keys), _FOLDER_KEY.size), _FOLDER.iter_unpack(values), strict=True
         ):
-            start, _, pid = _FOLDER_KEY.unpack_from(keys, position)
-            text = name.split(b"\0", 1)[0].decode(errors="replace")
-            found[keys[position : position + size]] = Folder(Identity(start, pid), text, parent, tuple(moved))
+            key = keys[position : position + _FOLDER_KEY.size]
+            start, _, pid, _, _ = _FOLDER_KEY.unpack(key)
+            found[key] = Folder(Identity(start, pid), _text(name), parent, tuple(moved))
         return found
 
     def forget_folders(self, keys: Iterable[bytes]) -> None:
-        """See :class:`Source`."""
-        gone = list(keys)
-        libbpf.delete_from_map(self._maps["folders"], b"".join(gone), len(gone))
+        """Delete folders of brokers that have ended."""
+        self._delete("folders", keys)
 
     def dropped(self) -> dict[str, int]:
-        """See :class:`Source`."""
+        """Return the updates that were lost because a map was full, by map."""
         descriptor = self._maps["dropped"]
         return {
-            name: struct.unpack("=Q", libbpf.read_element(descriptor, struct.pack("=I", index), 8))[0]
+            name: _NUMBER.unpack(libbpf.read_element(descriptor, _INDEX.pack(index), _NUMBER.size))[0]
             for index, name in enumerate(DROPPABLE_MAPS)
         }
 
-    def map_use(self, sample: Sample) -> list[MapUse]:
-        """See :class:`Source`."""
-        entries = {"counts": sample.entries}
-        for name in DROPPABLE_MAPS[1:]:
-            if name in self._maps:
-                entries[name] = len(self._read(name)[0]) // self._infos[name].key_size
-        return [MapUse(name, used, self._infos[name].max_entries) for name, used in entries.items()]
+    def map_use(self) -> list[MapUse]:
+        """Return how full the maps were that have been read: no map is read for this alone."""
+        return [MapUse(name, entries, self._infos[name].max_entries) for name, entries in self._entries.items()]
 
     def runs(self) -> list[ProbeRuns]:
-        """See :class:`Source`."""
+        """Return the kernel's statistics of the programs."""
         infos = {name: libbpf.program_info(descriptor) for name, descriptor in self._programs.items()}
         return [
             ProbeRuns(probe=name, runs=info.run_count, seconds=info.run_time_ns / 1e9, missed=info.missed)
@@ -197,9 +149,20 @@ class Reader:
         ]
 
     def _read(self, name: str) -> tuple[bytes, bytes]:
-        return libbpf.read_map(self._maps[name], self._infos[name])
+        keys, values = libbpf.read_map(self._maps[name], self._infos[name])
+        self._entries[name] = len(keys) // self._infos[name].key_size
+        return keys, values
+
+    def _delete(self, name: str, keys: Iterable[bytes]) -> None:
+        gone = list(keys)
+        libbpf.delete_from_map(self._maps[name], b"".join(gone), len(gone))
+        self._entries[name] = self._entries.get(name, 0) - len(gone)
 
 
 def _row(packed: bytes) -> Row:
-    port, detail, call, source, destination, kind = _ROW.unpack(packed)
-    return Row(RowKind(kind), Operation(call), Endpoint(source), Endpoint(destination), port, detail)
+    values = zip(_ROW_MEMBERS, _ROW.unpack(packed), strict=True)
+    return Row(**{member: Row.__annotations__[member](value) for member, value in values})
+
+
+def _text(name: bytes) -> str:
+    return name.split(b"\0", 1)[0].decode(errors="replace")

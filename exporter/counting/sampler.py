@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exporter.counting.attribution import Attribution, Snapshot
-from exporter.counting.maps import Sample, Source
+from exporter.counting.maps import KernelMaps, Sample
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.host.procfs import Procfs, Stat
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
@@ -40,7 +40,7 @@ class Sampler:
 
     def __init__(
         self,
-        source: Source,
+        source: KernelMaps,
         procfs: Procfs,
         attribution: Attribution,
         clock: Callable[[], int] = boottime_ns,
@@ -101,7 +101,7 @@ class Sampler:
         self._settle(exits, sample)
         snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
         kafka = self._kafka.take_snapshot(sample.processes, self._clock()) if self._kafka else NO_KAFKA
-        return Reading(snapshot, self._source.dropped(), self._source.map_use(sample), self._source.runs(), kafka)
+        return Reading(snapshot, self._source.dropped(), self._source.map_use(), self._source.runs(), kafka)
 
     def _check_counting(self, sample: Sample) -> None:
         stalled = frozenset() if self._self_check.is_counting(sample) else frozenset({PROBE})

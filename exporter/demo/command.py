@@ -5,7 +5,7 @@ import contextlib
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from exporter.counting.maps import Reader
+from exporter.counting.maps import KernelMaps
 from exporter.demo.claims import exit_status, judge
 from exporter.demo.experiment import Results, run_experiment
 from exporter.demo.options import DemoOptions
@@ -17,7 +17,7 @@ from exporter.loading.handover import LoadedProbes, LoadRequest, load
 _LOADER_SECONDS = 60
 _MAIN_PROBE = "syscalls"
 _DISK_PROBE = "block"
-_ORDER = LoadRequest(probes=(_MAIN_PROBE, "exits", _DISK_PROBE), map_entries=65536)
+_ORDER = LoadRequest(probes=(_MAIN_PROBE, "exits", _DISK_PROBE))
 _INTERRUPTED = 130
 
 
@@ -45,7 +45,7 @@ def _measured(options: DemoOptions, console: Console, signals: TerminationSignal
         with contextlib.closing(handover):
             return run_experiment(
                 options,
-                Reader(handover.maps, handover.programs),
+                KernelMaps(handover.maps, handover.programs),
                 _sees_disk(handover),
                 lambda description, part: bar.update(task, description=description, completed=part),
                 signals,

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from exporter.counting.maps import Source
+from exporter.counting.maps import KernelMaps
 from exporter.demo.children import Child, connected, run_child
 from exporter.demo.measurement import Measurement, Setting, counted_between
 from exporter.demo.methods import METHODS, Method
@@ -37,7 +37,7 @@ class Results:
 
 
 def run_experiment(
-    options: DemoOptions, source: Source, sees_disk: bool, progress: Progress, signals: TerminationSignals
+    options: DemoOptions, source: KernelMaps, sees_disk: bool, progress: Progress, signals: TerminationSignals
 ) -> Results:
     """Make the file, send it by every method, cold and warm. Children and file are gone afterwards.
 
@@ -73,7 +73,7 @@ class Experiment:
 
     payload: Payload
     chunk: int
-    source: Source
+    source: KernelMaps
     sees_disk: bool
     signals: TerminationSignals
 
@@ -122,7 +122,7 @@ class Experiment:
         return run_child("sink", (connection.fileno(),), self.payload.size, int(method.secure))
 
 
-def _rows_of(source: Source, pid: int) -> Rows:
+def _rows_of(source: KernelMaps, pid: int) -> Rows:
     stat = Procfs().stat(pid)
     for identity, rows in source.sample().processes.items():
         if identity.pid == pid and stat and stat.is_of(identity.start):
@@ -133,11 +133,11 @@ def _rows_of(source: Source, pid: int) -> Rows:
     )
 
 
-def _make_room(source: Source) -> None:
+def _make_room(source: KernelMaps) -> None:
     """Nobody else reads these maps: what other processes did meanwhile is not needed."""
     source.take_exits()
     source.forget([key for keys in source.sample().keys.values() for key in keys])
 
 
-def _lost(source: Source) -> int:
+def _lost(source: KernelMaps) -> int:
     return source.dropped()["counts"] + sum(runs.missed for runs in source.runs())

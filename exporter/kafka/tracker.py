@@ -11,7 +11,7 @@ from exporter.model import Folder, Identity, Rows
 
 
 class FolderMap(Protocol):
-    """The part of :class:`exporter.counting.maps.Source` that the tracker needs."""
+    """The part of :class:`exporter.counting.maps.KernelMaps` that the tracker needs."""
 
     def folders(self) -> dict[bytes, Folder]:
         """All folders, by their keys."""

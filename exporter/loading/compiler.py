@@ -1,10 +1,12 @@
-"""Compiling the probes with BCC: run by the loader alone, the only process that imports bcc."""
+"""Compiling the probes: the C text, the ``-D`` flags, and BCC, which only the loader imports."""
 
+import ctypes as ct
 import os
 import platform
+import re
 import struct
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,21 +15,32 @@ from exporter.errors import KernelError
 from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import COMMON, Abilities, abilities, defines, machine_facts
 from exporter.loading.probes import Probe
-from exporter.loading.source import c_source, probes_directory
-from exporter.model import DEFAULT_SAMPLING_RATE
+from exporter.model import (
+    BUCKET_FACTOR,
+    DEFAULT_SAMPLING_RATE,
+    DURATION_BUCKETS,
+    FIRST_BUCKET_NS,
+    Endpoint,
+    FolderTransfer,
+    Layout,
+    Operation,
+    RowKind,
+)
+from exporter.probe_maps import DROPPABLE_MAPS, MAPS
 
+INSTRUCTION = struct.Struct("<BBhi")
+_INCLUDE = re.compile(r'#include "([^"]+)"')
 _KERNEL_FUNCTIONS = {
     0x7FFFFF01: "bpf_rdonly_cast",
     0x7FFFFF03: "bpf_session_cookie",
     0x7FFFFF04: "bpf_session_is_return",
 }
-"""What stands in our C for functions of the kernel, as ``KFUNC_RDONLY_CAST`` and so on."""
+"""Numbers that the C has in place of kernel functions, as ``KFUNC_RDONLY_CAST`` and so on."""
 _CALL = 0x85
 _PSEUDO_KFUNC_CALL = 2
 _KERNEL_VARIABLE = 0x1_7FFFFF02
 _LOAD_64 = 0x18
 _PSEUDO_BTF_ID = 3
-INSTRUCTION = struct.Struct("<BBhi")
 
 
 class NotCompiledError(LookupError):
@@ -36,25 +49,24 @@ class NotCompiledError(LookupError):
 
 @dataclass
 class Compiled:
-    """The probes as BCC compiled them, for the kernel whose facts were asked."""
+    """The probes as BCC compiled them for the running kernel."""
 
     bpf: Any
     btf: Btf
     able: Abilities
-
     preempt_count: int
-    """BTF number of the kernel's variable; 0 where it has none."""
+    """BTF id of the kernel's variable; 0 where there is none."""
     sampling_rate: int
-    """Samples a second and CPU, for what is attached to a clock."""
+    """Samples per second per CPU, for probes that are attached to a clock."""
 
     def code(self, program: str) -> bytes:
-        """The instructions of a program, with the kernel's functions and variables put in: BCC cannot name them.
+        """The instructions of a program, with the kernel's functions and variables put in, which BCC cannot name.
 
         Raises :class:`NotCompiledError`, or :class:`UnknownToBtfError` when the kernel has no such function.
         """
         try:
             code = bytearray(self.bpf.dump_func(program.encode()))
-        except Exception:  # BCC's own, without a type
+        except Exception:  # BCC raises plain exceptions
             raise NotCompiledError(f"{program} is for other kernels") from None
         for position in range(0, len(code), INSTRUCTION.size):
             opcode, registers, offset, immediate = INSTRUCTION.unpack_from(code, position)
@@ -66,24 +78,126 @@ class Compiled:
                 INSTRUCTION.pack_into(code, position + INSTRUCTION.size, 0, 0, 0, 0)
         return bytes(code)
 
+    def maps(self) -> dict[str, int]:
+        """Descriptors, by name, of those maps of :data:`exporter.probe_maps.MAPS` that these probes have."""
+        return {name: self.bpf[name.encode()].map_fd for name in MAPS if _declares(self.bpf, name)}
+
 
 def compile_probes(
-    btf: Btf, probes: tuple[Probe, ...], sizes: Mapping[str, int], sampling_rate: int = DEFAULT_SAMPLING_RATE
+    btf: Btf,
+    probes: tuple[Probe, ...],
+    map_entries: Mapping[str, int] | None = None,
+    sampling_rate: int = DEFAULT_SAMPLING_RATE,
 ) -> Compiled:
-    """Compile the C of these probes, with the ``sizes`` of its maps; :class:`KernelError` when BCC cannot."""
+    """Compile the C of these probes; ``map_entries`` has the sizes of maps that are not the default.
+
+    Raises :class:`LookupError` when this kernel lacks what the probes need to know of it, and :class:`KernelError` when
+    BCC cannot compile or the C has other structures than :mod:`exporter.model`.
+    """
     able = abilities(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
-    values = {**defines(btf, facts), **sizes}
-    values |= {name.replace("bpf", "kfunc").upper(): number for number, name in _KERNEL_FUNCTIONS.items()}
-    values["KERNEL_VARIABLE"] = _KERNEL_VARIABLE
+    values = {**defines(btf, facts), **_constants(map_entries or {})}
     switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
     flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
     try:
-        bpf = bcc.BPF(text=c_source(probes).encode(), cflags=[*_include_flags(), *flags])
-    except Exception as error:  # BCC raises plain exceptions; what clang said is on standard error
+        bpf = bcc.BPF(text=c_text(probes).encode(), cflags=[*_include_flags(), *flags])
+    except Exception as error:  # BCC raises plain exceptions; clang's message is on standard error
         raise KernelError(f"BCC cannot compile the probes: {error}") from error
+    check_layouts(bpf)
     return Compiled(bpf, btf, able, int(values.get("VARIABLE___preempt_count", 0)), sampling_rate)
+
+
+def c_text(probes: Iterable[Probe]) -> str:
+    """The one buffer that BCC compiles: the enumerations of :mod:`exporter.model`, then the files of the probes."""
+    parts = [_enumeration(each.__name__, each.__members__) for each in (Endpoint, RowKind, Operation, FolderTransfer)]
+    parts.append(_enumeration("Dropped", {name.upper(): index for index, name in enumerate(DROPPABLE_MAPS)}))
+    included: set[str] = set()
+    parts += [_with_headers(source, included) for source in dict.fromkeys(probe.source for probe in probes)]
+    return "\n".join(parts)
+
+
+def check_layouts(bpf: Any) -> None:
+    """Compare the structures in the maps with those of :mod:`exporter.model`: :class:`KernelError` if they differ."""
+    for name, spec in MAPS.items():
+        if _declares(bpf, name):
+            table = bpf[name.encode()]
+            for layout, compiled in ((spec.key, table.Key), (spec.value, table.Leaf)):
+                if layout and (difference := _difference(layout, compiled)):
+                    raise KernelError(
+                        f"struct {layout.name} in map {name}: {difference}; probes/types.h and exporter/model.py are "
+                        "of different versions: install copy-exporter again"
+                    )
+
+
+def probes_directory() -> Path:
+    """``probes/``: inside the installed package, or beside it in a checkout."""
+    package = Path(__file__).parents[1]
+    installed = package / "probes"
+    return installed if installed.is_dir() else package.parent / "probes"
+
+
+def _difference(layout: Layout, compiled: Any) -> str:
+    expected = {member: (layout.part(member).size, layout.offset(member)) for member in layout.members}
+    places = [(member, getattr(compiled, member)) for member, *_ in getattr(compiled, "_fields_", ())]
+    found = {member: (place.size, place.offset) for member, place in places}
+    for member in (*expected, *found):
+        if expected.get(member) != found.get(member):
+            return f"{member} is {_place(found.get(member))} in the C, but {_place(expected.get(member))} in Python"
+    if layout.part().size != ct.sizeof(compiled):
+        return f"it has {ct.sizeof(compiled)} bytes in the C, but {layout.part().size} in Python"
+    return ""
+
+
+def _place(size_and_offset: tuple[int, int] | None) -> str:
+    return "{} bytes at offset {}".format(*size_and_offset) if size_and_offset else "missing"
+
+
+def _declares(bpf: Any, name: str) -> bool:
+    try:
+        bpf[name.encode()]
+    except KeyError:
+        return False
+    return True
+
+
+def _constants(map_entries: Mapping[str, int]) -> dict[str, int]:
+    """What the C knows from Python, as names and values of ``-D`` flags."""
+    entries = {f"{spec.name.upper()}_ENTRIES": map_entries.get(spec.name, spec.entries) for spec in MAPS.values()}
+    functions = {name.replace("bpf", "kfunc").upper(): number for number, name in _KERNEL_FUNCTIONS.items()}
+    return {
+        **entries,
+        **functions,
+        "KERNEL_VARIABLE": _KERNEL_VARIABLE,
+        "FIRST_BUCKET_NS": FIRST_BUCKET_NS,
+        "BUCKET_FACTOR": BUCKET_FACTOR,
+        "DURATION_BUCKETS": DURATION_BUCKETS,
+    }
+
+
+def _with_headers(name: str, included: set[str]) -> str:
+    """The text of a file, with each of our own headers in place of the first ``#include`` line that names it.
+
+    BCC rewrites ``map.method()`` only in the main buffer, never in an included file. This way our headers can declare
+    and use maps. A header that is included inside ``#if`` must not include others.
+    """
+    if name in included:
+        return ""
+    included.add(name)
+    lines = [f'#line 1 "{name}"']
+    for number, line in enumerate((probes_directory() / name).read_text().splitlines(), 1):
+        if header := _INCLUDE.fullmatch(line):
+            lines += [_with_headers(header[1], included), f'#line {number + 1} "{name}"']
+        else:
+            lines.append(line)
+    return "\n".join(lines)
+
+
+def _enumeration(class_name: str, members: Mapping[str, int]) -> str:
+    """``RowKind.DMA`` in Python is ``ROW_KIND_DMA`` of ``enum row_kind`` in C."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name).lower()
+    enumerators = ", ".join(f"{name.upper()}_{member} = {value:d}" for member, value in members.items())
+    return f"enum {name} {{ {enumerators} }};"
 
 
 def _bcc() -> Any:
@@ -104,4 +218,4 @@ def _include_flags() -> list[str]:
     architecture = sysconfig.get_config_var("MULTIARCH") or f"{platform.machine()}-linux-gnu"
     if not Path("/usr/include", architecture, "asm/unistd.h").exists():
         raise KernelError("the kernel's user-space headers are not installed: apt-get install linux-libc-dev")
-    return [f"-I{probes_directory()}", "-I/usr/include", f"-I/usr/include/{architecture}"]
+    return ["-I/usr/include", f"-I/usr/include/{architecture}"]

@@ -27,7 +27,8 @@ class LoadRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     probes: tuple[str, ...]
-    map_entries: int
+    map_entries: dict[str, int] = {}
+    """Sizes of maps, by name, that are not those of :data:`exporter.probe_maps.MAPS`."""
     statistics: bool = False
     sampling_rate: int = DEFAULT_SAMPLING_RATE
     """Samples a second and CPU; at least 1."""

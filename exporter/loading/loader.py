@@ -19,14 +19,8 @@ from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.loading.handover import LoadReport, LoadRequest, send
 from exporter.loading.kernel_constants import Abilities, defines
 from exporter.loading.preemption import lossy_attach_methods
-from exporter.loading.probes import Hook, Probe, named
+from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, Hook, Probe, named
 from exporter.model import ProbeState
-
-MAPS = ("counts", "exits", "sendfile_starts", "dropped", "ports", "brokers", "folders")
-EXITS_ENTRIES = 16384
-SENDFILE_STARTS_ENTRIES = 16384
-MULTISHOTS_ENTRIES = 16384
-FOLDERS_ENTRIES = 16384
 
 
 def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeState]]:
@@ -73,22 +67,22 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
     )
 
 
-def load(order: LoadRequest) -> tuple[LoadReport, list[int]]:
-    """All the work: the report, and the descriptors in its order."""
-    probes, reports = usable(btf := Btf(), named(order.probes))
-    compiled = compile_probes(btf, probes, sizes(order), order.sampling_rate)
+def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
+    """All the work: the report, and the descriptors in its request."""
+    btf = Btf()
+    probes, reports = usable(btf, named(request.probes))
+    compiled = compile_all(btf, probes, request)
     lossy = lossy_attach_methods(compiled)
     programs: dict[str, int] = {}
-    keepers = [_run_statistics()] if order.statistics else []
+    keepers = [_run_statistics()] if request.statistics else []
     for probe in probes:
         reports[probe.name], descriptors = attach(compiled, probe, lossy)
         if descriptors:
             programs[probe.name] = descriptors[0]
             keepers += descriptors[1:]
-    names = dict.fromkeys((*MAPS, *(name for probe in probes for name in probe.maps)))
-    maps = {name: compiled.bpf[name.encode()].map_fd for name in names}
+    maps = compiled.maps()
     report = LoadReport(
-        probes=tuple(reports[probe.name] for probe in named(order.probes)),
+        probes=tuple(reports[probe.name] for probe in named(request.probes)),
         maps=tuple(maps),
         programs=tuple(programs),
         keepers=len(keepers),
@@ -97,15 +91,13 @@ def load(order: LoadRequest) -> tuple[LoadReport, list[int]]:
     return report, [*maps.values(), *programs.values(), *keepers]
 
 
-def sizes(order: LoadRequest) -> dict[str, int]:
-    """How many entries each map has room for, by the names that the C has for it."""
-    return {
-        "MAP_ENTRIES": order.map_entries,
-        "EXITS_ENTRIES": EXITS_ENTRIES,
-        "SENDFILE_STARTS_ENTRIES": SENDFILE_STARTS_ENTRIES,
-        "MULTISHOTS_ENTRIES": MULTISHOTS_ENTRIES,
-        "FOLDERS_ENTRIES": FOLDERS_ENTRIES,
-    }
+def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Compiled:
+    """Compile these probes and the essential ones, whose C has the maps that the serving process reads."""
+    names = {*ESSENTIAL_PROBE_NAMES, *(probe.name for probe in probes)}
+    try:
+        return compile_probes(btf, named(names), request.map_entries, request.sampling_rate)
+    except LookupError as error:
+        raise KernelError(f"the probes cannot be compiled for this kernel: {error}") from None
 
 
 def _reading(able: Abilities) -> str:
@@ -141,7 +133,7 @@ _RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
 
 
 def main() -> None:
-    """``python -m exporter.loading.loader SOCKET ORDER``."""
+    """``python -m exporter.loading.loader SOCKET REQUEST``."""
     channel = socket.socket(fileno=int(sys.argv[1]))
     try:
         raise_permitted()

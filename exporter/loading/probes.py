@@ -53,8 +53,6 @@ class Probe:
     without: str
     """What is missing from the metrics when it is not attached."""
     facts: tuple[Fact, ...] = ()
-    maps: tuple[str, ...] = ()
-    """The maps that are there only with it."""
     essential: bool = False
     """Without it there is nothing to serve."""
     by_default: bool = True
@@ -114,7 +112,7 @@ def _usercopy(direction: str) -> Probe:
         name=f"copy_{direction}_user",
         source="usercopy.c",
         hooks=(
-            Hook("kprobe", f"_copy_{direction}_user", f"copy_{direction}_user_itself"),
+            Hook("kprobe", f"_copy_{direction}_user", f"copy_{direction}_user_function"),
             Hook("fentry", "__check_object_size", f"check_{direction}_user", _CHECKED),
             Hook("kprobe", "__check_object_size", f"check_{direction}_user_by_registers", _CHECKED),
         ),
@@ -154,7 +152,7 @@ PROBES = (
     ),
     Probe(
         name="exits",
-        source="exits.c",
+        source="process_exits.c",
         hooks=(
             Hook("raw_tracepoint", "sched_process_exit", "process_exit"),
             Hook("kprobe", "exit_fs", "process_exit_function"),
@@ -236,7 +234,6 @@ PROBES = (
         shows="bytes, requests and errors of io_uring",
         without='everything that is counted as syscall="io_uring_…"',
         facts=_REQUEST_FACTS,
-        maps=("multishots",),
     ),
     Probe(
         name="io_uring_multishot",
@@ -249,7 +246,6 @@ PROBES = (
         shows="which requests of io_uring complete many times",
         without="all but the last completion of multishot receives and reads, and of bundles",
         facts=_REQUEST_FACTS,
-        maps=("multishots",),
     ),
     Probe(
         name="copy_time",
@@ -275,6 +271,7 @@ PROBES = (
 )
 
 PROBE_NAMES = tuple(probe.name for probe in PROBES)
+ESSENTIAL_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.essential)
 DEFAULT_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.by_default)
 
 

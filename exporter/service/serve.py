@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exporter import __version__
 from exporter.config import Config
 from exporter.counting.attribution import Attribution
-from exporter.counting.maps import Reader
+from exporter.counting.maps import KernelMaps
 from exporter.counting.sampler import Sampler
 from exporter.errors import KernelError, UsageError
 from exporter.host import privileges
@@ -122,7 +122,7 @@ def check_probes(loaded: LoadedProbes, *, strict: bool) -> None:
 def give_up_root(config: Config, loaded: LoadedProbes, account: privileges.Account) -> None:
     """Become the unprivileged user, without capabilities but CAP_BPF where maps cannot be read else (before v5.19)."""
     keep = list(config.keep_capabilities)
-    if not privileges.works_after_drop(account, lambda: Reader(loaded.maps, loaded.programs).sample()):
+    if not privileges.works_after_drop(account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
         _log.warning("this kernel reads eBPF maps only with CAP_BPF: keeping it")
         keep.append("CAP_BPF")
     privileges.drop(account, keep)
@@ -146,7 +146,7 @@ def make_sampler(
 ) -> Sampler:
     """The sampler over the handed-over maps, with the ports watched, and brokers looked for until ``stopped``."""
     try:
-        reader = Reader(loaded.maps, loaded.programs)
+        reader = KernelMaps(loaded.maps, loaded.programs)
         reader.watch_ports(config.ports)
         kafka = watch_brokers(config, reader, finder, network, stopped) if finder else None
         sampler = Sampler(reader, Procfs(config.procfs), Attribution(config.limits), kafka=kafka)
@@ -159,7 +159,7 @@ def make_sampler(
 
 
 def watch_brokers(
-    config: Config, reader: Reader, finder: Inspector, network: Network, stopped: threading.Event
+    config: Config, reader: KernelMaps, finder: Inspector, network: Network, stopped: threading.Event
 ) -> KafkaTracker:
     """Look for brokers until ``stopped``, and count theirs apart."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from exporter.counting.maps import Reader, Sample
+from exporter.counting.maps import KernelMaps, Sample
 from exporter.demo import DemoOptions, run
 from exporter.demo.experiment import run_experiment
 from exporter.errors import CopyExporterError, KernelError
@@ -146,7 +146,7 @@ def test_in_memory_nothing_is_cold():
     assert " cold " not in out.getvalue().split("*")[0]
 
 
-class SenderKiller(Reader):
+class SenderKiller(KernelMaps):
     """Kills the sender as soon as it waits for the start, at the reading before the transfer."""
 
     def sample(self) -> Sample:
@@ -157,7 +157,7 @@ class SenderKiller(Reader):
         return sample
 
 
-class Blind(Reader):
+class Blind(KernelMaps):
     """Sees no process."""
 
     def sample(self) -> Sample:
@@ -166,7 +166,7 @@ class Blind(Reader):
 
 @pytest.fixture(scope="module")
 def handover():
-    handover = load(LoadRequest(probes=("syscalls", "exits"), map_entries=65536), timeout=60)
+    handover = load(LoadRequest(probes=("syscalls", "exits")), timeout=60)
     yield handover
     handover.close()
 

@@ -1,12 +1,12 @@
 """The probes as the tests see them: run something, get exactly that process's rows."""
 
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from platform import machine
 
-from exporter.counting.maps import Reader
+from exporter.counting.maps import KernelMaps
 from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Identity, Operation, Row, RowKind, Rows
@@ -88,7 +88,7 @@ class Ground:
 
     def __init__(self, handover: LoadedProbes) -> None:
         self.handover = handover
-        self.reader = Reader(handover.maps, handover.programs)
+        self.reader = KernelMaps(handover.maps, handover.programs)
         self._exits: dict[Identity, str] = {}
 
     def needs(self, *probes: str) -> None:
@@ -132,13 +132,13 @@ class Ground:
 
 
 def loaded(
-    map_entries: int = 65536,
+    map_entries: Mapping[str, int] | None = None,
     command: Sequence[str] = LOADER,
     probes: Sequence[str] = DEFAULT_PROBE_NAMES,
     sampling_rate: int = DEFAULT_SAMPLING_RATE,
 ) -> Iterator[Ground]:
     """For a fixture: probes of its own, detached afterwards."""
-    order = LoadRequest(probes=tuple(probes), map_entries=map_entries, sampling_rate=sampling_rate)
+    order = LoadRequest(probes=tuple(probes), map_entries=dict(map_entries or {}), sampling_rate=sampling_rate)
     handover = load(order, timeout=240, command=command)
     try:
         yield Ground(handover)

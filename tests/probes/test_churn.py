@@ -30,7 +30,7 @@ def processes(ground: Ground, workload: Callable[..., Path]) -> Path:
 @pytest.fixture
 def own(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
     """Probes with a counts map of this many entries."""
-    yield from loaded(map_entries=request.param)
+    yield from loaded(map_entries={"counts": request.param})
     ground.exits()  # the other probes have seen all these ends as well
 
 
@@ -77,5 +77,5 @@ def test_a_full_map(own: Ground, processes: Path) -> None:
         rows = own.rows(first.pid)
         assert rows[cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE)][:2] == (10, 10)
         assert rows[cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER)][:2] == (10, 10)
-        assert own.reader.sample().entries == 64
+        assert {use.name: use.entries for use in own.reader.map_use()}["counts"] == 64
         first.stdin.close()

@@ -16,7 +16,7 @@ from exporter.model import Row, RowKind, Rows
 
 from .probe_fixture import Ground, loaded
 
-ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries=1024)
+ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries={"counts": 1024})
 
 
 def program_ids(handover: LoadedProbes) -> list[int]:
@@ -61,7 +61,7 @@ def test_nothing_stays_when_the_descriptors_are_closed(ground: Ground) -> None:
 
 def test_only_the_probes_that_are_ordered(ground: Ground) -> None:
     assert ground
-    handover = load(LoadRequest(probes=("exits",), map_entries=1024), timeout=60)
+    handover = load(LoadRequest(probes=("exits",), map_entries={"counts": 1024}), timeout=60)
     handover.close()
     assert [probe.name for probe in handover.probes] == ["exits"]
     assert list(handover.programs) == ["exits"]

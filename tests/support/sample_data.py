@@ -22,7 +22,7 @@ SLOW = Row(RowKind.DURATION, Operation.SENDFILE, Endpoint.UNKNOWN, Endpoint.UNKN
 
 @dataclass
 class SampleHost:
-    """Stands for both :class:`exporter.counting.maps.Source` and :class:`exporter.host.procfs.Procfs`."""
+    """Stands for both :class:`exporter.counting.maps.KernelMaps` and :class:`exporter.host.procfs.Procfs`."""
 
     now_ns: int = 1000 * SECOND_NS
     comms: dict[Identity, str] = field(default_factory=dict)
@@ -76,8 +76,8 @@ class SampleHost:
     def dropped(self) -> dict[str, int]:
         return {"counts": 0}
 
-    def map_use(self, sample: Sample) -> list[MapUse]:
-        return [MapUse("counts", sample.entries, 65536)]
+    def map_use(self) -> list[MapUse]:
+        return [MapUse("counts", sum(map(len, self.rows.values())), 65536)]
 
     def runs(self) -> list[ProbeRuns]:
         return [ProbeRuns("syscalls", 0, 0.0, 0)]

@@ -8,7 +8,7 @@ import exporter
 
 PACKAGE = Path(exporter.__file__).parent
 ARCHITECTURE = PACKAGE.parent / "docs/architecture.md"
-ROW = re.compile(r"      (?P<members>[a-z]+/?(?: {1,2}[a-z]+/?)*)(?: {3,}.*)?")
+ROW = re.compile(r"      (?P<members>[a-z_]+/?(?: {1,2}[a-z_]+/?)*)(?: {3,}.*)?")
 
 
 def rows_of(text: str) -> list[set[str]]:

@@ -1,0 +1,86 @@
+"""The maps that the probes share with the exporter: one table, for the C, the loader, the reader and the metrics."""
+
+from dataclasses import dataclass
+
+from exporter.model import (
+    COUNT_LAYOUT,
+    EXIT_EVENT_LAYOUT,
+    FOLDER_KEY_LAYOUT,
+    FOLDER_LAYOUT,
+    PORT_SET_LAYOUT,
+    PROCESS_LAYOUT,
+    ROW_LAYOUT,
+    Layout,
+)
+
+
+@dataclass(frozen=True)
+class Map:
+    """A map that the probes share with the exporter."""
+
+    name: str
+    """As ``probes/`` declares it."""
+    entries: int
+    """How many it has room for, unless its flag sets another number; ``<NAME>_ENTRIES`` in C."""
+    holds: str
+    """What its entries are."""
+    flag: str = ""
+    """The flag that sets its entries; empty when the number is fixed."""
+    lost: str = ""
+    """What is lost when it is full; empty for arrays, which are never full. ``DROPPED_<NAME>`` counts it in C."""
+    key: Layout | None = None
+    value: Layout | None = None
+    """Layouts of keys and values that are structures and that the exporter reads or writes."""
+
+
+_DROPPABLE = (
+    Map(
+        "counts",
+        65_536,
+        "rows of counts; a process takes about 15",
+        flag="--map.entries",
+        lost="counts of rows that are new",
+        key=ROW_LAYOUT,
+        value=COUNT_LAYOUT,
+    ),
+    Map(
+        "exits",
+        16_384,
+        "processes that have exited in the last second",
+        flag="--map.exits.entries",
+        lost="exits of processes; a scrape finds them in /proc instead",
+        key=PROCESS_LAYOUT,
+        value=EXIT_EVENT_LAYOUT,
+    ),
+    Map(
+        "sendfile_starts",
+        16_384,
+        "threads that are inside sendfile at the same time",
+        flag="--map.sendfile_starts.entries",
+        lost="durations in copy_sendfile_duration_seconds",
+    ),
+    Map(
+        "multishots",
+        16_384,
+        "io_uring requests that complete many times; the least recently used give way",
+        flag="--map.multishots.entries",
+        lost="completions of such requests",
+    ),
+    Map(
+        "folders",
+        16_384,
+        "folders of Kafka brokers, one per partition",
+        flag="--map.folders.entries",
+        lost="bytes of topics whose folders are new",
+        key=FOLDER_KEY_LAYOUT,
+        value=FOLDER_LAYOUT,
+    ),
+)
+_ARRAYS = (
+    Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full"),
+    Map("ports", 1, "one bit for each local TCP port: whether it is watched", value=PORT_SET_LAYOUT),
+    Map("brokers", 4_194_304 // 64, "one bit for each process id (PID_MAX_LIMIT): whether it is a Kafka broker"),
+)
+MAPS = {spec.name: spec for spec in (*_DROPPABLE, *_ARRAYS)}
+DROPPABLE_MAPS = tuple(spec.name for spec in _DROPPABLE)
+"""The maps whose lost updates are counted, in the order of the map ``dropped``."""
