@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.fake_broker import FakeBroker
+from tests.support.fake_broker import FakeBroker, write_config
 from tests.support.ports import free_port
 
 from .load import MIB
@@ -30,9 +30,8 @@ class Broker:
         self._segment.write_bytes(bytes(MIB))
         plain = free_port(_BESIDE)
         listeners = f"PLAINTEXT://{_BESIDE}:{plain},SSL://{_BESIDE}:{secure_port}"
-        settings = f"node.id=1\nlisteners={listeners}\nlog.dirs={directory / 'data'}\n"
-        (directory / "server.properties").write_text(settings)
-        self._poser = FakeBroker(directory, "server.properties")
+        config = write_config(directory, node_id=1, listeners=listeners, log_dirs=directory / "data")
+        self._process = FakeBroker(directory, config.name)
         self._ports = (plain, secure_port)
         self._sent = 0
         self._next = 0.0
@@ -41,19 +40,19 @@ class Broker:
         """Send the topic to a consumer by reference, no more often than every tenth of a second."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _EVERY
-            self._sent += self._poser.do("sendfile", self._segment, MIB)
+            self._sent += self._process.do("sendfile", self._segment, MIB)
 
     def sent(self) -> int:
         """Bytes so far."""
         return self._sent
 
     def __enter__(self) -> Self:
-        self._poser.__enter__()
+        self._process.__enter__()
         for port in self._ports:
-            self._poser.do("listen", _BESIDE, port)
+            self._process.do("listen", _BESIDE, port)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
-        self._poser.__exit__(kind, error, where)
+        self._process.__exit__(kind, error, where)

@@ -8,7 +8,7 @@ import pytest
 
 from exporter.kafka.zero_copy_loss import MIN_BYTES
 from tests.support.exporter_process import ExporterProcess
-from tests.support.fake_broker import PYTHON, FakeBroker
+from tests.support.fake_broker import PYTHON, FakeBroker, write_config
 from tests.support.ports import free_ports
 from tests.support.requirements import require_bpf
 from tests.support.scrape import Scrape
@@ -42,8 +42,8 @@ class ObservedBroker:
         ports = free_ports(2)
         plaintext, ssl = ports
         listeners = f"PLAINTEXT://127.0.0.1:{plaintext},SSL://127.0.0.1:{ssl}"
-        (directory / "server.properties").write_text(f"node.id=21\nlisteners={listeners}\n")
-        self._broker = FakeBroker(directory, "server.properties", before=before)
+        config = write_config(directory, node_id=21, listeners=listeners)
+        self._broker = FakeBroker(directory, config.name, before=before)
         for port in ports:
             self._broker.do("listen", "127.0.0.1", port)
         self.pid = str(self._broker.pid)

@@ -12,7 +12,7 @@ import pytest
 
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
-from tests.support.fake_broker import PYTHON, FakeBroker
+from tests.support.fake_broker import PYTHON, FakeBroker, write_config
 from tests.support.requirements import require_root
 from tests.support.wait import wait_until
 
@@ -35,21 +35,13 @@ def inspector() -> Iterator[Inspector]:
     started.close()
 
 
-def write_config(directory: Path, **properties: str) -> Path:
-    """Write ``server.properties``, which only root may read, and make a log directory."""
-    (directory / "data").mkdir()
-    file = directory / "server.properties"
-    file.write_text("".join(f"{name.replace('_', '.')}={value}\n" for name, value in properties.items()))
-    file.chmod(0o600)
-    return file
-
-
 def inode(path: Path) -> int:
     return path.stat().st_ino
 
 
 def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
-    write_config(tmp_path, node_id="5", log_dirs=str(tmp_path / "data"), listeners="SSL://127.0.0.1:0")
+    (tmp_path / "data").mkdir()
+    write_config(tmp_path, node_id=5, log_dirs=tmp_path / "data", listeners="SSL://127.0.0.1:0")
     with FakeBroker(tmp_path, "server.properties") as broker:
         before = inspector.inspect(broker.pid)
         assert before == Facts("5", (), (inode(tmp_path / "data"),))
@@ -60,8 +52,9 @@ def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
 
 
 def test_paths_from_its_working_directory(inspector: Inspector, tmp_path: Path) -> None:
-    write_config(tmp_path, node_id="5", log_dirs="data")
-    (tmp_path / "bin").mkdir()
+    write_config(tmp_path, node_id=5, log_dirs="data")
+    for name in ("data", "bin"):
+        (tmp_path / name).mkdir()
     with FakeBroker(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as broker:
         facts = inspector.inspect(broker.pid)
         assert (facts.node_id, facts.log_directories) == ("5", (inode(tmp_path / "data"),))

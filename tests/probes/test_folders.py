@@ -1,4 +1,4 @@
-"""What a broker does with files, by the folders that they are in: to the byte, against a process that poses as one."""
+"""Bytes of a broker's files by their folder: exact, for a fake broker."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ def logs(disk: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def poser(ground: Ground, tmp_path: Path) -> Iterator[FakeBroker]:
+def broker(ground: Ground, tmp_path: Path) -> Iterator[FakeBroker]:
     """A process whose folders are counted apart."""
     with FakeBroker(tmp_path) as started:
         ground.reader.watch_brokers([started.pid])
@@ -47,137 +47,137 @@ def segment(folder: Path, name: str = "00000000000000000000.log") -> Path:
     return file
 
 
-def by_name(ground: Ground, poser: FakeBroker, parent: Path) -> dict[str, dict[FolderTransfer, int]]:
+def by_name(ground: Ground, broker: FakeBroker, parent: Path) -> dict[str, dict[FolderTransfer, int]]:
     """What was counted in the folders of a directory."""
     return {
         folder.name: {way: moved for way, moved in zip(FolderTransfer, folder.moved, strict=True) if moved}
-        for folder in folders(ground, poser)
+        for folder in folders(ground, broker)
         if folder.parent == parent.stat().st_ino
     }
 
 
-def folders(ground: Ground, poser: FakeBroker) -> list[Folder]:
-    return [folder for folder in ground.reader.folders().values() if folder.identity.pid == poser.pid]
+def folders(ground: Ground, broker: FakeBroker) -> list[Folder]:
+    return [folder for folder in ground.reader.folders().values() if folder.identity.pid == broker.pid]
 
 
-def test_each_way(ground: Ground, poser: FakeBroker, logs: Path) -> None:
+def test_each_way(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     file, other = segment(logs / "one.topic-with-dashes-12"), segment(logs / "__consumer_offsets-0")
-    poser.do("listen", "127.0.0.1", 0)
-    poser.do("sendfile", file, 200_000)
-    poser.do("sendfile", file, 100)
-    poser.do("read", other, 4097)
-    poser.do("write", file, 77)
-    poser.do("write", other, 5000)
-    assert by_name(ground, poser, logs) == {
+    broker.do("listen", "127.0.0.1", 0)
+    broker.do("sendfile", file, 200_000)
+    broker.do("sendfile", file, 100)
+    broker.do("read", other, 4097)
+    broker.do("write", file, 77)
+    broker.do("write", other, 5000)
+    assert by_name(ground, broker, logs) == {
         "one.topic-with-dashes-12": {FolderTransfer.BY_REFERENCE: 200_100, FolderTransfer.CPU_WRITTEN: 77},
         "__consumer_offsets-0": {FolderTransfer.CPU_READ: 4097, FolderTransfer.CPU_WRITTEN: 5000},
     }
 
 
-def test_between_two_folders(ground: Ground, poser: FakeBroker, logs: Path) -> None:
+def test_between_two_folders(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     source, target = segment(logs / "a-0"), segment(logs / "b-0")
-    copied = poser.do("copy_range", source, target, 10_000)
+    copied = broker.do("copy_range", source, target, 10_000)
     assert copied == 10_000
-    assert by_name(ground, poser, logs) == {
+    assert by_name(ground, broker, logs) == {
         "a-0": {FolderTransfer.CPU_READ: copied},
         "b-0": {FolderTransfer.CPU_WRITTEN: copied},
     }
 
 
-def test_files_of_a_folder_are_one(ground: Ground, poser: FakeBroker, logs: Path) -> None:
-    """A log that is rolled goes on in another file."""
+def test_files_of_a_folder_are_one(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+    """A log that is rolled continues in another file."""
     for number in range(3):
-        poser.do("read", segment(logs / "t-0", f"{number:020}.log"), 1000)
-    assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_READ: 3000}}
+        broker.do("read", segment(logs / "t-0", f"{number:020}.log"), 1000)
+    assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 3000}}
 
 
-def test_a_file_that_is_renamed_and_deleted(ground: Ground, poser: FakeBroker, logs: Path) -> None:
+def test_a_file_that_is_renamed_and_deleted(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     file = segment(logs / "t-0")
-    held = poser.do("hold", file)
-    poser.do("write_held", held, 10)
+    held = broker.do("hold", file)
+    broker.do("write_held", held, 10)
     renamed = file.rename(file.with_suffix(".log.deleted"))
-    poser.do("write_held", held, 20)
+    broker.do("write_held", held, 20)
     renamed.unlink()
-    poser.do("write_held", held, 40)
-    assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 70}}
+    broker.do("write_held", held, 40)
+    assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 70}}
 
 
-def test_a_folder_that_is_renamed(ground: Ground, poser: FakeBroker, logs: Path) -> None:
+def test_a_folder_that_is_renamed(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     file = segment(logs / "t-0")
-    held = poser.do("hold", file)
-    poser.do("write_held", held, 10)
+    held = broker.do("hold", file)
+    broker.do("write_held", held, 10)
     renamed = file.parent.rename(logs / f"t-0.{'0' * 32}-delete")
-    poser.do("write_held", held, 20)
-    poser.do("read", renamed / file.name, 300)
-    assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 30, FolderTransfer.CPU_READ: 300}}
+    broker.do("write_held", held, 20)
+    broker.do("read", renamed / file.name, 300)
+    assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 30, FolderTransfer.CPU_READ: 300}}
 
 
-def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, poser: FakeBroker, logs: Path) -> None:
+def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     inodes = set()
     for number in range(4):
         file = segment(logs / f"topic{number}-0")
         inodes.add(file.parent.stat().st_ino)
-        poser.do("read", file, 100 + number)
+        broker.do("read", file, 100 + number)
         file.unlink()
         file.parent.rmdir()
     assert len(inodes) < 4, "this file system gave no number twice"
-    assert by_name(ground, poser, logs) == {
+    assert by_name(ground, broker, logs) == {
         f"topic{number}-0": {FolderTransfer.CPU_READ: 100 + number} for number in range(4)
     }
 
 
-def test_a_long_name(ground: Ground, poser: FakeBroker, logs: Path) -> None:
+def test_a_long_name(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     name = f"{'x' * 249}-10001"
-    poser.do("read", segment(logs / name), 1)
-    assert by_name(ground, poser, logs) == {name: {FolderTransfer.CPU_READ: 1}}
+    broker.do("read", segment(logs / name), 1)
+    assert by_name(ground, broker, logs) == {name: {FolderTransfer.CPU_READ: 1}}
 
 
-def test_only_of_processes_that_are_told(ground: Ground, poser: FakeBroker, logs: Path, tmp_path: Path) -> None:
+def test_only_of_processes_that_are_told(ground: Ground, broker: FakeBroker, logs: Path, tmp_path: Path) -> None:
     file = segment(logs / "t-0")
     (tmp_path / "other").mkdir()
     with FakeBroker(tmp_path / "other") as other:
         other.do("read", file, 10)
         assert folders(ground, other) == []
-        ground.reader.watch_brokers([poser.pid, other.pid])
+        ground.reader.watch_brokers([broker.pid, other.pid])
         other.do("read", file, 20)
-        poser.do("read", file, 40)
-        ground.reader.watch_brokers([poser.pid])
+        broker.do("read", file, 40)
+        ground.reader.watch_brokers([broker.pid])
         other.do("read", file, 80)
         assert by_name(ground, other, logs) == {"t-0": {FolderTransfer.CPU_READ: 20}}
-        assert by_name(ground, poser, logs) == {"t-0": {FolderTransfer.CPU_READ: 40}}
+        assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 40}}
         mine = [key for key, folder in ground.reader.folders().items() if folder.identity.pid == other.pid]
         ground.reader.forget_folders(mine)
         assert folders(ground, other) == []
 
 
 @pytest.mark.parametrize("way", ["read", "sendfile"])
-def test_what_the_disk_reads(ground: Ground, poser: FakeBroker, logs: Path, way: str) -> None:
+def test_what_the_disk_reads(ground: Ground, broker: FakeBroker, logs: Path, way: str) -> None:
     ground.needs("block")
-    poser.do("listen", "127.0.0.1", 0)
+    broker.do("listen", "127.0.0.1", 0)
     file = segment(logs / way)
     drop_from_page_cache(file)
-    poser.do(way, file, SIZE)
+    broker.do(way, file, SIZE)
     pages = -(-SIZE // 4096) * 4096
-    counted = by_name(ground, poser, logs)[way]
+    counted = by_name(ground, broker, logs)[way]
     assert counted[FolderTransfer.DMA_READ] == pages
-    poser.do(way, file, SIZE)
-    assert by_name(ground, poser, logs)[way][FolderTransfer.DMA_READ] == pages
+    broker.do(way, file, SIZE)
+    assert by_name(ground, broker, logs)[way][FolderTransfer.DMA_READ] == pages
 
 
 @pytest.mark.parametrize("lacking", ["rdonly_cast", "typed_task"])
-def test_the_same_where_the_verifier_can_do_less(ground: Ground, poser: FakeBroker, logs: Path, lacking: str) -> None:
+def test_the_same_where_the_verifier_can_do_less(ground: Ground, broker: FakeBroker, logs: Path, lacking: str) -> None:
     if not getattr(abilities(Btf()), lacking):
         skip_for_kernel(f"{lacking} to do without")
     for slow in loaded(command=(sys.executable, str(SLOW_LOADER), lacking)):
-        slow.reader.watch_brokers([poser.pid])
-        poser.do("listen", "127.0.0.1", 0)
+        slow.reader.watch_brokers([broker.pid])
+        broker.do("listen", "127.0.0.1", 0)
         file = segment(logs / "t-0")
         drop_from_page_cache(file)
-        poser.do("sendfile", file, SIZE)
-        poser.do("write", file, 10)
-        poser.do("read", file, 33)
-        counted = by_name(slow, poser, logs)
-        assert counted == by_name(ground, poser, logs)
+        broker.do("sendfile", file, SIZE)
+        broker.do("write", file, 10)
+        broker.do("read", file, 33)
+        counted = by_name(slow, broker, logs)
+        assert counted == by_name(ground, broker, logs)
         assert counted["t-0"] | {FolderTransfer.DMA_READ: 0} == {
             FolderTransfer.BY_REFERENCE: SIZE,
             FolderTransfer.CPU_WRITTEN: 10,

@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from tests.support.exporter_process import ExporterProcess
-from tests.support.fake_broker import FakeBroker
+from tests.support.fake_broker import FakeBroker, write_config
 from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
@@ -199,12 +199,13 @@ TOPICS = {
     b"good-\xd9\xa3": "",  # a digit, but not of ASCII
     b"x" * 250 + b"-0": "",
 }
-"""Folders of a broker, and the topics that they are."""
-READ = "copy_kafka_topic_bytes_total"
+"""Folders of a broker, and the topic of each; empty: none."""
+TOPIC_BYTES = "copy_kafka_topic_bytes_total"
+COPIED = {"node_id": "77", "operation": "read", "mechanism": "cpu"}
 
 
 def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_path: Path) -> None:
-    """Of something that looks like a broker: only what Kafka would call a topic is one."""
+    """Folders of a fake broker: only a name that Kafka allows for a topic is one."""
     directory = tmp_path / "data"
     for number, name in enumerate(TOPICS):
         folder = os.fsencode(directory) + b"/" + name
@@ -212,13 +213,13 @@ def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_pa
         with open(folder + b'/"\xff\n.log', "wb") as file:
             file.write(bytes(1000 + number))
         os.symlink(folder + b'/"\xff\n.log', tmp_path / f"file{number}")
-    settings = {"node.id": "77", "log.dirs": directory, "listeners": 'EVIL",pid="1://127.0.0.1:9,PLAIN://127.0.0.1:1'}
-    (tmp_path / "server.properties").write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+    listeners = 'EVIL",pid="1://127.0.0.1:9,PLAIN://127.0.0.1:1'
+    config = write_config(tmp_path, node_id=77, log_dirs=directory, listeners=listeners)
     service = start()
-    with FakeBroker(tmp_path, "server.properties") as broker:
+    with FakeBroker(tmp_path, config.name) as broker:
 
         def counted(topic: str) -> float:
-            return Scrape(service.metrics()).sum(READ, node_id="77", topic=topic)
+            return Scrape(service.metrics()).sum(TOPIC_BYTES, **COPIED, topic=topic)
 
         wait_until(lambda: broker.do("read", tmp_path / "file0", 1) and counted("good"), "the broker is watched")
         before = counted("good")
@@ -226,6 +227,6 @@ def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_pa
             assert broker.do("read", tmp_path / f"file{number}", 5000) == 1000 + number
         wait_until(lambda: counted("good") == before + 1000, "topics are counted")
         scrape = Scrape(service.metrics())
-        assert scrape.sum(READ, node_id="77", topic="a.b_C-9") == 1001
-        assert {series["topic"] for series in scrape.series(READ, node_id="77")} == {*TOPICS.values()} - {""}
+        assert scrape.sum(TOPIC_BYTES, **COPIED, topic="a.b_C-9") == 1001
+        assert {series["topic"] for series in scrape.series(TOPIC_BYTES, node_id="77")} == {*TOPICS.values()} - {""}
         check_whole(service)

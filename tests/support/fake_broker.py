@@ -9,6 +9,14 @@ _PROGRAM = Path(__file__).with_name("fake_broker_process.py")
 _MAIN_CLASS = "kafka.Kafka"
 
 
+def write_config(directory: Path, **properties: object) -> Path:
+    """Write ``server.properties``, which only its owner may read; ``node_id=5`` becomes ``node.id=5``."""
+    file = directory / "server.properties"
+    file.write_text("".join(f"{name.replace('_', '.')}={value}\n" for name, value in properties.items()))
+    file.chmod(0o600)
+    return file
+
+
 class FakeBroker:
     """A process with the name and the command line of a broker; a context manager that kills it."""
 
