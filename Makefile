@@ -57,7 +57,7 @@ format: $(VENV)/.test ## let ruff rewrite
 docs: $(VENV)/.run ## write docs/metrics.md from the code
 	@$(BIN)/python -m exporter.metrics.docs > docs/metrics.md
 
-dashboards: $(VENV)/.test ## write dashboards/grafana/*.json from the code
+dashboards: $(VENV)/.test ## write dashboards/grafana/*.json and the recording rules from the code
 	@$(BIN)/python -m dashboards.generate
 
 bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run

@@ -1,10 +1,10 @@
-"""Many hosts at once, from recorded totals: which brokers lost zero copy, who copies most, which exporters are down."""
+"""Many hosts at once, from recorded series: brokers that lost zero copy, hosts and processes that copy most, health."""
 
 from collections.abc import Iterator
 
 from grafana_foundation_sdk.builders import dashboard
 
-from dashboards import frame
+from dashboards import frame, health
 from dashboards import queries as q
 from dashboards.panels import (
     ANY_IS_BAD,
@@ -43,7 +43,7 @@ ALERTS = (
     "ExporterBlind",
     "ExporterDown",
 )
-NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus, and wait for five minutes"
+NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus and wait five minutes"
 
 _DOWN = (
     f'up{{{q.HOST}, job="copy-exporter"}} == 0 or '
@@ -57,39 +57,39 @@ def build() -> dashboard.Dashboard:
     built = frame.frame(
         frame.FLEET,
         "Copy behaviour: fleet",
-        "All hosts at a glance, from the totals that the recording rules keep: cheap for hundreds of hosts. "
-        "Made from copy-exporter's code.",
+        "All hosts at once, from the series of the recording rules: cheap for hundreds of hosts. Generated from "
+        "copy-exporter's code.",
         frame.instances(),
     )
     rows = {
-        "Who needs a look?": _attention(),
+        "What needs attention": _attention(),
         "Hosts": _hosts(),
-        "Processes, over all hosts": _processes(),
+        "Processes of all hosts": _processes(),
         "Exporters": _exporters(),
     }
-    return frame.filled(built, rows)
+    return frame.with_rows(built, rows)
 
 
 def _attention() -> Iterator[Panel]:
     yield number(
         "Exporters",
-        "Hosts whose exporter answered within a day.",
+        "Hosts whose exporter was scraped within the last day.",
         COUNT,
         Query(f"count({_EXPORTERS})", "exporters"),
     )
     yield number(
-        "Exporters down",
-        "Nothing is known of these hosts: see which, in the table of exporters below. Is the host up, does "
-        "the service run?",
+        "Number of exporters down",
+        "Nothing is known about these hosts; the table of exporters below names them. Check that the host is up and "
+        "that the service runs.",
         COUNT,
         Query(f"count({_DOWN}) or 0 * count({_EXPORTERS})", "down"),
     ).thresholds(thresholds(ANY_IS_BAD))
-    reasons = f"copy_kafka_zero_copy_lost_info{{{q.HOST}}}"
+    reasons = f"copy_kafka_zero_copy_lost{{{q.HOST}}}"
     listeners = f"0 * count(copy_kafka_listener_info{{{q.HOST}}})"
     yield (
         number(
             "Kafka listeners without zero copy",
-            "Of all brokers, for any reason; TLS listeners count. Which, is in the table below.",
+            "Of all brokers, for any reason, TLS included. The table below names them.",
             COUNT,
             Query(f"count(group by (instance, node_id, port) ({reasons})) or {listeners}", "listeners"),
         )
@@ -98,18 +98,15 @@ def _attention() -> Iterator[Panel]:
     )
     rates = f'host:copy_bytes:rate5m{{{q.HOST}, mechanism="%s"}}'
     for title, mechanism, text in (
-        ("Copied by the CPU", "cpu", "All hosts together. What of it could go by reference, the hosts below tell."),
-        ("Passed by reference", "zero", "All hosts together, by sendfile, splice, MSG_ZEROCOPY and their like."),
+        ("Copied by the CPU", "cpu", "All hosts together. The panels by host below show where zero copy would help."),
+        ("Moved by zero copy", "zero_copy", "All hosts together, by sendfile, splice, MSG_ZEROCOPY and similar calls."),
     ):
         yield number(title, text, BYTE_RATE, Query(f"sum({rates % mechanism})", title)).no_value("Not recorded")
-    lost = " or ".join(
-        f"increase({metric}{{{q.HOST}}}[1h])"
-        for metric in ("copy_dropped_updates_total", "copy_probe_missed_runs_total")
-    )
+    lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in health.LOST_EVENTS)
     yield number(
         "Hosts that lose events",
-        "Within an hour: a full map or a skipped probe. Their counts are too low; see the health row of the host's "
-        "dashboard.",
+        "In the last hour, by a full map or a skipped probe. Their counts are too low; see the health row of the "
+        "host's dashboard.",
         COUNT,
         Query(f"count(sum by (instance) ({lost}) > 0) or 0 * count({_EXPORTERS})", "hosts"),
     ).thresholds(thresholds(ANY_IS_BAD))
@@ -120,8 +117,8 @@ def _tables() -> Iterator[Panel]:
     yield (
         listing(
             "Alerts",
-            "Firing and pending ones of dashboards/prometheus/alerts.rules.yml. Each has a page in "
-            "docs/runbooks that tells what it means, how to check and what to do.",
+            "Firing and pending alerts of dashboards/prometheus/alerts.rules.yml. docs/runbooks has a page for each: "
+            "what it means, how to check and what to do.",
             {
                 "alertname": "Alert",
                 "alertstate": "State",
@@ -145,17 +142,17 @@ def _tables() -> Iterator[Panel]:
     yield (
         losses(
             "Brokers without zero copy, and why",
-            "TLS listeners are here by design. Anything else is worth a look at the broker's dashboard, by "
-            "the link above.",
+            "TLS listeners are always listed. For any other reason open the broker's dashboard, by the link at the "
+            "top.",
             q.HOST,
         )
         .span(12)
-        .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found anywhere")
+        .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
     )
     ratio = timeline(
         "Sent by zero copy, by watched port",
-        "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS at 0 %; one that "
-        "leaves its line changed.",
+        "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS listeners at 0 %. "
+        "A line that moves is a change to explain.",
         SHARE,
         Query(f"host_port:copy_zero_copied_sent:ratio_rate5m{{{q.HOST}}}", "{{instance}}, port {{port}}"),
     )
@@ -169,28 +166,28 @@ def _tables() -> Iterator[Panel]:
 def _hosts() -> Iterator[Panel]:
     rates = f'host:copy_bytes:rate5m{{{q.HOST}, mechanism="%s"}}'
     for title, mechanism, text in (
-        ("Copied by the CPU, by host", "cpu", "Hosts that copy most; click a line for who it is."),
+        ("Copied by the CPU, by host", "cpu", "The hosts that copy most; click a line for its processes."),
         (
-            "Passed by reference, by host",
-            "zero",
-            "Where zero copy is in use. A host that falls here and rises beside lost it.",
+            "Moved by zero copy, by host",
+            "zero_copy",
+            "A host that drops here and rises in the panel beside it has lost zero copy.",
         ),
-        ("Moved by DMA, by host", "dma", "Disk reads: where the page cache does not hold what is read."),
+        ("Moved by DMA, by host", "dma", "Disk reads: the page cache does not hold what these hosts read."),
     ):
         panel = timeline(title, text, BYTE_RATE, Query(f"topk(20, {rates % mechanism})", "{{instance}}"))
         linked(panel, frame.host_link())
         yield panel.span(8).no_value(NOT_RECORDED)
     ratio = timeline(
-        "Part that goes by zero copy, by host",
-        "Of all bytes that system calls moved. Hosts of one role belong together; the one apart is worth a look.",
+        "Part moved by zero copy, by host",
+        "Of the bytes that the CPU copied or zero copy moved. Hosts with the same role should be close together.",
         SHARE,
         Query(f"host:copy_zero_copied:ratio_rate5m{{{q.HOST}}}", "{{instance}}"),
     ).max(1)
     linked(ratio, frame.host_link())
     yield ratio.span(8).no_value(NOT_RECORDED)
     switches = timeline(
-        "Mode switches for each MiB moved, by host",
-        "Thousands: calls there move little. See by which process, on the host's dashboard.",
+        "Mode switches per MiB moved, by host",
+        "Thousands: calls move few bytes. The host's dashboard shows the processes.",
         COUNT,
         Query(f"host:copy_mode_switches_per_mib:ratio_rate5m{{{q.HOST}}}", "{{instance}}"),
     )
@@ -200,7 +197,7 @@ def _hosts() -> Iterator[Panel]:
     yield (
         stacked(
             "Hops, all hosts",
-            "From where to where bytes go, and by what.",
+            "Source and destination of the bytes, and the mechanism.",
             BYTE_RATE,
             Query(f"topk(12, {hops})", "{{mechanism}}: {{source}} → {{destination}}"),
         )
@@ -210,7 +207,7 @@ def _hosts() -> Iterator[Panel]:
     yield (
         timeline(
             "CPU time in the kernel's copy routines, by host",
-            "Sampled: the CPUs that copying takes, and with that the most that zero copy could free.",
+            "Sampled: the CPUs that copying keeps busy. Zero copy cannot save more than this.",
             CORES,
             Query(f"sum by (instance) ({q.rate('copy_host_cpu_seconds_total', q.HOST)})", "{{instance}}"),
         )
@@ -219,8 +216,8 @@ def _hosts() -> Iterator[Panel]:
     )
     yield (
         timeline(
-            "Copying, as a part of the processes' CPU time",
-            "Below 25 % while the network is full (beside): the network saturates first, as it mostly does.",
+            "Part of the processes' CPU time spent copying",
+            "Below 25 % while the network is full (panel beside): the network saturates before the CPU.",
             SHARE,
             Query(f"host:copy_cpu_share:ratio_rate5m{{{q.HOST}}}", "{{instance}}"),
         )
@@ -230,7 +227,7 @@ def _hosts() -> Iterator[Panel]:
     )
     use = timeline(
         "Network in use, by device",
-        "The busier direction against the speed of the device. Above 70 % it is the network that limits.",
+        "The busier direction against the speed of the device. Above 70 % the network is the limit.",
         SHARE,
         Query(f"device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}}", "{{instance}}, {{device}}"),
     ).max(1)
@@ -239,27 +236,27 @@ def _hosts() -> Iterator[Panel]:
 
 def _processes() -> Iterator[Panel]:
     by_name = 'sum by (comm) (process:copy_bytes:rate5m{%s, mechanism="%s"})'
-    for title, mechanism in (("Copied by the CPU", "cpu"), ("Passed by reference", "zero")):
+    for title, mechanism in (("Copied by the CPU", "cpu"), ("Moved by zero copy", "zero_copy")):
         yield timeline(
-            f"{title}, by name of process",
-            "The fifteen names with most, all hosts together. A name that changes sides lost or won zero copy.",
+            f"{title}, by process name",
+            "The fifteen largest, all hosts together. A name that changes panels lost or gained zero copy.",
             BYTE_RATE,
             Query(f"topk(15, {by_name % (q.HOST, mechanism)})", "{{comm}}"),
         ).no_value(NOT_RECORDED)
-    names = f"max by ({q.OF_PROCESS}, name) (process:copy_name:info{{{q.HOST}}})"
-    named = f"* on ({q.OF_PROCESS}) group_left (name) {names}"
-    most = f'topk(25, sum by ({q.OF_PROCESS}) (process:copy_bytes:rate5m{{{q.HOST}, mechanism="cpu"}}))'
-    ratio = f"max by ({q.OF_PROCESS}) (process:copy_zero_copied:ratio_rate5m{{{q.HOST}}})"
-    switches = f"max by ({q.OF_PROCESS}) (process:copy_mode_switches_per_mib:ratio_rate5m{{{q.HOST}}})"
+    names = f"max by ({q.PROCESS_LABELS}, name) (process:copy_name:info{{{q.HOST}}})"
+    named = f"* on ({q.PROCESS_LABELS}) group_left (name) {names}"
+    most = f'topk(25, sum by ({q.PROCESS_LABELS}) (process:copy_bytes:rate5m{{{q.HOST}, mechanism="cpu"}}))'
+    ratio = f"max by ({q.PROCESS_LABELS}) (process:copy_zero_copied:ratio_rate5m{{{q.HOST}}})"
+    switches = f"max by ({q.PROCESS_LABELS}) (process:copy_mode_switches_per_mib:ratio_rate5m{{{q.HOST}}})"
     table = listing(
         "Processes that copy most, with their hosts",
-        "Click a row for the process in depth. Much copied at 0 % by reference and few mode switches: a plain "
-        "copier of large buffers, where sendfile would help. Many switches: small calls.",
-        {"instance": "Host", "comm": "Process", "pid": "Process id", "name": "Runs"},
+        "Click a row for the details of the process. Many bytes copied, 0 % by zero copy and few mode switches: large "
+        "buffers that sendfile could replace. Many mode switches: small calls.",
+        {"instance": "Host", "comm": "Process", "pid": "Process id", "name": "Name"},
         [
-            Column("CPU-copied", BYTE_RATE, f"{most} {named}"),
-            Column("By zero copy", SHARE, f"({ratio} and {most}) {named}", LOW_IS_BAD),
-            Column("Switches for each MiB", COUNT, f"({switches} and {most}) {named}"),
+            Column("CPU copy", BYTE_RATE, f"{most} {named}"),
+            Column("Part by zero copy", SHARE, f"({ratio} and {most}) {named}", LOW_IS_BAD),
+            Column("Mode switches per MiB", COUNT, f"({switches} and {most}) {named}"),
         ],
     )
     linked(table, frame.process_row_link())
@@ -269,21 +266,21 @@ def _processes() -> Iterator[Panel]:
 def _exporters() -> Iterator[Panel]:
     yield (
         listing(
-            "Which exporters are down",
-            "Their last scrape failed. Is the host up, does the service run, what does its log say?",
+            "Exporters down",
+            "The last scrape failed. Check that the host is up and that the service runs, and read its log.",
             {"instance": "Host", "job": "Job"},
             [Column("Up", COUNT, f"max by (instance, job) ({_DOWN})", ANY_IS_BAD)],
         )
         .span(8)
         .no_value(NOTHING_WRONG)
     )
-    refused = f"min by (instance, probe, hook, mechanism) (copy_probe_attached{{{q.HOST}}}) == 0"
+    refused = f"min by (instance, probe, hook, attach_method) (copy_exporter_probe_attached{{{q.HOST}}}) == 0"
     yield (
         listing(
             "Probes not attached",
-            "What these count is missing on these hosts: `copy-exporter doctor` there tells why. Those of the "
-            "kernel's own copy functions may be missing for good.",
-            {"instance": "Host", "probe": "Probe", "hook": "Hook", "mechanism": "Mechanism"},
+            "What these probes count is missing on these hosts; `copy-exporter doctor` shows the reason. Many kernels "
+            "do not support the optional probes of the kernel's own copy functions.",
+            {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
             [Column("Attached", COUNT, refused)],
         )
         .span(8)
@@ -293,7 +290,7 @@ def _exporters() -> Iterator[Panel]:
     yield (
         listing(
             "Versions",
-            "How many exporters run which version. More than one: an update that is not done yet.",
+            "Exporters per version. More than one version: an update is not complete.",
             {"version": "Version", "pythonversion": "Python"},
             [Column("Exporters", COUNT, builds)],
         )

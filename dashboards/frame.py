@@ -1,4 +1,4 @@
-"""What all dashboards have around their panels: names, variables, links to each other."""
+"""What all dashboards share: identifiers, variables and links to each other."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,7 +13,7 @@ ALL = models.VariableOption(selected=True, text="All", value="$__all")
 
 
 def frame(uid: str, title: str, description: str, *variables: dashboard.QueryVariable) -> dashboard.Dashboard:
-    """An empty dashboard with its variables, linked with the others by their common tag."""
+    """An empty dashboard with its variables; their common tag links the dashboards to each other."""
     built = (
         dashboard.Dashboard(title)
         .uid(uid)
@@ -39,34 +39,34 @@ def frame(uid: str, title: str, description: str, *variables: dashboard.QueryVar
 
 def instances() -> dashboard.QueryVariable:
     """Hosts, by the address of their exporter."""
-    return _chosen("instance", "Host", "label_values(copy_exporter_build_info, instance)")
+    return _variable("instance", "Host", "label_values(copy_exporter_build_info, instance)")
 
 
 def processes() -> dashboard.QueryVariable:
     """Names of processes (comm)."""
-    return _chosen("process", "Process", 'label_values(copy_syscalls_total{instance=~"$instance"}, comm)')
+    return _variable("process", "Process", 'label_values(copy_syscalls_total{instance=~"$instance"}, comm)')
 
 
 def pids() -> dashboard.QueryVariable:
-    """Process ids of that name; "All" holds where the exporter runs without the label, too."""
+    """Process ids of that name; "All" also matches series without a pid (--process.labels=comm)."""
     of = 'label_values(copy_syscalls_total{instance=~"$instance", comm=~"$process"}, pid)'
-    return _chosen("pid", "Process id", of)
+    return _variable("pid", "Process id", of)
 
 
 def ports() -> dashboard.QueryVariable:
-    """Watched ports: of brokers that were found, and those of --watch.port."""
-    of = 'label_values(copy_host_syscalls_total{instance=~"$instance", port!=""}, port)'
-    return _chosen("port", "Port", of).all_value(".+")
+    """Watched ports: those of the Kafka brokers that were found, and those of --watch.port."""
+    of = 'label_values(copy_syscalls_total{instance=~"$instance", port!=""}, port)'
+    return _variable("port", "Port", of).all_value(".+")
 
 
 def topics() -> dashboard.QueryVariable:
     """Topics of the brokers."""
-    of = 'label_values({__name__=~"copy_kafka_topic_.+", instance=~"$instance"}, topic)'
-    return _chosen("topic", "Topic", of)
+    of = 'label_values(copy_kafka_topic_bytes_total{instance=~"$instance"}, topic)'
+    return _variable("topic", "Topic", of)
 
 
 def process_link() -> dashboard.DashboardLink:
-    """From a value to its process; the labels are those of the series or row."""
+    """From a value to its process, by the labels of its series."""
     labels = {"instance": "instance", "process": "comm", "pid": "pid"}
     variables = "&".join(f"var-{name}=${{__field.labels.{label}:percentencode}}" for name, label in labels.items())
     return _to(PROCESS, "This process in depth", variables)
@@ -89,7 +89,7 @@ def _to(uid: str, title: str, variables: str) -> dashboard.DashboardLink:
     return dashboard.DashboardLink(title).type(models.DashboardLinkType.LINK).url(url)
 
 
-def _chosen(name: str, label: str, query: str) -> dashboard.QueryVariable:
+def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
     return (
         dashboard.QueryVariable(name)
         .label(label)
@@ -105,8 +105,8 @@ def _chosen(name: str, label: str, query: str) -> dashboard.QueryVariable:
     )
 
 
-def filled(built: dashboard.Dashboard, rows: Mapping[str, Iterable[Panel]]) -> dashboard.Dashboard:
-    """Put the panels below their headings, from left to right; each line of them fills the width."""
+def with_rows(built: dashboard.Dashboard, rows: Mapping[str, Iterable[Panel]]) -> dashboard.Dashboard:
+    """Add the panels below their row titles, from left to right; each line of panels fills the width."""
     for title, panels in rows.items():
         built.with_row(dashboard.Row(title))
         for panel in panels:

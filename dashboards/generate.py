@@ -1,19 +1,21 @@
-"""Writes dashboards/grafana/*.json: ``python -m dashboards.generate``."""
+"""Writes the dashboards (grafana/*.json) and the recording rules: ``python -m dashboards.generate``."""
 
 import json
 from pathlib import Path
 
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
-from dashboards import fleet, host, kafka, process
+from dashboards import fleet, host, kafka, process, recording
 
-FOLDER = Path(__file__).parent / "grafana"
+HERE = Path(__file__).parent
+FOLDER = HERE / "grafana"
+RECORDING_RULES = HERE / "prometheus" / "recording.rules.yml"
 BUILDERS = {"host": host.build, "process": process.build, "kafka": kafka.build, "fleet": fleet.build}
-"""File names, without .json, and what makes them."""
+"""Dashboards by file name, without .json."""
 
 
 def documents() -> dict[str, str]:
-    """The text of each file by its name."""
+    """The text of each dashboard by file name."""
     return {f"{name}.json": _numbered(builder().build()) for name, builder in BUILDERS.items()}
 
 
@@ -25,7 +27,7 @@ def _numbered(dashboard: object) -> str:
 
 
 def main() -> None:
-    """Write them, and take away what is no dashboard any more."""
+    """Write the files, and delete dashboards that are no longer generated."""
     FOLDER.mkdir(exist_ok=True)
     written = documents()
     for name, text in written.items():
@@ -33,6 +35,7 @@ def main() -> None:
     for path in FOLDER.glob("*.json"):
         if path.name not in written:
             path.unlink()
+    RECORDING_RULES.write_text(recording.text())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Is what the other panels show complete? The exporter's own health, for a row of its own."""
+"""The health of the exporter: panels that show whether the data of the other panels is complete."""
 
 from collections.abc import Iterator
 
@@ -24,93 +24,100 @@ from dashboards.panels import (
     timeline,
 )
 
+LOST_EVENTS = ("copy_exporter_dropped_updates_total", "copy_exporter_probe_missed_runs_total")
 _LOST = (
     "Each is an event that no counter has. Dropped: a map was full, raise --map.entries. Missed: the kernel skipped "
     "the probe (docs/accounting.md). While this is not 0, all counts here are too low."
 )
 _OWN = f"on (instance, job) group by (instance, job) (copy_exporter_build_info{{{q.HOST}}})"
 PROCESS_METRICS = ("process_cpu_seconds_total", "process_resident_memory_bytes")
-"""Of prometheus-client: every target may have them, so they are joined with what only our exporter has."""
+"""Metrics of prometheus-client. Any target may have them, so queries join them with a metric of copy-exporter."""
 
 
-def verdict() -> Iterator[Panel]:
-    """Whether the rest can be believed, in one line."""
-    success = f"min by (instance) (copy_scrape_success{{{q.HOST}}})"
+def summary() -> Iterator[Panel]:
+    """One line of numbers."""
+    success = f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}})"
     yield number(
-        "Maps read",
-        "1 when the last scrape could read the probes' maps. At 0 the counts stand still: see the exporter's log.",
+        "Collectors succeed",
+        "1 when all collectors succeeded in the last scrape. At 0 the metrics of a collector are missing: read the "
+        "exporter's log.",
         COUNT,
         Query(success, "{{instance}}"),
     ).thresholds(thresholds(NONE_IS_BAD))
-    lost = " or ".join(_increase(metric) for metric in ("copy_dropped_updates_total", "copy_probe_missed_runs_total"))
+    lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in LOST_EVENTS)
     yield number(
         "Events lost in the last hour", _LOST, COUNT, Query(f"sum by (instance) ({lost})", "{{instance}}")
     ).thresholds(thresholds(ANY_IS_BAD))
     yield number(
         "Probes not attached",
-        "Probes that this kernel refused: what they count is missing. `copy-exporter doctor` tells why and what to do.",
+        "What these probes count is missing, because this kernel refused them. `copy-exporter doctor` shows the "
+        "reason and what to do.",
         COUNT,
-        Query(f"count by (instance) (copy_probe_attached{{{q.HOST}}} == 0) or 0 * {success}", "{{instance}}"),
+        Query(f"count by (instance) (copy_exporter_probe_attached{{{q.HOST}}} == 0) or 0 * {success}", "{{instance}}"),
     ).thresholds(thresholds(ANY_IS_BAD))
     yield number(
         "Fullest map",
-        "At 100 % new rows are dropped. Above 70 %: raise --map.entries, or see whether processes are born very fast.",
+        "At 100 % new entries are dropped. Above 70 %: raise --map.entries, or check whether processes start very "
+        "often.",
         SHARE,
-        Query(f"max by (instance) (copy_map_entries{{{q.HOST}}} / copy_map_max_entries{{{q.HOST}}})", "{{instance}}"),
+        Query(f"max by (instance) ({_fill()})", "{{instance}}"),
     ).thresholds(thresholds(HIGH_IS_BAD))
     yield number(
         "Processes without series of their own",
-        "They count in pid=other, because --process.max others were first. Raise it, or leave processes out by "
-        "--process.exclude.",
+        "They count in pid=other, because --process.max processes have series already. Raise it, or exclude processes "
+        "with --process.exclude.",
         COUNT,
-        Query(f'sum by (instance) (copy_processes{{{q.HOST}, state="other"}})', "{{instance}}"),
+        Query(f'sum by (instance) (copy_exporter_processes{{{q.HOST}, state="aggregated"}})', "{{instance}}"),
     )
     yield number(
-        "Scrape takes",
-        "Time that reading and attributing took. Near the scrape timeout, lower --process.max or use "
+        "Time of a scrape",
+        "Time that all collectors took. If it comes near the scrape timeout, lower --process.max or use "
         "--process.labels=comm.",
         SECONDS,
-        Query(f"max by (instance) (copy_scrape_duration_seconds{{{q.HOST}}})", "{{instance}}"),
+        Query(f"sum by (instance) (copy_exporter_scrape_duration_seconds{{{q.HOST}}})", "{{instance}}"),
     )
 
 
 def details() -> Iterator[Panel]:
-    """Why, and what the exporter costs."""
-    attached = f"min by (instance, probe, hook, mechanism) (copy_probe_attached{{{q.HOST}}})"
+    """Probes, maps, processes, and what the exporter costs."""
+    attached = f"min by (instance, probe, hook, attach_method) (copy_exporter_probe_attached{{{q.HOST}}})"
     yield listing(
         "Probes",
-        "1: attached, by this hook. 0: refused by this kernel, so what it counts is missing; ask "
+        "1: attached to this hook. 0: refused by this kernel, so what it counts is missing; run "
         "`copy-exporter doctor`.",
-        {"instance": "Host", "probe": "Probe", "hook": "Hook", "mechanism": "Mechanism"},
+        {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
         [Column("Attached", COUNT, attached, NONE_IS_BAD)],
     ).span(12)
+    dropped, missed = LOST_EVENTS
     lost = [
-        Query(q.total("copy_dropped_updates_total", "instance, map", q.HOST), "dropped: map {{map}}, {{instance}}"),
-        Query(q.total("copy_probe_missed_runs_total", "instance, probe", q.HOST), "missed: {{probe}}, {{instance}}"),
+        Query(q.total(dropped, "instance, map", q.HOST), "dropped: map {{map}}, {{instance}}"),
+        Query(q.total(missed, "instance, probe", q.HOST), "missed: {{probe}}, {{instance}}"),
         Query(q.total("copy_exporter_log_lines_lost_total", "instance", q.HOST), "log lines: {{instance}}"),
     ]
     text = f"{_LOST} Log lines: they could not be written, the disk may be full."
     yield timeline("Events lost", text, "eps", *lost).no_value(NOTHING_WRONG).height(9)
-    entries = f"max by (instance, map) (copy_map_entries{{{q.HOST}}} / copy_map_max_entries{{{q.HOST}}})"
     filled = timeline(
-        "Maps: how full",
-        "Entries in use of what the map can hold. A map that fills up drops updates: raise --map.entries.",
+        "Map usage",
+        "Entries in use, of those that the map can hold. A full map drops updates: raise --map.entries.",
         SHARE,
-        Query(entries, "{{map}}, {{instance}}"),
+        Query(f"max by (instance, map) ({_fill()})", "{{map}}, {{instance}}"),
     ).max(1)
     yield lines_at(filled, HIGH_IS_BAD).span(8)
     yield stacked(
         "Processes by state",
-        "own: with series of their own; lingering: ended, their series end after --process.linger; other: alive and "
-        "counted in pid=other. Many of the last: raise --process.max.",
+        "tracked: with series of their own. exited: their series end after --process.linger. aggregated: alive, and "
+        "counted in pid=other; if there are many, raise --process.max.",
         COUNT,
-        Query(f"sum by (instance, state) (copy_processes{{{q.HOST}}})", "{{state}}, {{instance}}"),
+        Query(f"sum by (instance, state) (copy_exporter_processes{{{q.HOST}}})", "{{state}}, {{instance}}"),
     ).span(8)
     yield timeline(
-        "Time of a scrape",
-        "Reading maps and attributing rows. It grows with the number of series: --process.max, --process.labels=comm.",
+        "Time of a scrape, by collector",
+        "The time of the collector processes grows with the number of series: --process.max, --process.labels=comm.",
         SECONDS,
-        Query(f"max by (instance) (copy_scrape_duration_seconds{{{q.HOST}}})", "{{instance}}"),
+        Query(
+            f"max by (instance, collector) (copy_exporter_scrape_duration_seconds{{{q.HOST}}})",
+            "{{collector}}, {{instance}}",
+        ),
     ).span(8)
     yield timeline(
         "Exporter's memory",
@@ -119,31 +126,29 @@ def details() -> Iterator[Panel]:
         Query(f"process_resident_memory_bytes{{{q.HOST}}} and {_OWN}", "{{instance}}"),
     ).span(8)
     cpu = f"{q.rate('process_cpu_seconds_total', q.HOST)} and {_OWN}"
-    run = q.total("copy_probe_run_seconds_total", "instance", q.HOST)
+    run_seconds = "copy_exporter_probe_run_seconds_total"
     yield timeline(
-        "Exporter's CPU",
-        "CPU time of the serving process, and (with --probe.stats) of the probes in the kernel, which the processes "
-        "that make system calls pay. Too much: scrape more seldom, or switch probes off by --no-probe.NAME.",
+        "Exporter's CPU time",
+        "CPU time of the serving process, and (with --probe.stats) of the probes in the kernel, which is spent in the "
+        "processes that make system calls. Too much: scrape less often, or disable probes with --no-probe.NAME.",
         SHARE,
         Query(cpu, "serving, {{instance}}"),
-        Query(run, "probes, {{instance}}"),
+        Query(q.total(run_seconds, "instance", q.HOST), "probes, {{instance}}"),
     ).span(8)
-    runs = q.total("copy_probe_runs_total", "instance, probe", q.HOST)
+    runs = q.total("copy_exporter_probe_runs_total", "instance, probe", q.HOST)
+    of_a_run = q.per(q.total(run_seconds, "instance, probe", q.HOST), runs)
     yield (
         timeline(
             "Time of one run of a probe",
-            "What a probe adds to each event that it sees (with --probe.stats, which itself costs a little). Above a "
-            "microsecond: see docs/performance.md.",
+            "What a probe adds to each event that it sees (with --probe.stats, which has a cost of its own). Above "
+            "1 µs: see docs/performance.md.",
             SECONDS,
-            Query(
-                q.per(q.total("copy_probe_run_seconds_total", "instance, probe", q.HOST), runs),
-                "{{probe}}, {{instance}}",
-            ),
+            Query(of_a_run, "{{probe}}, {{instance}}"),
         )
         .span(8)
         .no_value(OPTIONAL)
     )
 
 
-def _increase(metric: str) -> str:
-    return f"increase({metric}{{{q.HOST}}}[1h])"
+def _fill() -> str:
+    return f"copy_exporter_map_entries{{{q.HOST}}} / copy_exporter_map_max_entries{{{q.HOST}}}"

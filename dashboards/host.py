@@ -1,4 +1,4 @@
-"""Copy behaviour of hosts: who copies, how, and what it costs."""
+"""Copy behaviour of hosts: which processes copy, over which hops, and what it costs."""
 
 from collections.abc import Iterator
 
@@ -30,6 +30,7 @@ from dashboards.panels import (
     timeline,
 )
 
+BYTES_OF_HOST = "copy_host_bytes_total"
 _PROCESS = "{{comm}} {{pid}}, {{instance}}"
 _HOP = "{{source}} → {{destination}}"
 
@@ -39,99 +40,88 @@ def build() -> dashboard.Dashboard:
     built = frame.frame(
         frame.HOST,
         "Copy behaviour: host",
-        "Which bytes of a host the CPU copies, which pass by reference and which come by DMA; who does it, "
-        "and what it costs. Made from copy-exporter's code.",
+        "Which bytes of a host the CPU copies, which move by zero copy and which by DMA; which processes do it, "
+        "and what it costs. Generated from copy-exporter's code.",
         frame.instances(),
         frame.processes(),
     )
     rows = {
-        "At a glance": _glance(),
-        "Who": _who(),
-        "How": _how(),
-        "What it costs": _cost(),
+        "Summary": _summary(),
+        "By process": _by_process(),
+        "Hops and system calls": _hops(),
+        "CPU and network": _cost(),
         "In the kernel's copy functions (optional probes)": _kernel(),
-        "Can this be believed? The exporter's own health": (*health.verdict(), *health.details()),
+        "Is the data complete? Health of the exporter": (*health.summary(), *health.details()),
     }
-    return frame.filled(built, rows)
+    return frame.with_rows(built, rows)
 
 
-def _glance() -> Iterator[Panel]:
-    of = "copy_host"
+def _summary() -> Iterator[Panel]:
+    sent = q.moved("instance", q.HOST, q.TO_NETWORK, metric=BYTES_OF_HOST)
     yield number(
         "Copied by the CPU",
-        "Bytes a second that the CPU copied for system calls. A byte that is read and then sent is copied twice.",
+        "Bytes per second that the CPU copied for system calls. A byte that is read and then sent is copied twice.",
         BYTE_RATE,
-        Query(q.total("copy_host_cpu_copied_bytes_total", "instance", q.HOST), "{{instance}}"),
+        Query(q.total(BYTES_OF_HOST, "instance", q.CPU, q.HOST), "{{instance}}"),
     )
     yield number(
-        "Passed by reference",
-        "Bytes a second that went by zero copy: sendfile, splice, MSG_ZEROCOPY and their like.",
+        "Moved by zero copy",
+        "Bytes per second that sendfile, splice, MSG_ZEROCOPY and similar calls passed by reference.",
         BYTE_RATE,
-        Query(q.total("copy_host_zero_copied_bytes_total", "instance", q.HOST), "{{instance}}"),
+        Query(q.total(BYTES_OF_HOST, "instance", q.ZERO_COPY, q.HOST), "{{instance}}"),
     )
     yield number(
         "Moved by DMA",
-        "Bytes a second that disks brought by DMA, into the page cache or with O_DIRECT straight to the "
-        "process. High with a warm cache expected: the cache is too small for what is read.",
+        "Bytes per second that disks moved by DMA, into the page cache or with O_DIRECT straight to the process. If it "
+        "is high where a warm cache is expected, the page cache is too small for what is read.",
         BYTE_RATE,
-        Query(q.total("copy_host_dma_copied_bytes_total", "instance", q.HOST), "{{instance}}"),
+        Query(q.total(BYTES_OF_HOST, "instance", q.DMA, q.HOST), "{{instance}}"),
     )
     yield number(
         "Sent by zero copy",
-        "Part of the bytes handed to TCP and UDP that went by reference. Near 0 on a host that serves files: see by "
-        "which process, below; TLS in user space and data made in memory cannot do better.",
+        "The part of the bytes sent to TCP and UDP that went by zero copy. Near 0 on a host that serves files: see the "
+        "processes below. TLS in user space, and data that is made in memory, cannot use zero copy.",
         SHARE,
-        Query(q.zero_copy_share("instance", q.HOST, q.TO_NETWORK, of=of), "{{instance}}"),
+        Query(q.zero_copy_share("instance", q.HOST, q.TO_NETWORK, metric=BYTES_OF_HOST), "{{instance}}"),
     ).max(1)
+    copied = q.total(BYTES_OF_HOST, "instance", q.CPU, q.HOST, 'source!~"tcp|udp"')
     yield number(
-        "CPU copies of each byte sent",
-        "All bytes that the CPU copied, by those handed to TCP and UDP: 0 for sendfile, 1 from memory, 2 for "
-        "read and write. More: data moves through pipes, sockets or files on the way.",
+        "CPU copies per byte sent",
+        "All bytes that the CPU copied, divided by those sent to TCP and UDP: 0 for sendfile, 1 from memory, 2 for "
+        "read and write. More: data passes through pipes, sockets or files on the way.",
         COUNT,
-        Query(
-            q.per(
-                q.total("copy_host_cpu_copied_bytes_total", "instance", q.HOST, 'source!~"tcp|udp"'),
-                q.moved("instance", q.HOST, q.TO_NETWORK, of=of),
-            ),
-            "{{instance}}",
-        ),
+        Query(q.per(copied, sent), "{{instance}}"),
     ).thresholds(thresholds(COPIES))
     yield number(
         "Mode switches",
         "Two for each system call that moves data, failed ones included. Many for few bytes: small reads and writes.",
         CALL_RATE,
-        Query(q.mode_switches("instance", q.HOST, of=of), "{{instance}}"),
+        Query(q.mode_switches("instance", q.HOST, prefix="copy_host"), "{{instance}}"),
     )
 
 
-def _who() -> Iterator[Panel]:
-    copiers = timeline(
+def _by_process() -> Iterator[Panel]:
+    yield _top_processes(
         "Copied by the CPU, by process",
-        "The ten processes that copied most in this time; click a line to see one in depth. A sender that "
-        "stands here could be served by sendfile, unless it encrypts or makes its data.",
-        BYTE_RATE,
-        Query(q.top("copy_cpu_copied_bytes_total", q.OF_PROCESS, q.PROCESSES), _PROCESS),
+        "The ten processes that copied most in this time range; click a line for its details. A process that sends "
+        "files could use sendfile instead, unless it encrypts or changes the data.",
+        q.CPU,
     )
-    linked(copiers, frame.process_link())
-    yield copiers
-    referrers = timeline(
-        "Passed by reference, by process",
-        "The ten that moved most by zero copy. A process that falls from here into the panel beside it has lost zero "
-        "copy.",
-        BYTE_RATE,
-        Query(q.top("copy_zero_copied_bytes_total", q.OF_PROCESS, q.PROCESSES), _PROCESS),
+    yield _top_processes(
+        "Moved by zero copy, by process",
+        "The ten processes that moved most by zero copy. A process that drops here and rises in the panel beside it "
+        "has lost zero copy.",
+        q.ZERO_COPY,
     )
-    linked(referrers, frame.process_link())
-    yield referrers
     table = listing(
         "Processes that copy most",
-        "The twenty that copied most in this time, with what they are. Much copied, little by reference and "
-        "many mode switches: the first place to look. pid other: many short ones, or those beyond --process.max.",
+        "The twenty that copied most in this time range. Start with those that copy much, move little by zero copy and "
+        "make many mode switches. pid other: many short-lived processes, or those beyond --process.max.",
         {
             "instance": "Host",
             "comm": "Process",
             "pid": "Process id",
-            "name": "Runs",
+            "name": "Name",
             "unit": "Unit",
             "container_id": "Container",
         },
@@ -139,156 +129,141 @@ def _who() -> Iterator[Panel]:
     )
     linked(table, frame.process_row_link())
     yield table
-    readers = timeline(
+    yield _top_processes(
         "Moved by DMA, by process",
-        "Disk reads on behalf of a process: page-cache misses and O_DIRECT. Write-back is done by the kernel "
-        "later and is nobody's.",
-        BYTE_RATE,
-        Query(q.top("copy_dma_copied_bytes_total", q.OF_PROCESS, q.PROCESSES), _PROCESS),
+        "Disk reads on behalf of a process: page-cache misses and O_DIRECT. The kernel writes back later, on behalf of "
+        "no process.",
+        q.DMA,
     )
-    linked(readers, frame.process_link())
-    yield readers
     wasteful = timeline(
-        "Mode switches for each MiB moved, by process",
-        "Among the twenty that copied most. sendfile of 64 KiB takes 32; thousands mean that calls are small: larger "
-        "buffers, batches (readv, sendmmsg), or io_uring.",
+        "Mode switches per MiB moved, by process",
+        "Of the twenty that copied most. sendfile of 64 KiB takes 32. Thousands mean small calls: use larger buffers, "
+        "batches (readv, sendmmsg), or io_uring.",
         COUNT,
-        Query(f"{_switches_per_mib(q.OF_PROCESS, q.PROCESSES)} and {_busiest()}", _PROCESS),
+        Query(f"{_switches_per_mib(q.PROCESS_LABELS, q.PROCESSES)} and {_copying_most()}", _PROCESS),
     )
     linked(wasteful, frame.process_link())
     yield wasteful
 
 
+def _top_processes(title: str, description: str, mechanism: str) -> Panel:
+    top = q.top("copy_bytes_total", q.PROCESS_LABELS, mechanism, q.PROCESSES)
+    panel = timeline(title, description, BYTE_RATE, Query(top, _PROCESS))
+    linked(panel, frame.process_link())
+    return panel
+
+
 def _process_columns() -> list[Column]:
-    named = f"max by ({q.OF_PROCESS}, name, unit, container_id) (copy_process_info{{{q.PROCESSES}}})"
-    rates = {
-        "CPU-copied": "copy_cpu_copied_bytes_total",
-        "By reference": "copy_zero_copied_bytes_total",
-        "By DMA": "copy_dma_copied_bytes_total",
-    }
+    headings = {"CPU copy": q.CPU, "Zero copy": q.ZERO_COPY, "DMA": q.DMA}
     columns = [
-        Column(heading, BYTE_RATE, f"{q.total(metric, q.OF_PROCESS, q.PROCESSES)} and {_busiest()}")
-        for heading, metric in rates.items()
+        Column(
+            heading,
+            BYTE_RATE,
+            f"{q.total('copy_bytes_total', q.PROCESS_LABELS, mechanism, q.PROCESSES)} and {_copying_most()}",
+        )
+        for heading, mechanism in headings.items()
     ]
-    switches = f"{q.mode_switches(q.OF_PROCESS, q.PROCESSES)} and {_busiest()}"
-    known = f"{named} and on ({q.OF_PROCESS}) {_busiest()}"
+    switches = f"{q.mode_switches(q.PROCESS_LABELS, q.PROCESSES)} and {_copying_most()}"
+    named = f"max by ({q.PROCESS_LABELS}, name, unit, container_id) (copy_process_info{{{q.PROCESSES}}})"
+    known = f"{named} and on ({q.PROCESS_LABELS}) {_copying_most()}"
     return [*columns, Column("Mode switches", CALL_RATE, switches), Column("Known", COUNT, known)]
 
 
-def _busiest() -> str:
-    return (
-        f"topk(20, sum by ({q.OF_PROCESS}) (increase(copy_cpu_copied_bytes_total{{{q.PROCESSES}}}[$__range] @ end())))"
-    )
+def _copying_most() -> str:
+    return q.largest("copy_bytes_total", q.PROCESS_LABELS, q.CPU, q.PROCESSES, count=20)
 
 
-def _switches_per_mib(by: str, *scope: str, of: str = "copy") -> str:
-    return f"{q.MIB} * {q.per(q.mode_switches(by, *scope, of=of), q.moved(by, *scope, of=of))}"
+def _switches_per_mib(by: str, *scope: str, prefix: str = "copy") -> str:
+    moved = q.moved(by, *scope, metric=f"{prefix}_bytes_total")
+    return f"{q.MIB} * {q.per(q.mode_switches(by, *scope, prefix=prefix), moved)}"
 
 
-def _how() -> Iterator[Panel]:
+def _hops() -> Iterator[Panel]:
     hops = "source, destination"
-    mechanisms = {"CPU": "cpu", "zero copy": "zero", "DMA": "dma"}
     yield bars(
-        "Hop by hop, now",
-        "From where to where bytes go, and by what. page_cache → user and user → tcp of the same size: read "
-        "and write, which sendfile would replace. disk → page_cache: cache misses.",
+        "Hops, now",
+        "Source and destination of the bytes, and the mechanism. page_cache → user and user → tcp of the same size: "
+        "read and write, which sendfile would replace. disk → page_cache: cache misses.",
         BYTE_RATE,
-        *(
-            Query(q.total(f"copy_host_{metric}_copied_bytes_total", hops, q.HOST), f"{name}: {_HOP}")
-            for name, metric in mechanisms.items()
-        ),
+        Query(q.total(BYTES_OF_HOST, f"mechanism, {hops}", q.HOST), f"{{{{mechanism}}}}: {_HOP}"),
     )
     yield stacked(
-        "CPU, zero copy and DMA",
-        "All bytes of the host by mechanism. Zero copy that turns into CPU copies is what to look for: TLS switched "
-        "on, a JVM that fell back, a tiered read.",
+        "Bytes by mechanism",
+        "All bytes of the host. Zero copy that turns into CPU copies needs an explanation: TLS was enabled, a JVM "
+        "fell back, data is read from tiered storage.",
         BYTE_RATE,
-        *(
-            Query(q.total(f"copy_host_{metric}_copied_bytes_total", "instance", q.HOST), f"{name}, {{{{instance}}}}")
-            for name, metric in mechanisms.items()
-        ),
+        Query(q.total(BYTES_OF_HOST, "instance, mechanism", q.HOST), "{{mechanism}}, {{instance}}"),
     )
     yield timeline(
         "Hops of the CPU",
-        "Bytes that the CPU copied, by source and destination. pseudo is procfs and its like, device "
-        "character devices.",
+        "Bytes that the CPU copied, by source and destination. pseudo: procfs and similar; device: character devices.",
         BYTE_RATE,
-        Query(q.total("copy_host_cpu_copied_bytes_total", f"instance, {hops}", q.HOST), f"{_HOP}, {{{{instance}}}}"),
+        Query(q.total(BYTES_OF_HOST, f"instance, {hops}", q.CPU, q.HOST), f"{_HOP}, {{{{instance}}}}"),
     )
     yield timeline(
         "System calls",
-        "Successful calls that move data, by name; io_uring_* are requests of io_uring and switch no mode.",
+        "Successful calls that move data, by name. io_uring_* are requests of io_uring; they do not switch the mode.",
         CALL_RATE,
         Query(q.total("copy_host_syscalls_total", "instance, syscall", q.HOST), "{{syscall}}, {{instance}}"),
     )
     yield timeline(
-        "Mode switches for each MiB moved",
-        "The whole host. It falls when calls get larger or bytes pass by sendfile. The same by process is above.",
+        "Mode switches per MiB moved",
+        "The whole host. It falls when calls get larger or bytes move by sendfile. The same by process is above.",
         COUNT,
-        Query(_switches_per_mib("instance", q.HOST, of="copy_host"), "{{instance}}"),
+        Query(_switches_per_mib("instance", q.HOST, prefix="copy_host"), "{{instance}}"),
     )
+    errors = q.total("copy_host_syscall_errors_total", "instance, syscall, errno", q.HOST)
     yield timeline(
         "Failed calls",
-        "By call and error. EAGAIN is how non-blocking programs wait. sendfile with EINVAL or ENOTSUP: a file "
-        "system or socket that refuses it, and the program falls back to copying.",
+        "By call and error. EAGAIN is how non-blocking programs wait. sendfile with EINVAL or ENOTSUP: a file system "
+        "or socket refuses it, and the program falls back to copying.",
         CALL_RATE,
-        Query(
-            q.total("copy_host_syscall_errors_total", "instance, syscall, errno", q.HOST),
-            "{{syscall}} {{errno}}, {{instance}}",
-        ),
+        Query(errors, "{{syscall}} {{errno}}, {{instance}}"),
     )
 
 
 def _cost() -> Iterator[Panel]:
     cpu = timeline(
         "CPU time in the kernel's copy routines, by process",
-        "Sampled: what copying costs in CPUs. Compare with the panel beside it: below a tenth of the process's time, "
-        "zero copy will not make it much faster.",
+        "Sampled: the CPUs that copying keeps busy. Compare with the panel beside it: below a tenth of the process's "
+        "CPU time, zero copy will not make it much faster.",
         CORES,
-        Query(q.top("copy_cpu_seconds_total", q.OF_PROCESS, q.PROCESSES), _PROCESS),
+        Query(q.top("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESSES), _PROCESS),
     )
     linked(cpu, frame.process_link())
     yield cpu
+    cpu_time = q.total("copy_process_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESSES)
     yield timeline(
         "CPU time of the same processes",
         "User and system mode together, of the twenty processes that copied most.",
         CORES,
-        Query(f"{q.total('copy_process_cpu_seconds_total', q.OF_PROCESS, q.PROCESSES)} and {_busiest()}", _PROCESS),
+        Query(f"{cpu_time} and {_copying_most()}", _PROCESS),
     )
     use = timeline(
         "Network: part of its speed in use",
-        "The busier direction of each device against its speed. Above 70 % the network saturates before the "
-        "CPU does, and saving copies will not send more bytes; it still frees CPU.",
+        "The busier direction of each device against its speed. Above 70 % the network saturates before the CPU: "
+        "fewer copies would not send more bytes, but would still free CPU time.",
         SHARE,
         Query(f"device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}}", "{{device}}, {{instance}}"),
     ).no_value(NO_NETWORK)
     yield lines_at(use.max(1), HIGH_IS_BAD)
+    transmitted = "copy_network_transmit_bytes_total"
+    wire = q.total(transmitted, "instance", q.HOST, 'device!="lo"')
     yield timeline(
-        "Copy CPU for each GiB/s sent",
-        "CPUs that the kernel's copy routines keep busy, by what all network devices send. By this slope and the "
-        "speed of the network you can tell which of the two saturates first.",
+        "Copy CPU per GiB/s sent",
+        "CPUs that the kernel's copy routines keep busy, divided by what all network devices send. Multiply by the "
+        "speed of the network to see whether CPU or network saturates first.",
         CORES,
-        Query(
-            f"{2**30} * "
-            + q.per(
-                q.total("copy_cpu_seconds_total", "instance", q.HOST),
-                q.total("copy_network_transmit_bytes_total", "instance", q.HOST, 'device!="lo"'),
-            ),
-            "{{instance}}",
-        ),
+        Query(f"{2**30} * {q.per(q.total('copy_cpu_seconds_total', 'instance', q.HOST), wire)}", "{{instance}}"),
     ).no_value(NO_NETWORK)
     yield (
         timeline(
             "Network: bytes",
-            "What each device sent and received, all processes and protocols, headers included.",
+            "What each device sent and received: all processes and protocols, headers included.",
             BYTE_RATE,
-            Query(
-                q.total("copy_network_transmit_bytes_total", "instance, device", q.HOST),
-                "sent: {{device}}, {{instance}}",
-            ),
-            Query(
-                q.total("copy_network_receive_bytes_total", "instance, device", q.HOST),
-                "received: {{device}}, {{instance}}",
+            *(
+                Query(q.total(metric, "instance, device", q.HOST), f"{verb}: {{{{device}}}}, {{{{instance}}}}")
+                for metric, verb in ((transmitted, "sent"), ("copy_network_receive_bytes_total", "received"))
             ),
         )
         .no_value(NO_NETWORK)
@@ -299,8 +274,8 @@ def _cost() -> Iterator[Panel]:
     yield (
         listing(
             "Network devices",
-            "Scatter-gather 0: the kernel copies what was sent by reference after all, before it reaches the device; "
-            "`ethtool -K DEVICE sg on`. No speed: a virtual device.",
+            "Scatter-gather 0: the kernel copies what was sent by zero copy before it reaches the device; "
+            "run `ethtool -K DEVICE sg on`. No speed: a virtual device.",
             {"instance": "Host", "device": "Device"},
             [Column("Scatter-gather", COUNT, gather, NONE_IS_BAD), Column("Speed", BYTE_RATE, speed)],
         )
@@ -314,23 +289,22 @@ def _kernel() -> Iterator[Panel]:
     yield (
         timeline(
             "Copied in the kernel's copy functions",
-            "Seen below the system calls, whatever asked for it: io_uring, the kernel itself. Much more than "
-            "the CPU-copied bytes above: something copies without a system call of its own.",
+            "Counted below the system calls, whatever asked for the copy. Much more than the CPU-copied bytes above: "
+            "something copies without a system call, for example io_uring or the kernel itself.",
             BYTE_RATE,
             Query(q.total("copy_kernel_copied_bytes_total", "instance, source, destination", q.HOST), _HOP),
         )
         .span(8)
         .no_value(OPTIONAL)
     )
-    for verb, of in (("to", "copy_to_user"), ("from", "copy_from_user")):
+    for function, direction in (("copy_to_user", "to"), ("copy_from_user", "from")):
         yield (
             timeline(
-                f"{of}",
-                f"Bytes that the kernel's {of} was asked to copy, by process: mostly small structures {verb} "
-                f"user space. "
-                "Megabytes a second here are worth a profile of that process.",
+                function,
+                f"Bytes that the kernel's {function} was asked to copy, by process: mostly small structures "
+                f"{direction} user space. Megabytes per second are worth a profile of the process.",
                 BYTE_RATE,
-                Query(q.top(f"{of}_bytes_total", q.OF_PROCESS, q.PROCESSES), _PROCESS),
+                Query(q.top(f"{function}_bytes_total", q.PROCESS_LABELS, q.PROCESSES), _PROCESS),
             )
             .span(8)
             .no_value(OPTIONAL)

@@ -1,6 +1,6 @@
-"""Panels as all dashboards have them: title, what it means and what to do, unit, queries, a word without data.
+"""Panels as all dashboards use them: title, meaning and advice, unit, queries, and a text for when there is no data.
 
-They are builders of the Grafana Foundation SDK, so callers go on with ``.span(8)``, ``.max(1)`` and so on.
+They return builders of the Grafana Foundation SDK, so callers can add ``.span(8)``, ``.max(1)`` and so on.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,11 +15,11 @@ from grafana_foundation_sdk.models import heatmap as heatmap_kinds
 from grafana_foundation_sdk.models import prometheus as query_kinds
 
 DATASOURCE = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
-NONE = "No data: nothing of this happened in this time, or no exporter is scraped"
-NO_KAFKA = "No data: no Kafka broker was found here (exporter with --kafka; by port alone: --watch.port N)"
-NO_NETWORK = "No data: no network device here says its speed (virtual ones often do not)"
-OPTIONAL = "No data: this probe is off unless asked for, or this kernel does not allow it (copy-exporter doctor)"
-NOTHING_WRONG = "None: nothing to do"
+NO_EVENTS = "No data: this did not happen in the time range, or no exporter is scraped"
+NO_KAFKA = "No data: no Kafka broker was found (run the exporter with --kafka, or with --watch.port N for a port alone)"
+NO_NETWORK = "No data: no network device reports its speed (virtual devices often do not)"
+OPTIONAL = "No data: this probe is off by default, or this kernel does not support it (copy-exporter doctor)"
+NOTHING_WRONG = "None"
 
 BYTES = "bytes"
 BYTE_RATE = "binBps"
@@ -38,7 +38,7 @@ AnyPanel = TypeVar("AnyPanel", timeseries.Panel, stat.Panel, bargauge.Panel, hea
 
 
 class Query(NamedTuple):
-    """An expression and how its lines are called."""
+    """An expression and the legend of its lines."""
 
     expression: str
     legend: str = "__auto"
@@ -46,7 +46,7 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True)
 class Column:
-    """A column of numbers in a table."""
+    """A numeric column of a table."""
 
     name: str
     unit: str
@@ -55,7 +55,7 @@ class Column:
 
 
 class Steps(NamedTuple):
-    """Thresholds: the colour below the first bound, then bound by bound."""
+    """Thresholds: the colour below the first bound, then the colour from each bound on."""
 
     first: str
     above: tuple[tuple[float, str], ...]
@@ -66,7 +66,7 @@ LOW_IS_BAD = Steps(RED, ((0.5, YELLOW), (0.95, GREEN)))
 ANY_IS_BAD = Steps(GREEN, ((1e-9, RED),))
 NONE_IS_BAD = Steps(RED, ((1, GREEN),))
 COPIES = Steps(GREEN, ((0.5, YELLOW), (1.5, RED)))
-"""CPU copies of each byte sent: none by zero copy, one from memory, two by read and write."""
+"""CPU copies per byte sent: none by zero copy, one from memory, two by read and write."""
 
 
 def thresholds(steps: Steps) -> dashboard.ThresholdsConfig:
@@ -80,7 +80,7 @@ def timeline(title: str, description: str, unit: str, *queries: Query) -> timese
     """Lines over time, half a row wide."""
     panel = (
         _about(timeseries.Panel(), title, description, unit)
-        .no_value(NONE)
+        .no_value(NO_EVENTS)
         .min(0)
         .span(12)
         .height(8)
@@ -102,19 +102,19 @@ def timeline(title: str, description: str, unit: str, *queries: Query) -> timese
 
 
 def stacked(title: str, description: str, unit: str, *queries: Query) -> timeseries.Panel:
-    """The same, one upon the other."""
+    """Lines over time, stacked."""
     panel = timeline(title, description, unit, *queries).fill_opacity(40)
     return panel.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL).group("A"))
 
 
 def lines_at(panel: timeseries.Panel, steps: Steps) -> timeseries.Panel:
-    """Draw the thresholds across it."""
+    """Draw the thresholds across the panel."""
     style = common.GraphThresholdsStyleConfig().mode(kinds.GraphThresholdsStyleMode.DASHED)
     return panel.thresholds(thresholds(steps)).thresholds_style(style)
 
 
 def number(title: str, description: str, unit: str, *queries: Query) -> stat.Panel:
-    """The present value, large, with its course behind it."""
+    """The latest value, large, over a sparkline."""
     panel = (
         _about(stat.Panel(), title, description, unit)
         .no_value("No data")
@@ -131,10 +131,10 @@ def number(title: str, description: str, unit: str, *queries: Query) -> stat.Pan
 
 
 def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.Panel:
-    """Present values side by side as bars."""
+    """The latest values as bars."""
     panel = (
         _about(bargauge.Panel(), title, description, unit)
-        .no_value(NONE)
+        .no_value(NO_EVENTS)
         .min(0)
         .span(12)
         .height(8)
@@ -149,10 +149,10 @@ def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.P
 
 
 def latencies(title: str, description: str, query: Query) -> heatmap.Panel:
-    """A histogram's buckets over time; the query sums buckets by ``le``."""
+    """A heat map of a histogram's buckets over time; the query sums buckets by ``le``."""
     panel = (
         _about(heatmap.Panel(), title, description, SECONDS)
-        .no_value(NONE)
+        .no_value(NO_EVENTS)
         .span(12)
         .height(8)
         .calculate(False)
@@ -162,33 +162,33 @@ def latencies(title: str, description: str, query: Query) -> heatmap.Panel:
     return panel.with_target(_target(query, 0).range().format(query_kinds.PromQueryFormat.HEATMAP))
 
 
-def quantiles(buckets: str, who: str, among: str = "") -> tuple[Query, Query]:
-    """Lines for the middle of a histogram and for its 99 %; ``among`` is put behind the expressions."""
+def quantiles(buckets: str, legend: str, condition: str = "") -> tuple[Query, Query]:
+    """The median and the 99th percentile of a histogram; ``condition`` is appended to the expressions."""
     return (
-        Query(f"histogram_quantile(0.5, {buckets}){among}", f"half, {who}"),
-        Query(f"histogram_quantile(0.99, {buckets}){among}", f"99 %, {who}"),
+        Query(f"histogram_quantile(0.5, {buckets}){condition}", f"median, {legend}"),
+        Query(f"histogram_quantile(0.99, {buckets}){condition}", f"99 %, {legend}"),
     )
 
 
 def losses(title: str, description: str, selector: str) -> table.Panel:
-    """Brokers' listeners that have lost zero copy, and why."""
-    reasons = f"max by (instance, node_id, port, reason) (copy_kafka_zero_copy_lost_info{{{selector}}})"
-    labels = {"instance": "Host", "node_id": "Broker", "port": "Port", "reason": "Reason"}
+    """Listeners of brokers that have lost zero copy, with the reason."""
+    reasons = f"max by (instance, node_id, listener, port, reason) (copy_kafka_zero_copy_lost{{{selector}}})"
+    labels = {"instance": "Host", "node_id": "Broker", "listener": "Listener", "port": "Port", "reason": "Reason"}
     return listing(title, description, labels, [Column("Lost", COUNT, reasons, ANY_IS_BAD)])
 
 
 def listing(title: str, description: str, labels: Mapping[str, str], columns: Sequence[Column]) -> table.Panel:
-    """One row for each set of labels; ``labels`` gives their headings in order, others are left out."""
+    """A table with one row per set of labels; ``labels`` maps the labels to show, in order, to their headings."""
     names = {_value_of(index, columns): column.name for index, column in enumerate(columns)}
-    shown = {**labels, **names}
+    headings = {**labels, **names}
     panel = (
         _about(table.Panel(), title, description, columns[0].unit)
-        .no_value(NONE)
+        .no_value(NO_EVENTS)
         .span(ROW_SPAN)
         .height(9)
         .filterable(True)
         .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(models.DataTransformerConfig(id_val="organize", options=_organized(shown)))
+        .with_transformation(models.DataTransformerConfig(id_val="organize", options=_organized(headings)))
     )
     for index, column in enumerate(columns):
         query = _target(Query(column.expression), index)
@@ -198,12 +198,12 @@ def listing(title: str, description: str, labels: Mapping[str, str], columns: Se
 
 
 def linked(panel: timeseries.Panel | table.Panel, link: dashboard.DashboardLink) -> None:
-    """Let a click on a value lead elsewhere."""
+    """Make the values of a panel links."""
     panel.data_links([link])
 
 
 def _about(panel: AnyPanel, title: str, description: str, unit: str) -> AnyPanel:
-    """What every panel has; the SDK's builders have nothing in common."""
+    """Set what every panel has; the SDK's builders have no common base class."""
     return panel.title(title).description(description).unit(unit).datasource(DATASOURCE)
 
 
@@ -213,15 +213,15 @@ def _target(query: Query, number: int) -> prometheus.Dataquery:
 
 
 def _value_of(index: int, columns: Sequence[Column]) -> str:
-    """How Grafana calls the numbers of one query of a table."""
+    """The name that Grafana gives to the numbers of one query of a table."""
     return "Value" if len(columns) == 1 else f"Value #{chr(ord('A') + index)}"
 
 
-def _organized(shown: Mapping[str, str]) -> dict[str, object]:
+def _organized(headings: Mapping[str, str]) -> dict[str, object]:
     return {
         "excludeByName": {"Time": True},
-        "indexByName": {name: place for place, name in enumerate(shown)},
-        "renameByName": dict(shown),
+        "indexByName": {name: index for index, name in enumerate(headings)},
+        "renameByName": dict(headings),
     }
 
 

@@ -29,14 +29,13 @@ from dashboards.panels import (
     timeline,
 )
 
-NO_SENDFILE = "No data: no sendfile in this time, or the sendfile probe is not attached (copy-exporter doctor)"
-NO_SAVING = "Nothing: no bytes go from files to the network through user space"
-NO_COPY_CPU = "No data: CPU sampling is off or this kernel does not allow it (copy-exporter doctor)"
+NO_SENDFILE = "No data: no sendfile in this time range, or its probe is not attached (copy-exporter doctor)"
+NO_SAVING = "Nothing: no bytes move from files to the network through user space"
+NO_COPY_CPU = "No data: CPU sampling is off, or this kernel does not support it (copy-exporter doctor)"
 
-_WHO = "{{comm}} {{pid}}, {{instance}}"
+_BYTES = "copy_bytes_total"
+_PROCESS = "{{comm}} {{pid}}, {{instance}}"
 _HOP = "{{source}} → {{destination}}"
-_FROM_FILES = ('source="page_cache"', 'destination="user"')
-_FROM_MEMORY = ('source="user"', q.TO_NETWORK)
 _NOT_DIRECT = ('source!="disk"', 'destination!="disk"')
 
 
@@ -45,141 +44,135 @@ def build() -> dashboard.Dashboard:
     built = frame.frame(
         frame.PROCESS,
         "Copy behaviour: process",
-        "One process in depth: which way its bytes go, by which calls, what it waits for, and what zero copy "
-        "would save. Made from copy-exporter's code.",
+        "One process in detail: the hops of its bytes, the calls, what it waits for, and what zero copy would save. "
+        "Generated from copy-exporter's code.",
         frame.instances(),
         frame.processes(),
         frame.pids(),
     )
     rows = {
-        "At a glance": _glance(),
-        "What zero copy would save": _saved(),
+        "Summary": _summary(),
+        "What zero copy would save": _savings(),
         "Hops": _hops(),
         "Calls": _calls(),
-        "sendfile: does it wait?": _sendfile(),
+        "Time in sendfile": _sendfile(),
         "CPU": _cpu(),
     }
-    return frame.filled(built, rows)
+    return frame.with_rows(built, rows)
 
 
-def _glance() -> Iterator[Panel]:
+def _summary() -> Iterator[Panel]:
+    sent = q.moved("instance", q.PROCESS, q.TO_NETWORK)
     yield number(
         "Copied by the CPU",
-        "Bytes a second that the CPU copied for these processes' system calls.",
+        "Bytes per second that the CPU copied for the system calls of these processes.",
         BYTE_RATE,
-        Query(q.total("copy_cpu_copied_bytes_total", "instance", q.PROCESS), "{{instance}}"),
+        Query(q.total(_BYTES, "instance", q.CPU, q.PROCESS), "{{instance}}"),
     )
     yield number(
-        "Passed by reference",
-        "Bytes a second by zero copy. A server of files that shows nothing here copies every byte: see what would be "
-        "saved, below.",
+        "Moved by zero copy",
+        "Bytes per second. A file server that shows nothing here copies every byte: see below what zero copy would "
+        "save.",
         BYTE_RATE,
-        Query(q.total("copy_zero_copied_bytes_total", "instance", q.PROCESS), "{{instance}}"),
+        Query(q.total(_BYTES, "instance", q.ZERO_COPY, q.PROCESS), "{{instance}}"),
     )
     yield number(
         "Moved by DMA",
         "Disk reads on its behalf: page-cache misses, and O_DIRECT.",
         BYTE_RATE,
-        Query(q.total("copy_dma_copied_bytes_total", "instance", q.PROCESS), "{{instance}}"),
+        Query(q.total(_BYTES, "instance", q.DMA, q.PROCESS), "{{instance}}"),
     )
     yield (
         number(
             "Sent by zero copy",
-            "Part of the bytes handed to TCP and UDP that went by reference. TLS in user space and data made "
-            "in memory cannot be sent so.",
+            "The part of the bytes sent to TCP and UDP that went by zero copy. TLS in user space, and data that is "
+            "made in memory, cannot use it.",
             SHARE,
             Query(q.zero_copy_share("instance", q.PROCESS, q.TO_NETWORK), "{{instance}}"),
         )
         .max(1)
         .thresholds(thresholds(LOW_IS_BAD))
     )
-    copies = q.total("copy_cpu_copied_bytes_total", "instance", q.PROCESS, 'source!~"tcp|udp"')
+    copies = q.total(_BYTES, "instance", q.CPU, q.PROCESS, 'source!~"tcp|udp"')
     yield number(
-        "CPU copies of each byte sent",
-        "0 for sendfile, 1 from memory, 2 for read and write. Received bytes are left out.",
+        "CPU copies per byte sent",
+        "0 for sendfile, 1 from memory, 2 for read and write. Received bytes are not included.",
         COUNT,
-        Query(q.per(copies, q.moved("instance", q.PROCESS, q.TO_NETWORK)), "{{instance}}"),
+        Query(q.per(copies, sent), "{{instance}}"),
     ).thresholds(thresholds(COPIES))
-    switches = q.mode_switches("instance", q.PROCESS)
     yield number(
-        "Mode switches for each MiB sent",
-        "All its calls that move data, failed ones too, by what it handed to TCP and UDP. In 64 KiB chunks sendfile "
-        "takes 32, read and write 64. Far more: its buffers are small.",
+        "Mode switches per MiB sent",
+        "All its calls that move data, failed ones included, divided by what it sent to TCP and UDP. With chunks of "
+        "64 KiB sendfile takes 32, read and write 64. Far more: its buffers are small.",
         COUNT,
-        Query(f"{q.MIB} * {q.per(switches, q.moved('instance', q.PROCESS, q.TO_NETWORK))}", "{{instance}}"),
+        Query(f"{q.MIB} * {q.per(q.mode_switches('instance', q.PROCESS), sent)}", "{{instance}}"),
     )
 
 
-def _saved() -> Iterator[Panel]:
-    replaceable = _replaceable("instance, comm, pid")
+def _savings() -> Iterator[Panel]:
+    from_files = q.total(_BYTES, q.PROCESS_LABELS, q.CPU, q.PROCESS, 'source="page_cache"', 'destination="user"')
+    from_memory = q.total(_BYTES, q.PROCESS_LABELS, q.CPU, q.PROCESS, 'source="user"', q.TO_NETWORK)
+    replaceable = f"2 * {q.smaller(from_files, from_memory)}"
+    all_copied = q.total(_BYTES, q.PROCESS_LABELS, q.CPU, q.PROCESS)
     yield (
         timeline(
             "CPU copies that sendfile would save",
-            "Bytes read from the page cache and bytes sent from user space, the smaller of both, twice. An "
-            "upper bound: it supposes that the same bytes go out unchanged, which TLS or compression in user "
-            "space would not allow.",
+            "Bytes read from the page cache and bytes sent from user space: the smaller of both, twice. An upper "
+            "bound: it assumes that the same bytes are sent unchanged, which TLS or compression in user space "
+            "prevent.",
             BYTE_RATE,
-            Query(f"2 * {replaceable}", _WHO),
+            Query(replaceable, _PROCESS),
         )
         .span(8)
         .no_value(NO_SAVING)
     )
-    part = _replaceable("instance, comm, pid")
-    all_copied = q.total("copy_cpu_copied_bytes_total", q.OF_PROCESS, q.PROCESS)
     yield (
         timeline(
-            "Part of its CPU copies",
-            "The same, of all that the CPU copies for it. Near 1: it does little but pass files on, by hand; "
-            "sendfile or splice would take nearly all of its copying away.",
+            "Part of its CPU copies that sendfile would save",
+            "The same, divided by all bytes that the CPU copies for it. Near 1: it does little but read files and send "
+            "them; sendfile or splice would remove nearly all of its copying.",
             SHARE,
-            Query(q.per(f"2 * {part}", all_copied), _WHO),
+            Query(q.per(replaceable, all_copied), _PROCESS),
         )
         .max(1)
         .span(8)
         .no_value(NO_SAVING)
     )
-    copy_cpu = q.total("copy_cpu_seconds_total", q.OF_PROCESS, q.PROCESS)
+    copy_cpu = q.total("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESS)
     yield (
         timeline(
-            "CPU time that would be free",
-            "That part of the sampled CPU time in the kernel's copy routines. Set it against the process's "
-            "CPU time below before anyone rewrites a program.",
+            "CPU time that sendfile would save",
+            "That part of the sampled CPU time in the kernel's copy routines. Compare it with the process's CPU time "
+            "below before you rewrite a program.",
             CORES,
-            Query(f"{copy_cpu} * {q.per(f'2 * {part}', all_copied)}", _WHO),
+            Query(f"{copy_cpu} * {q.per(replaceable, all_copied)}", _PROCESS),
         )
         .span(8)
         .no_value(NO_SAVING)
     )
 
 
-def _replaceable(by: str) -> str:
-    read = q.total("copy_cpu_copied_bytes_total", by, q.PROCESS, *_FROM_FILES)
-    sent = q.total("copy_cpu_copied_bytes_total", by, q.PROCESS, *_FROM_MEMORY)
-    return q.smaller(read, sent)
-
-
 def _hops() -> Iterator[Panel]:
-    texts = {
-        "CPU": ("cpu", "page_cache → user with as much user → tcp: files are passed on by hand."),
-        "Zero copy": ("zero", "page_cache → tcp: sendfile; page_cache → pipe and pipe → tcp: splice."),
-        "DMA": ("dma", "disk → page_cache: it reads what is not cached. disk ↔ user: O_DIRECT."),
+    mechanisms = {
+        "CPU": (q.CPU, "page_cache → user with as much user → tcp: files are read and written to sockets."),
+        "Zero copy": (q.ZERO_COPY, "page_cache → tcp: sendfile; page_cache → pipe and pipe → tcp: splice."),
+        "DMA": (q.DMA, "disk → page_cache: page-cache misses. disk ↔ user: O_DIRECT."),
     }
-    for title, (metric, text) in texts.items():
-        rates = q.total(f"copy_{metric}_copied_bytes_total", "source, destination", q.PROCESS)
-        yield stacked(f"{title}: hops", f"Bytes by source and destination. {text}", BYTE_RATE, Query(rates, _HOP)).span(
-            8
-        )
-    ports = q.moved("port, destination", q.PROCESS, 'port!=""')
+    for title, (mechanism, text) in mechanisms.items():
+        rates = q.total(_BYTES, "source, destination", mechanism, q.PROCESS)
+        panel = stacked(f"{title}: hops", f"Bytes by source and destination. {text}", BYTE_RATE, Query(rates, _HOP))
+        yield panel.span(8)
     yield stacked(
         "By watched port",
-        "Bytes sent from and received on the ports that are watched: those of Kafka brokers, and --watch.port.",
+        "What was sent from and received on the ports that the exporter watches: those of Kafka brokers, and those of "
+        "--watch.port.",
         BYTE_RATE,
-        Query(ports, "{{port}} → {{destination}}"),
-    ).no_value("No data: this process has none of the watched ports (exporter with --watch.port N)")
+        Query(q.moved("port, destination", q.PROCESS, 'port!=""'), "{{port}} → {{destination}}"),
+    ).no_value("No data: this process uses no watched port (run the exporter with --watch.port N)")
     yield timeline(
         "Below the system calls (optional probes)",
-        "Copies seen in the kernel's own functions, copy_to_user and copy_from_user. Much more than the hops above: "
-        "io_uring, or many calls that are no reads or writes.",
+        "Copies counted in the kernel's own functions, copy_to_user and copy_from_user. Much more than the hops above: "
+        "io_uring, or many calls other than reads and writes.",
         BYTE_RATE,
         Query(q.total("copy_kernel_copied_bytes_total", "source, destination", q.PROCESS), f"kernel: {_HOP}"),
         Query(q.total("copy_to_user_bytes_total", "instance", q.PROCESS), "copy_to_user"),
@@ -188,60 +181,57 @@ def _hops() -> Iterator[Panel]:
 
 
 def _calls() -> Iterator[Panel]:
-    calls = q.total("copy_syscalls_total", "syscall", q.PROCESS)
     yield timeline(
         "Successful calls",
-        "Calls that move data, those of 0 bytes included; io_uring_* are requests of io_uring.",
+        "Calls that move data, those of 0 bytes included. io_uring_* are requests of io_uring.",
         CALL_RATE,
-        Query(calls, "{{syscall}}"),
+        Query(q.total("copy_syscalls_total", "syscall", q.PROCESS), "{{syscall}}"),
     )
     sizes = q.per(q.moved("syscall", q.PROCESS), q.total("copy_syscalls_total", "syscall", q.PROCESS, *_NOT_DIRECT))
     yield timeline(
         "Mean size of a call",
-        "What one call moved, O_DIRECT left out. Under a few KiB the switches cost more than the copies: larger "
-        "buffers, or readv, sendmmsg, io_uring to batch.",
+        "Bytes that one call moved, without O_DIRECT. Below a few KiB the mode switches cost more than the copies: use "
+        "larger buffers, or readv, sendmmsg or io_uring to batch.",
         BYTES,
         Query(sizes, "{{syscall}}"),
     )
     yield timeline(
         "Failed calls",
-        "EAGAIN is how non-blocking programs wait; much of it beside few calls is a busy loop. sendfile with EINVAL, "
-        "ENOSYS or ENOTSUP: refused, and the program falls back to copying. copy_file_range EINVAL before "
-        "each sendfile is how JDK 21 and later ask.",
+        "EAGAIN is how non-blocking programs wait; many with few successful calls are a busy loop. sendfile with "
+        "EINVAL, ENOSYS or ENOTSUP is refused, and the program falls back to copying. JDK 21 and later try "
+        "copy_file_range before each sendfile and get EINVAL.",
         CALL_RATE,
         Query(q.total("copy_syscall_errors_total", "syscall, errno", q.PROCESS), "{{syscall}} {{errno}}"),
     )
     yield timeline(
         "Mode switches",
-        "Two for each system call, failed ones too; requests of io_uring have none.",
+        "Two for each system call, failed ones included. Requests of io_uring make none.",
         CALL_RATE,
-        Query(q.mode_switches(q.OF_PROCESS, q.PROCESS), _WHO),
+        Query(q.mode_switches(q.PROCESS_LABELS, q.PROCESS), _PROCESS),
     )
-    user_calls = [
+    sizes_of_functions = [
         Query(
-            q.per(
-                q.total(f"{of}_bytes_total", "instance", q.PROCESS), q.total(f"{of}_calls_total", "instance", q.PROCESS)
-            ),
-            of,
+            q.per(*(q.total(f"{function}_{what}_total", "instance", q.PROCESS) for what in ("bytes", "calls"))),
+            function,
         )
-        for of in ("copy_to_user", "copy_from_user")
+        for function in ("copy_to_user", "copy_from_user")
     ]
     yield timeline(
         "Mean size of copy_to_user and copy_from_user (optional probes)",
-        "What one call of the kernel's own copy functions was asked to copy: mostly structures of system calls.",
+        "Bytes that one call of the kernel's own copy functions was asked to copy: mostly structures of system calls.",
         BYTES,
-        *user_calls,
+        *sizes_of_functions,
     ).no_value(OPTIONAL)
-    named = f"max by ({q.OF_PROCESS}, name, cgroup, container_id, unit) (copy_process_info{{{q.PROCESS}}})"
+    named = f"max by ({q.PROCESS_LABELS}, name, cgroup, container_id, unit) (copy_process_info{{{q.PROCESS}}})"
     yield (
         listing(
-            "What it is",
-            "What runs under this name, and in which unit, container and control group: whom to ask.",
+            "What runs here",
+            "The program behind the process name, and its unit, container and control group: they show who runs it.",
             {
                 "instance": "Host",
                 "comm": "Process",
                 "pid": "Process id",
-                "name": "Runs",
+                "name": "Name",
                 "unit": "Unit",
                 "container_id": "Container",
                 "cgroup": "Control group",
@@ -254,39 +244,31 @@ def _calls() -> Iterator[Panel]:
 
 
 def _sendfile() -> Iterator[Panel]:
-    buckets = q.total("copy_sendfile_duration_seconds_bucket", f"{q.OF_PROCESS}, le", q.PROCESS)
-    yield (
+    buckets = q.total("copy_sendfile_duration_seconds_bucket", f"{q.PROCESS_LABELS}, le", q.PROCESS)
+    panels = (
         timeline(
-            "Time of a sendfile",
-            "Half of the calls, and 99 % of them, took less. Slow ones waited for the disk (see DMA above: a "
-            "page-cache miss on the network thread) or, on a blocking socket, for the peer. Buckets end at "
-            "powers of 4: between them it is interpolated.",
+            "Duration of sendfile",
+            "Median and 99th percentile. A slow call waited for the disk (see DMA above: a page-cache miss on the "
+            "network thread) or, on a blocking socket, for the peer. Buckets end at powers of 4; values between are "
+            "interpolated.",
             SECONDS,
-            *quantiles(buckets, _WHO),
-        )
-        .span(8)
-        .no_value(NO_SENDFILE)
-    )
-    yield (
+            *quantiles(buckets, _PROCESS),
+        ),
         latencies(
-            "All of them",
-            "How many calls took how long. Two bands: cached and not cached.",
+            "All sendfile calls",
+            "How many calls took how long. Two bands: data in the page cache, and data read from disk.",
             Query(q.total("copy_sendfile_duration_seconds_bucket", "le", q.PROCESS), "{{le}}"),
-        )
-        .span(8)
-        .no_value(NO_SENDFILE)
-    )
-    yield (
+        ),
         timeline(
-            "Threads held by sendfile",
-            "Seconds in sendfile a second: 1 is one thread that does nothing else. Near the number of network "
-            "threads, they are the limit: more of them, or more page cache.",
+            "Threads busy in sendfile",
+            "Seconds in sendfile per second: 1 is one thread that does nothing else. Near the number of network "
+            "threads, they are the limit: add threads, or memory for the page cache.",
             COUNT,
-            Query(q.total("copy_sendfile_duration_seconds_sum", q.OF_PROCESS, q.PROCESS), _WHO),
-        )
-        .span(8)
-        .no_value(NO_SENDFILE)
+            Query(q.total("copy_sendfile_duration_seconds_sum", q.PROCESS_LABELS, q.PROCESS), _PROCESS),
+        ),
     )
+    for panel in panels:
+        yield panel.span(8).no_value(NO_SENDFILE)
 
 
 def _cpu() -> Iterator[Panel]:
@@ -296,24 +278,24 @@ def _cpu() -> Iterator[Panel]:
         CORES,
         Query(q.total("copy_process_cpu_seconds_total", "instance, mode", q.PROCESS), "{{mode}}, {{instance}}"),
     ).span(8)
-    copying = q.total("copy_cpu_seconds_total", q.OF_PROCESS, q.PROCESS)
+    copying = q.total("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESS)
     yield (
         timeline(
             "CPU time in the kernel's copy routines",
-            "Sampled, so a short burst may be missed. This is the most that zero copy could free.",
+            "Sampled, so a short burst may be missed. Zero copy cannot save more than this.",
             CORES,
-            Query(copying, _WHO),
+            Query(copying, _PROCESS),
         )
         .span(8)
         .no_value(NO_COPY_CPU)
     )
-    whole = q.total("copy_process_cpu_seconds_total", q.OF_PROCESS, q.PROCESS)
+    all_cpu = q.total("copy_process_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESS)
     yield (
         timeline(
-            "Copying, as a part of its CPU time",
-            "Below a tenth: zero copy would hardly be noticed. Above a third: worth the work.",
+            "Part of its CPU time spent copying",
+            "Below a tenth, zero copy would hardly be noticed. Above a third, it is worth the work.",
             SHARE,
-            Query(q.per(copying, whole), _WHO),
+            Query(q.per(copying, all_cpu), _PROCESS),
         )
         .max(1)
         .span(8)

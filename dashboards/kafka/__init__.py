@@ -1,4 +1,4 @@
-"""Kafka brokers: zero copy by broker, listener and topic, why it is lost, and what it is worth."""
+"""Kafka brokers: zero copy by broker, listener and topic, why it is lost, and what it saves."""
 
 from grafana_foundation_sdk.builders import dashboard
 
@@ -11,19 +11,19 @@ def build() -> dashboard.Dashboard:
     built = frame.frame(
         frame.KAFKA,
         "Kafka broker: zero copy",
-        "Are consumers served by zero copy, on which listener, for which topic, at what cost, and why not "
-        "where not. Made from copy-exporter's code.",
+        "Which listeners and topics are served by zero copy, why others are not, and what copying costs. Generated "
+        "from copy-exporter's code.",
         frame.instances(),
         frame.ports(),
         frame.topics(),
     )
     rows = {
-        "Is zero copy alive?": listeners.glance(),
+        "Summary": listeners.summary(),
         "By listener and broker": listeners.listeners(),
         "By topic": topics.topics(),
         "Produce path": listeners.produce(),
-        "Calls, and waiting for the disk": cost.calls(),
-        "CPU against network: which saturates first?": cost.saturation(),
-        "Can this be believed? Coverage and loss": (*cost.coverage(), *health.verdict()),
+        "Calls, and time in sendfile": cost.calls(),
+        "Which saturates first, CPU or network?": cost.saturation(),
+        "Is the data complete? Coverage and health of the exporter": (*cost.coverage(), *health.summary()),
     }
-    return frame.filled(built, rows)
+    return frame.with_rows(built, rows)

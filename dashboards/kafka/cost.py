@@ -1,11 +1,11 @@
-"""What it takes: calls, waiting, CPU against network; and whether all of it is seen."""
+"""Calls, time in sendfile, CPU against network; and whether all traffic is counted."""
 
 from collections.abc import Iterator
 
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import queries as q
-from dashboards.kafka.scopes import BROKERS, LISTENER, NO_PORT, SENT, WHO, named
+from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, PROCESS_LEGEND, SENT, named
 from dashboards.panels import (
     BYTE_RATE,
     CALL_RATE,
@@ -27,90 +27,93 @@ from dashboards.panels import (
 )
 from dashboards.process import NO_COPY_CPU, NO_SENDFILE
 
-_VERDICTS: list[models.ValueMapping] = [
+_SATURATES_FIRST: list[models.ValueMapping] = [
     models.RangeMap(models.DashboardRangeMapOptions(low, high, models.ValueMappingResult(text=text, color=color)))
     for low, high, text, color in ((None, 1, "the network", GREEN), (1, None, "the CPU", RED))
 ]
 
 
 def calls() -> Iterator[Panel]:
-    """System calls, their errors, and how long sendfile waits."""
-    calls = q.total("copy_host_syscalls_total", q.OF_PORT, *SENT, q.CALLS_OF_THEIR_OWN)
-    sent = q.moved(q.OF_PORT, *SENT, of="copy_host")
+    """System calls, their errors, and the time of sendfile."""
+    calls = q.total("copy_syscalls_total", q.PORT_LABELS, *SENT, q.MODE_SWITCHING)
+    sent = q.moved(q.PORT_LABELS, *SENT)
     yield timeline(
-        "System calls for each MiB sent",
-        "A few when consumers fetch large batches; hundreds when fetches are tiny: raise fetch.min.bytes and "
-        "fetch.max.wait.ms of the consumers. Mode switches are twice as many.",
+        "System calls per MiB sent",
+        "A few when consumers fetch large batches, hundreds when fetches are tiny: raise fetch.min.bytes and "
+        "fetch.max.wait.ms of the consumers. There are twice as many mode switches.",
         COUNT,
-        Query(named(f"({q.MIB} * {q.per(calls, sent)})"), LISTENER),
+        Query(named(f"({q.MIB} * {q.per(calls, sent)})"), LISTENER_LEGEND),
     ).no_value(NO_PORT)
-    errors = q.total("copy_syscall_errors_total", f"{q.OF_PROCESS}, syscall, errno", q.HOST)
+    errors = q.total("copy_syscall_errors_total", f"{q.PROCESS_LABELS}, syscall, errno", q.HOST)
     yield timeline(
         "Failed calls of brokers",
-        "EAGAIN is normal. sendfile with another error than EAGAIN: the JVM may fall back to copying. "
-        "copy_file_range EINVAL before each sendfile is normal on JDK 21 and later. EPIPE, ECONNRESET: "
-        "clients that went away.",
+        "EAGAIN is normal. sendfile with another error: the JVM may fall back to copying. copy_file_range with EINVAL "
+        "before each sendfile is normal on JDK 21 and later. EPIPE, ECONNRESET: clients that disconnected.",
         CALL_RATE,
-        Query(f"{errors} and on ({q.OF_PROCESS}) {BROKERS}", "{{syscall}} {{errno}}, {{pid}}, {{instance}}"),
+        Query(f"{errors} and on ({q.PROCESS_LABELS}) {BROKERS}", "{{syscall}} {{errno}}, {{pid}}, {{instance}}"),
     ).no_value(NO_PORT)
-    buckets = q.total("copy_sendfile_duration_seconds_bucket", f"{q.OF_PROCESS}, le", q.HOST)
+    buckets = q.total("copy_sendfile_duration_seconds_bucket", f"{q.PROCESS_LABELS}, le", q.HOST)
     yield timeline(
-        "Time of a sendfile",
-        "Half of the calls, and 99 % of them, took less. Slow ones read from disk on a network thread (see "
-        "disk reads by topic): all its clients wait. More network threads help; more page cache helps more.",
+        "Duration of sendfile",
+        "Median and 99th percentile. Slow calls read from disk on a network thread (see disk reads by topic), and all "
+        "its clients wait. More network threads help; more page cache helps more.",
         SECONDS,
-        *quantiles(buckets, WHO, f" and {BROKERS}"),
+        *quantiles(buckets, PROCESS_LEGEND, f" and {BROKERS}"),
     ).no_value(NO_SENDFILE)
-    ours = f"{buckets} and on ({q.OF_PROCESS}) {BROKERS}"
+    of_brokers = f"{buckets} and on ({q.PROCESS_LABELS}) {BROKERS}"
     yield latencies(
         "All sendfile calls of brokers",
-        "How many calls took how long. Two bands: served from the page cache, and from disk.",
-        Query(f"sum by (le) ({ours})", "{{le}}"),
+        "How many calls took how long. Two bands: data in the page cache, and data read from disk.",
+        Query(f"sum by (le) ({of_brokers})", "{{le}}"),
     ).no_value(NO_SENDFILE)
 
 
 def saturation() -> Iterator[Panel]:
-    """What the CPU does, against what the network can take."""
+    """CPU time of brokers against the speed of the network."""
     use = f"max by (instance) (device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}})"
     recorded = f"process:copy_process_cpu_seconds:rate5m{{{q.HOST}}}"
-    at_full_speed = f"sum by (instance) ({recorded} and on ({q.OF_PROCESS}) {BROKERS}) / ({use} > 0)"
-    cpus = f"max by (instance) (copy_cpus{{{q.HOST}}})"
-    verdict = number(
+    at_full_speed = f"sum by (instance) ({recorded} and on ({q.PROCESS_LABELS}) {BROKERS}) / ({use} > 0)"
+    cpus = f"max by (instance) (copy_host_cpus{{{q.HOST}}})"
+    first = number(
         "Saturates first",
-        "The CPUs that brokers would need to fill the network, by those that the host has. Below 1 the "
-        "network saturates first: zero copy saves CPU, not throughput. Above, each copy saved is throughput "
-        "gained. Look while they are busy: at little load other work is most of it.",
+        "The CPUs that brokers would need to fill the network, divided by those of the host. Below 1 the network "
+        "saturates first: zero copy saves CPU time, not throughput. Above 1 each copy saved is throughput gained. "
+        "Measure under load: at low load other work dominates.",
         COUNT,
         Query(f"{at_full_speed} / {cpus}", "{{instance}}"),
     )
-    yield verdict.mappings(_VERDICTS).span(6).height(8).no_value("Speed unknown")
+    yield first.mappings(_SATURATES_FIRST).span(6).height(8).no_value("Speed unknown")
     yield (
         timeline(
             "CPUs that brokers would need to fill the network",
-            "CPU now, by the part of the network in use now, beside what the host has. Zero copy lowers the "
-            "first line.",
+            "CPUs in use now, divided by the part of the network in use now, beside the CPUs of the host. Zero copy "
+            "lowers the first line.",
             CORES,
             Query(at_full_speed, "needed, {{instance}}"),
-            Query(cpus, "there, {{instance}}"),
+            Query(cpus, "available, {{instance}}"),
         )
         .span(6)
         .no_value(NO_NETWORK)
     )
+    all_cpu, copying = (
+        f"{q.total(metric, q.PROCESS_LABELS, q.HOST)} and {BROKERS}"
+        for metric in ("copy_process_cpu_seconds_total", "copy_cpu_seconds_total")
+    )
     yield (
         timeline(
-            "CPU of brokers, and of it copying",
-            "CPUs that each broker keeps busy, and what of that the kernel's copy routines take: the most "
-            "that zero copy could free.",
+            "CPU time of brokers, and of their copying",
+            "CPUs that each broker keeps busy, and the part in the kernel's copy routines. Zero copy cannot save more "
+            "than that part.",
             CORES,
-            Query(f"{q.total('copy_process_cpu_seconds_total', q.OF_PROCESS, q.HOST)} and {BROKERS}", f"all: {WHO}"),
-            Query(f"{q.total('copy_cpu_seconds_total', q.OF_PROCESS, q.HOST)} and {BROKERS}", f"copying: {WHO}"),
+            Query(all_cpu, f"all: {PROCESS_LEGEND}"),
+            Query(copying, f"copying: {PROCESS_LEGEND}"),
         )
         .span(6)
         .no_value(NO_COPY_CPU)
     )
     network = timeline(
         "Network in use",
-        "The busier direction of the busiest device against its speed. Above 70 % it is the network that limits.",
+        "The busier direction of the busiest device against its speed. Above 70 % the network is the limit.",
         SHARE,
         Query(use, "{{instance}}"),
     ).max(1)
@@ -118,22 +121,21 @@ def saturation() -> Iterator[Panel]:
 
 
 def coverage() -> Iterator[Panel]:
-    """What is seen, against what the network devices count."""
-    seen = q.moved("instance", *SENT, of="copy_host")
+    """Bytes counted on the ports, against what the network devices count."""
+    counted = q.moved("instance", *SENT)
     transmitted = q.total("copy_network_transmit_bytes_total", "instance", q.HOST, 'device!="lo"')
     yield timeline(
         "Sent on these ports, and by the network devices",
-        "What we see against what the devices count. Devices count headers, retransmissions and everybody "
-        "else; clients on the same host are on no device. Devices far above: another process sends, or a port "
-        "is not watched.",
+        "Devices also count headers, retransmissions and other processes; traffic to clients on the same host passes "
+        "no device. Devices far above: another process sends, or a port is not watched.",
         BYTE_RATE,
-        Query(seen, "on the ports, {{instance}}"),
+        Query(counted, "on the ports, {{instance}}"),
         Query(transmitted, "by the devices, {{instance}}"),
     ).no_value(NO_PORT)
     yield timeline(
         "Coverage",
-        "The first as a part of the second. Far below 1: the broker is not what fills the network here. Above "
-        "1: clients on the same host.",
+        "The first divided by the second. Far below 1: other traffic than the broker's fills the network. Above 1: "
+        "clients on the same host.",
         SHARE,
-        Query(q.per(seen, transmitted), "{{instance}}"),
+        Query(q.per(counted, transmitted), "{{instance}}"),
     ).no_value(NO_NETWORK)

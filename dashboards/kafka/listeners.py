@@ -1,9 +1,10 @@
-"""By listener and by broker: zero copy, why it is lost, the produce path."""
+"""By listener and by broker: zero copy, why it is lost, and what producers send."""
 
 from collections.abc import Iterator
 
 from dashboards import queries as q
-from dashboards.kafka.scopes import BROKERS, LISTENER, NO_PORT, RECEIVED, SENT, WHO, named
+from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, PROCESS_LEGEND, RECEIVED, SENT, named
+from dashboards.kafka.topics import BYTES, READ
 from dashboards.panels import (
     ANY_IS_BAD,
     BYTE_RATE,
@@ -24,15 +25,15 @@ from dashboards.panels import (
 )
 
 
-def glance() -> Iterator[Panel]:
-    """The numbers to look at first."""
+def summary() -> Iterator[Panel]:
+    """The most important numbers."""
     yield (
         number(
             "Sent by zero copy",
-            "Of all that was sent on these ports. Plaintext listeners serve consumers at 95 % and more; a TLS "
-            "listener always has 0 %. Lower than it was: see why, beside.",
+            "The part of all bytes sent on these ports. Plaintext listeners serve consumers at 95 % or more; a TLS "
+            "listener always has 0 %. If it dropped, see the reason in the table below.",
             SHARE,
-            Query(q.zero_copy_share("instance", *SENT, of="copy_host"), "{{instance}}"),
+            Query(q.zero_copy_share("instance", *SENT), "{{instance}}"),
         )
         .max(1)
         .thresholds(thresholds(LOW_IS_BAD))
@@ -40,24 +41,24 @@ def glance() -> Iterator[Panel]:
     )
     yield number(
         "Sent",
-        "Bytes a second to consumers and followers, by all mechanisms.",
+        "Bytes per second to consumers and followers, by zero copy and by CPU copy.",
         BYTE_RATE,
-        Query(q.moved("instance", *SENT, of="copy_host"), "{{instance}}"),
+        Query(q.moved("instance", *SENT), "{{instance}}"),
     ).no_value("No port watched")
     yield number(
         "Received",
-        "Bytes a second from producers and leaders. Each is copied twice by the CPU: into user space and to the page "
-        "cache; that cannot be saved.",
+        "Bytes per second from producers and leaders. The CPU copies each twice, into user space and into the page "
+        "cache; zero copy cannot avoid that.",
         BYTE_RATE,
-        Query(q.moved("instance", *RECEIVED, of="copy_host"), "{{instance}}"),
+        Query(q.moved("instance", *RECEIVED), "{{instance}}"),
     ).no_value("No port watched")
-    lost = f"count by (instance) (group by (instance, node_id, port) (copy_kafka_zero_copy_lost_info{{{q.PORTS}}}))"
+    lost = f"count by (instance) (group by (instance, node_id, port) (copy_kafka_zero_copy_lost{{{q.PORTS}}}))"
     known = f"0 * group by (instance) (copy_kafka_listener_info{{{q.HOST}}})"
     yield (
         number(
             "Listeners without zero copy",
-            "How many, for any reason. A TLS listener counts: it is lost there by design. The reasons are in "
-            "the table below.",
+            "How many, for any reason. TLS listeners are included: they never have zero copy. The table below shows "
+            "the reasons.",
             COUNT,
             Query(f"{lost} or {known}", "{{instance}}"),
         )
@@ -66,15 +67,15 @@ def glance() -> Iterator[Panel]:
     )
     yield number(
         "Read from disk",
-        "Bytes a second of topics that were not in the page cache. Consumers far behind cause it, and it slows the "
-        "others: see which topic, below.",
+        "Bytes per second of topics that were not in the page cache. Consumers that are far behind cause it, and it "
+        "slows the others down: see the topics below.",
         BYTE_RATE,
-        Query(q.total("copy_kafka_topic_dma_read_bytes_total", "instance", q.TOPICS), "{{instance}}"),
+        Query(q.total(BYTES, "instance", READ, q.DMA, q.TOPICS), "{{instance}}"),
     ).no_value("No broker found")
-    slow = q.total("copy_sendfile_duration_seconds_bucket", "instance, comm, pid, le", q.HOST)
+    slow = q.total("copy_sendfile_duration_seconds_bucket", f"{q.PROCESS_LABELS}, le", q.HOST)
     yield number(
-        "99 % of sendfile calls took less than",
-        "Above 16 ms, network threads wait for the disk and all clients of theirs with them.",
+        "sendfile, 99th percentile",
+        "99 % of the calls took less. Above 16 ms network threads wait for the disk, and all their clients with them.",
         SECONDS,
         Query(f"max by (instance) (histogram_quantile(0.99, {slow}) and {BROKERS})", "{{instance}}"),
     ).no_value("No sendfile")
@@ -82,14 +83,14 @@ def glance() -> Iterator[Panel]:
 
 def listeners() -> Iterator[Panel]:
     """Zero copy by listener and by broker, and why it is lost."""
-    sent = q.moved(q.OF_PORT, *SENT, of="copy_host")
-    ratio = q.zero_copy_share(q.OF_PORT, *SENT, of="copy_host")
-    received = q.moved(q.OF_PORT, *RECEIVED, of="copy_host")
+    sent = q.moved(q.PORT_LABELS, *SENT)
+    ratio = q.zero_copy_share(q.PORT_LABELS, *SENT)
+    received = q.moved(q.PORT_LABELS, *RECEIVED)
     yield (
         listing(
             "Listeners",
-            "By zero copy: of what was sent. A plaintext listener in red has lost it; SSL and SASL_SSL cannot "
-            "have it. A listener without traffic has no numbers.",
+            "Part by zero copy: of the bytes sent. A plaintext listener in red has lost zero copy; SSL and SASL_SSL "
+            "cannot have it. A listener without traffic has no numbers.",
             {
                 "instance": "Host",
                 "node_id": "Broker",
@@ -99,7 +100,7 @@ def listeners() -> Iterator[Panel]:
             },
             [
                 Column("Sent", BYTE_RATE, named(sent)),
-                Column("By zero copy", SHARE, named(f"({ratio})"), LOW_IS_BAD),
+                Column("Part by zero copy", SHARE, named(f"({ratio})"), LOW_IS_BAD),
                 Column("Received", BYTE_RATE, named(received)),
             ],
         )
@@ -110,42 +111,43 @@ def listeners() -> Iterator[Panel]:
     yield (
         losses(
             "Why zero copy is lost",
-            "The reason that the exporter sees for each listener; docs/kafka.md tells what is evidence and "
-            "what is inferred, and what to do about each.",
+            "The reason that the exporter found for each listener. docs/kafka.md describes the evidence for each "
+            "reason, and what to do.",
             q.PORTS,
         )
         .span(10)
         .height(8)
-        .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found here")
+        .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
     )
-    course = timeline(
-        "Sent by zero copy, by listener",
-        "A line that falls: TLS was switched on, a client asks for an older format, the JVM fell back, or a "
-        "tiered read. Small dips come from answers without data (metadata, acknowledgements), which are "
-        "always copied.",
-        SHARE,
-        Query(named(f"({ratio})"), LISTENER),
+    yield (
+        timeline(
+            "Sent by zero copy, by listener",
+            "A line that drops: TLS was enabled, a client asks for an older format, the JVM fell back to copying, or "
+            "data is read from tiered storage. Small dips are responses without records, which are always copied.",
+            SHARE,
+            Query(named(f"({ratio})"), LISTENER_LEGEND),
+        )
+        .max(1)
+        .no_value(NO_PORT)
     )
-    yield course.max(1).no_value(NO_PORT)
-    mechanisms = {"zero copy": "zero", "copied": "cpu"}
     yield stacked(
-        "Sent: by zero copy and copied, by listener",
-        "The same in bytes. Copied bytes on a plaintext port that grow with the traffic are the ones to explain.",
+        "Sent by zero copy and by CPU copy, by listener",
+        "The same in bytes. Bytes that are copied on a plaintext port and grow with the traffic need an explanation.",
         BYTE_RATE,
         *(
-            Query(named(q.total(f"copy_host_{metric}_copied_bytes_total", q.OF_PORT, *SENT)), f"{name}: {LISTENER}")
-            for name, metric in mechanisms.items()
+            Query(named(q.total("copy_bytes_total", q.PORT_LABELS, mechanism, *SENT)), f"{name}: {LISTENER_LEGEND}")
+            for name, mechanism in (("zero copy", q.ZERO_COPY), ("CPU copy", q.CPU))
         ),
     ).no_value(NO_PORT)
     by_broker = [
         f"sum by (instance, node_id) ({named(amount)})"
-        for amount in (q.total("copy_host_zero_copied_bytes_total", q.OF_PORT, *SENT), sent)
+        for amount in (q.total("copy_bytes_total", q.PORT_LABELS, q.ZERO_COPY, *SENT), sent)
     ]
     yield (
         timeline(
             "Sent by zero copy, by broker",
-            "All listeners of a broker together. A broker unlike the others of its cluster: another JVM, another "
-            "configuration, other topics.",
+            "All listeners of a broker together. A broker that differs from the others of its cluster has another JVM, "
+            "another configuration or other topics.",
             SHARE,
             Query(q.share(*by_broker), "broker {{node_id}}, {{instance}}"),
         )
@@ -157,19 +159,19 @@ def listeners() -> Iterator[Panel]:
 
 def produce() -> Iterator[Panel]:
     """From producers to the log."""
-    received = q.moved(q.OF_PORT, *RECEIVED, 'destination="user"', of="copy_host")
+    received = q.moved(q.PORT_LABELS, *RECEIVED, 'destination="user"')
     yield stacked(
         "tcp → user: received, by listener",
         "What producers and leaders send, copied from the socket into the broker.",
         BYTE_RATE,
-        Query(named(received), LISTENER),
+        Query(named(received), LISTENER_LEGEND),
     ).no_value(NO_PORT)
     hop = ('source="user"', 'destination="page_cache"')
-    written = q.total("copy_cpu_copied_bytes_total", q.OF_PROCESS, q.HOST, *hop)
+    written = q.total("copy_bytes_total", q.PROCESS_LABELS, q.CPU, q.HOST, *hop)
     yield stacked(
         "user → page_cache: appended, by broker",
-        "What brokers write to files: the log segments and a little more. Far more than was received: compaction or "
+        "What brokers write to files: log segments, and a little more. Far more than was received: compaction or "
         "conversion.",
         BYTE_RATE,
-        Query(f"{written} and {BROKERS}", WHO),
+        Query(f"{written} and {BROKERS}", PROCESS_LEGEND),
     ).no_value(NO_PORT)

@@ -54,16 +54,16 @@ def test_prometheus_takes_the_example(tmp_path: Path):
 @pytest.mark.parametrize(
     ("labels", "receiver"),
     [
-        (("alertname=CopyHeavyProcess", "name=backup.py"), "nobody"),
+        (("alertname=CopyHeavyProcess", "name=backup.py"), "none"),
         (("alertname=CopyHeavyProcess", "name=kafka.Kafka"), "people"),
-        (("alertname=ZeroCopyRegression", "port=8443"), "nobody"),
+        (("alertname=ZeroCopyRegression", "port=8443"), "none"),
         (("alertname=ZeroCopyLost", "port=9092"), "people"),
     ],
 )
 def test_alertmanager_leaves_out_what_the_example_names(labels: tuple[str, ...], receiver: str, tmp_path: Path):
     config = yaml.safe_load(configuration("route:"))
     config["route"]["receiver"] = "people"
-    config["receivers"] = [{"name": "people"}, {"name": "nobody"}]
+    config["receivers"] = [{"name": "people"}, {"name": "none"}]
     path = tmp_path / "alertmanager.yml"
     path.write_text(yaml.safe_dump(config))
     command = ["amtool", "config", "routes", "test", f"--config.file={path}", f"--verify.receivers={receiver}", *labels]

@@ -98,8 +98,7 @@ def last_scrape(prometheus: Prometheus, live: str) -> float:
 
 def wait_for_bytes(prometheus: Prometheus, senders: dict[str, Sender], count: int) -> None:
     for sender in senders.values():
-        pattern = f'{{__name__=~"copy_host_(cpu|zero)_copied_bytes_total", {sender.matchers}}}'
-        query = f"sum({pattern})"
+        query = f"sum(copy_bytes_total{{{sender.matchers}}})"
         wait_until(lambda query=query: prometheus.number(query) == count, f"{count} bytes of {sender.comm}", 60)
 
 

@@ -9,8 +9,9 @@ import pytest
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from dashboards import recording
 from dashboards.frame import TAG
-from dashboards.generate import documents
+from dashboards.generate import RECORDING_RULES, documents
 
 from .documents import DOCUMENTS, FOLDER, panels, targets, variables
 from .promql import selectors
@@ -26,6 +27,7 @@ every_document = pytest.mark.parametrize("document", sorted(DOCUMENTS))
 
 def test_the_files_are_what_the_code_makes():
     assert {path.name: path.read_text() for path in FOLDER.iterdir()} == documents(), "run make dashboards"
+    assert RECORDING_RULES.read_text() == recording.text(), "run make dashboards"
 
 
 @every_document

@@ -25,8 +25,8 @@ MAY_BE_EMPTY = {
     "Sent on these ports, and by the network devices": "there may be no network device",
     "Read from disk": "new records are in the page cache",
     "Disk reads, by topic": "the same",
-    "Disk reads, as a part of what is read": "the same",
-    "CPU of brokers, and of it copying": "samples may miss the copies",
+    "Part of the reads that come from disk": "the same",
+    "CPU time of brokers, and of their copying": "samples may miss the copies",
 }
 """Panels that may be empty here, and why."""
 
