@@ -30,7 +30,7 @@ class Scraped:
 
 def ours(*flags: str) -> Served:
     """The service."""
-    return Served(*OURS, *flags, good="\ncopy_scrape_success 1")
+    return Served(*OURS, *flags, good='\ncopy_exporter_scrape_success{collector="processes"} 1')
 
 
 def footprint(directory: Path, scrapes: int, starts: int, progress: Callable[[], object] = lambda: None) -> Section:

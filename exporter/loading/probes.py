@@ -201,7 +201,7 @@ PROBES = (
             Hook("kprobe", "submit_bio", "submit_bio_function"),
         ),
         shows="what disks read into the page cache for a process",
-        without="copy_dma_copied_bytes_total from disk to page_cache",
+        without="copy_bytes_total from disk to page_cache",
         facts=(
             Argument("block_bio_queue", "bio"),
             TypeId("bio"),

@@ -80,4 +80,7 @@ def test_the_service_is_looked_at_from_outside():
         assert 0 < served.scrape_seconds(scrapes=2, pause=0) < 5
         assert 0 <= served.idle_share(0.1) < 1
         assert 10 < served.resident_mib() < 500
-        assert total(served.scrape(), "copy_exporter_scrape_success") == 1
+        assert samples(served.scrape(), "copy_exporter_scrape_success") == [
+            'copy_exporter_scrape_success{collector="processes"} 1',
+            'copy_exporter_scrape_success{collector="network"} 1',
+        ]

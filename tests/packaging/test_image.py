@@ -15,7 +15,7 @@ from tests.support.exporter_process import ExporterProcess
 from tests.support.ports import free_port
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
-from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 from .conftest import ROOT
 
@@ -102,8 +102,8 @@ def test_scrape(container: str) -> None:
     ) as service:
         moved = connection.peek(1, 1000, MAX_BYTES)
         scrape = Scrape(service.metrics())
-        assert scrape.sum(HOST_BYTES, port=connection.label) == moved
-        assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == moved
+        assert scrape.sum(BYTES, port=connection.label) == moved
+        assert scrape.sum(BYTES, mechanism="cpu", port=connection.label, pid=str(os.getpid())) == moved
         assert scrape.sum("copy_exporter_build_info", revision=REVISION) == 1
         assert scrape.sum("copy_exporter_probe_attached", probe="sendfile") == 1
         found = process(int(address.rpartition(":")[2]))

@@ -18,7 +18,7 @@ from tests.support.exporter_process import OPENMETRICS
 from tests.support.ports import free_port
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
-from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 from .conftest import ROOT
 
@@ -122,9 +122,9 @@ def processes(program: Path) -> list[dict[str, str]]:
 def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed: Path, unit: str) -> None:  # noqa: ARG001
     moved = connection.peek(1, 1000, MAX_BYTES)
     scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
-    assert scrape.sum(HOST_BYTES, port=connection.label) == moved
+    assert scrape.sum(BYTES, port=connection.label) == moved
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
-    assert scrape.sum("copy_exporter_scrape_success") == 1
+    assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
     wait_until(lambda: int(processes(installed)[1]["CapEff"], 16) == FINDERS, "a finder that gave up the rest")
     service, finder = processes(installed)
     assert int(service["Uid"].split()[0]) not in (0, pwd.getpwnam("nobody").pw_uid)
@@ -140,7 +140,7 @@ def test_the_socket(booted: httpx.Client, installed: Path, unit: str) -> None:  
     dead = int(processes(installed)[0]["Pid"])
     os.kill(dead, signal.SIGKILL)
     answer = httpx.get(booted.base_url.join("/metrics"), headers=OPENMETRICS, timeout=60)
-    assert Scrape(answer.text).sum("copy_exporter_scrape_success") == 1
+    assert Scrape(answer.text).sum("copy_exporter_scrape_success", collector="processes") == 1
     assert int(processes(installed)[0]["Pid"]) != dead
 
 

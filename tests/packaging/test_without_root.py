@@ -11,7 +11,7 @@ import pytest
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from tests.support.exporter_process import ExporterProcess
 from tests.support.scrape import Scrape
-from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 NOBODY = pwd.getpwnam("nobody")
 TRACEFS = ("unshare", "--mount", "sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$@"', "sh")
@@ -100,9 +100,9 @@ def test_a_start_that_works(
         said = complaints(service)
         moved = connection.peek(1, 1000, MAX_BYTES)
         scrape = Scrape(service.metrics())
-        assert scrape.sum(HOST_BYTES, port=connection.label) == moved
-        assert scrape.sum("copy_cpu_copied_bytes_total", port=connection.label, pid=str(os.getpid())) == moved
-        assert scrape.sum("copy_exporter_scrape_success") == 1
+        assert scrape.sum(BYTES, port=connection.label) == moved
+        assert scrape.sum(BYTES, mechanism="cpu", port=connection.label, pid=str(os.getpid())) == moved
+        assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
         status = service.status()
         assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
         assert {name: status[name] for name in UNPRIVILEGED} == UNPRIVILEGED

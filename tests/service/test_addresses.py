@@ -73,7 +73,7 @@ def test_sockets_of_systemd(sockets: list[socket.socket], tmp_path: Path) -> Non
         assert service.port == sockets[0].getsockname()[1]
         assert httpx.get(f"http://[::1]:{sockets[1].getsockname()[1]}/metrics").status_code == 200
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "socket"))) as client:
-            assert "copy_exporter_scrape_success 1.0\n" in client.get("http://here/metrics").text
+            assert 'copy_exporter_scrape_success{collector="processes"} 1\n' in client.get("http://here/metrics").text
         environment = Path(f"/proc/{service.pid}/environ").read_bytes()
         assert b"LISTEN_FDS=3" in environment, "that was systemd's way"
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from tests.support.exporter_process import OPENMETRICS, ExporterProcess
 from tests.support.scrape import Scrape
-from tests.support.watched_connection import CALLS, MAX_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, CALLS, HOST_CALLS, MAX_BYTES, WatchedConnection
 
 from .movers import Mover
 
@@ -44,7 +44,7 @@ def test_text_by_default(service: ExporterProcess) -> None:
 def test_openmetrics_when_asked_for(service: ExporterProcess) -> None:
     answer = service.get("/a/metrics", headers=OPENMETRICS)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
-    assert Scrape(answer.text).sum("copy_exporter_scrape_success") == 1
+    assert Scrape(answer.text).sum("copy_exporter_scrape_success", collector="processes") == 1
 
 
 def test_what_a_real_prometheus_asks_for(service: ExporterProcess) -> None:
@@ -69,7 +69,7 @@ def test_gzip_by_negotiation(service: ExporterProcess, accept: dict[str, str]) -
         packed = b"".join(answer.iter_raw())
         assert answer.headers["content-encoding"] == "gzip"
         assert answer.headers["content-length"] == str(len(packed))
-    assert b"copy_exporter_scrape_success 1" in gzip.decompress(packed)
+    assert b'copy_exporter_scrape_success{collector="processes"} 1' in gzip.decompress(packed)
     plain = service.get("/a/metrics", headers={**accept, "accept-encoding": "identity"})
     assert "content-encoding" not in plain.headers
     assert len(packed) < len(plain.content) / 4
@@ -123,9 +123,9 @@ def test_calls_with_and_without_zero_copy_are_one_series(
     for scrape in (Scrape(service.metrics()), Scrape(service.metrics())):
         assert len(scrape.series(CALLS, **port)) == 1
         assert scrape.sum(CALLS, **port) == 4
-        assert scrape.sum("copy_cpu_copied_bytes_total", **port) == MAX_BYTES // 4
-        assert scrape.sum("copy_zero_copied_bytes_total", **port) == MAX_BYTES // 4
-        assert len(scrape.series("copy_host_syscalls_total", port=connection.label, syscall="sendto")) == 1
+        assert scrape.sum(BYTES, mechanism="cpu", **port) == MAX_BYTES // 4
+        assert scrape.sum(BYTES, mechanism="zero_copy", **port) == MAX_BYTES // 4
+        assert len(scrape.series(HOST_CALLS, syscall="sendto", source="user", destination="tcp")) == 1
 
 
 def test_head(service: ExporterProcess) -> None:

@@ -19,7 +19,7 @@ from tests.support.exporter_process import COMMAND, HIDEPID, SERVE, WITHOUT_TRAC
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.wait import wait_until
-from tests.support.watched_connection import CALLS, HOST_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, CALLS, WatchedConnection
 
 from .movers import Mover, agree
 
@@ -66,7 +66,7 @@ def test_nothing_stays_attached(
     )
     wait_until(lambda: all_gone(objects), "programs and maps are gone")
     again, recorder = start(), ScrapeRecorder()
-    assert Scrape(again.metrics()).sum(HOST_BYTES, port=connection.label) == 0
+    assert Scrape(again.metrics()).sum(BYTES, port=connection.label) == 0
     mover.move(10)
     agree(again, recorder, connection, 1, 10)
 
@@ -144,7 +144,7 @@ def test_several_addresses(start: Start) -> None:
 
 def test_serves_without_naming_the_command() -> None:
     with ExporterProcess(command=(COMMAND,)) as service:
-        assert Scrape(service.metrics()).sum("copy_exporter_scrape_success") == 1
+        assert Scrape(service.metrics()).sum("copy_exporter_scrape_success", collector="processes") == 1
 
 
 def test_log_in_json(start: Start) -> None:

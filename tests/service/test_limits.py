@@ -7,7 +7,7 @@ from tests.support.exporter_process import ExporterProcess
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.wait import wait_until
-from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, RECVMMSG, WatchedConnection
 
 from .movers import Mover, agree, births
 
@@ -30,8 +30,10 @@ def test_process_max(start: Start, move: Move, connection: WatchedConnection) ->
     scrape = recorder.add_text(service.metrics())
     own = {one["pid"] for one in scrape.series(BYTES, port=connection.label)} - {"other"}
     assert len(own) == 2
-    states = {state: scrape.sum("copy_exporter_processes", state=state) for state in ("own", "lingering", "other")}
-    assert states == {"own": 2, "lingering": 0, "other": 3}
+    states = {
+        state: scrape.sum("copy_exporter_processes", state=state) for state in ("tracked", "exited", "aggregated")
+    }
+    assert states == {"tracked": 2, "exited": 0, "aggregated": 3}
     for mover in movers:
         if str(mover.pid) in own:
             mover.end()
@@ -62,7 +64,7 @@ def test_labels_comm(start: Start, move: Move, connection: WatchedConnection, wo
     agree(service, recorder, connection, 503, 603)
     scrape = Scrape(service.metrics())
     assert {frozenset(one) for one in scrape.series(BYTES)} == {
-        frozenset({"comm", "syscall", "source", "destination", "port"})
+        frozenset({"comm", "mechanism", "syscall", "source", "destination", "port"})
     }
     assert scrape.sum(BYTES, port=connection.label, comm="mover") == 103
     assert scrape.sum(CALLS, port=connection.label, comm="births") == 500
@@ -82,7 +84,7 @@ def test_include_and_exclude(
         mover.move(1000)
         for service in (including, excluding):
             scrape = Scrape(service.metrics())
-            assert scrape.sum(HOST_BYTES, port=connection.label) == mover.bytes + 20
+            assert scrape.sum(HOST_BYTES, **RECVMMSG) == mover.bytes + 20
     scrape = Scrape(including.metrics())
     assert scrape.sum(BYTES, port=connection.label) == mover.bytes
     assert {one["comm"] for one in scrape.series(CALLS)} == {"mover"}
@@ -107,7 +109,7 @@ def test_linger(start: Start, move: Move, connection: WatchedConnection) -> None
     def ended() -> bool:
         scrape = Scrape(service.metrics())
         seen.append(scrape.sum(BYTES, pid=pid, port=connection.label))
-        assert scrape.sum(HOST_BYTES, port=connection.label) == 501
+        assert scrape.sum(HOST_BYTES, **RECVMMSG) == 501
         return not scrape.series(CALLS, pid=pid)
 
     wait_until(ended, "the series ends", seconds=10)
@@ -122,10 +124,10 @@ def test_full_map_is_visible_and_harmless(
 
     def got_in() -> bool:
         mover.move(1)
-        return Scrape(service.metrics()).sum(HOST_BYTES, port=connection.label) > 0
+        return Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG) > 0
 
     wait_until(got_in, "a row is free")
-    lost = mover.bytes - Scrape(service.metrics()).sum(HOST_BYTES, port=connection.label)
+    lost = mover.bytes - Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG)
     with births(workload("births"), connection, 300) as parent:
         mover.move(1000)
     assert parent.returncode == 0
@@ -134,5 +136,5 @@ def test_full_map_is_visible_and_harmless(
     assert scrape.sum("copy_exporter_dropped_updates_total", map="counts") > 0
     assert scrape.sum("copy_exporter_map_max_entries", map="counts") == TIGHT_ENTRIES
     assert scrape.sum(BYTES, port=connection.label, pid=str(mover.pid)) == mover.bytes - lost
-    assert scrape.sum("copy_exporter_scrape_success") == 1
+    assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
     assert service.get("/-/ready").status_code == 200

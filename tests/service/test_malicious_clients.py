@@ -19,7 +19,7 @@ from tests.support.exporter_process import OPENMETRICS, ExporterProcess
 from tests.support.process_usage import resident_kib
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
-from tests.support.watched_connection import HOST_BYTES, MAX_BYTES, WatchedConnection
+from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 from .secrets import PASSWORD, USER, Secrets
 
@@ -119,11 +119,11 @@ def scrape(service: ExporterProcess) -> Scrape:
 def _next_scrape_is_right_and_nothing_grows(
     service: ExporterProcess, long_connection: WatchedConnection
 ) -> Iterator[None]:
-    moved = scrape(service).sum(HOST_BYTES, port=long_connection.label)
+    moved = scrape(service).sum(BYTES, port=long_connection.label)
     before, memory = descriptors(service), resident_kib(service.pid)
     yield
     long_connection.server.recv(MAX_BYTES, socket.MSG_PEEK)
-    assert scrape(service).sum(HOST_BYTES, port=long_connection.label) == moved + MAX_BYTES
+    assert scrape(service).sum(BYTES, port=long_connection.label) == moved + MAX_BYTES
     wait_until(lambda: descriptors(service) <= before, "connections are closed", 20)
     assert resident_kib(service.pid) < memory + GROWTH_KB
     assert int(service.status()["Threads"]) < THREADS
@@ -180,7 +180,7 @@ def test_two_hundred_scrapes_at_a_time(service: ExporterProcess) -> None:
             answers = list(pool.map(ask, range(MAX_REQUESTS)))
     assert {answer.status_code for answer in answers} == {200}
     for answer in answers[::20]:
-        assert Scrape(answer.text).sum("copy_exporter_scrape_success") == 1
+        assert Scrape(answer.text).sum("copy_exporter_scrape_success", collector="processes") == 1
     assert len({answer.text for answer in answers}) < MAX_REQUESTS * 3 / 4, "those that come together share one"
 
 

@@ -12,7 +12,7 @@ from tests.support.exporter_process import ExporterProcess
 from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
-from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, HOST_CALLS, WatchedConnection
+from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, HOST_CALLS, RECVMMSG, WatchedConnection
 
 SOURCE = Path(__file__).parent / "load.c"
 SCRAPE_SECONDS = 1.0
@@ -21,8 +21,7 @@ SCRAPE_CPU_SECONDS = 0.1
 """At most, for each 1,000 processes: the design's target."""
 ROWS_LEFT = 500
 """At most, of this host's other processes that have come meanwhile."""
-ZERO = "copy_zero_copied_bytes_total"
-HOST_ZERO = "copy_host_zero_copied_bytes_total"
+SENDFILE = {"mechanism": "zero_copy", "syscall": "sendfile", "source": "page_cache", "destination": "tcp"}
 
 
 @dataclass(frozen=True)
@@ -161,12 +160,12 @@ class Soak:
         """Each count that is not the truth."""
         host, port = self.last, {"port": self.port}
         expected = {
-            "calls of the host": (host.sum(HOST_CALLS, syscall="recvfrom", **port), self.calls),
-            "bytes of the host": (host.sum(HOST_BYTES, syscall="recvfrom", **port), self.bytes),
-            "calls of the processes": (self.recorder.total(CALLS, syscall="recvfrom", **port), self.calls),
-            "bytes of the processes": (self.recorder.total(BYTES, syscall="recvfrom", **port), self.bytes),
-            "bytes sent by the host": (host.sum(HOST_ZERO, syscall="sendfile", **port), self.sent),
-            "bytes sent by the processes": (self.recorder.total(ZERO, syscall="sendfile", **port), self.sent),
+            "calls of the host": (host.sum(HOST_CALLS, **RECVMMSG), self.calls),
+            "bytes of the host": (host.sum(HOST_BYTES, **RECVMMSG), self.bytes),
+            "calls of the processes": (self.recorder.total(CALLS, **RECVMMSG, **port), self.calls),
+            "bytes of the processes": (self.recorder.total(BYTES, **RECVMMSG, **port), self.bytes),
+            "bytes sent by the host": (host.sum(HOST_BYTES, **SENDFILE), self.sent),
+            "bytes sent by the processes": (self.recorder.total(BYTES, **SENDFILE, **port), self.sent),
             "bytes read from the file": (self.recorder.total(BYTES, syscall="pread64", comm=self.reader), self.read),
             "dropped updates": (host.sum("copy_exporter_dropped_updates_total"), 0),
             "missed runs": (host.sum("copy_exporter_probe_missed_runs_total"), 0),

@@ -3,9 +3,11 @@
 import socket
 
 CALLS = "copy_syscalls_total"
-BYTES = "copy_cpu_copied_bytes_total"
+BYTES = "copy_bytes_total"
 HOST_CALLS = "copy_host_syscalls_total"
-HOST_BYTES = "copy_host_cpu_copied_bytes_total"
+HOST_BYTES = "copy_host_bytes_total"
+RECVMMSG = {"syscall": "recvmmsg", "source": "tcp", "destination": "user"}
+"""Labels of what the workloads do. Totals of the host have no port; hardly any other process receives like this."""
 MAX_BYTES = 32768
 """Bytes that one call can receive."""
 

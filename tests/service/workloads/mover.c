@@ -10,6 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* By a call that hardly any other program makes on TCP, so that the totals of the host show it too. */
+static long peek(int from, void *bytes, size_t size) {
+    struct iovec piece = {bytes, size};
+    struct mmsghdr message = {.msg_hdr = {.msg_iov = &piece, .msg_iovlen = 1}};
+    return recvmmsg(from, &message, 1, MSG_PEEK, NULL) == 1 ? (long)message.msg_len : -1;
+}
+
 int main(int argc, char **argv) {
     static char line[4096], bytes[1 << 16];
     int from = argc > 1 ? atoi(argv[1]) : -1;
@@ -22,7 +29,7 @@ int main(int argc, char **argv) {
             return 2;
         *word++ = 0;
         if (!strcmp(line, "move"))
-            result = recv(from, bytes, strtoul(word, NULL, 10), MSG_PEEK);
+            result = peek(from, bytes, strtoul(word, NULL, 10));
         else if (!strcmp(line, "name"))
             result = prctl(PR_SET_NAME, word);
         else if (!strcmp(line, "uid"))
