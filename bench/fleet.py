@@ -20,6 +20,7 @@ import yaml
 
 from bench.figures import markdown, number
 from bench.series import record
+from tests.support.paths import ROOT
 from tests.support.ports import LOOPBACK
 from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
 from tests.support.prometheus import Prometheus
@@ -29,7 +30,7 @@ HOST = (100, 20, 5)
 """Processes, names, and rows of a process on each host of the fleet."""
 COUNTER = re.compile(r"^(\w+_total(?:\{.*\})?) (\d+)$", re.MULTILINE)
 TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
-RULES = Path(__file__).parents[1] / "deploy/prometheus/fleet.yml"
+RULES = ROOT / "deploy/prometheus/fleet.yml"
 _SCRAPE_SECONDS = 120.0
 
 

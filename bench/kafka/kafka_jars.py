@@ -5,8 +5,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from tests.support.paths import CACHE
+
 POM = Path(__file__).with_name("pom.xml")
-_CACHE = Path(os.environ.get("COPY_EXPORTER_CACHE") or Path(__file__).parents[2] / ".cache")
 _TIMEOUT_SECONDS = 600
 
 
@@ -16,7 +17,7 @@ class JarsUnavailableError(Exception):
 
 def fetch_jars() -> Path:
     """The directory with all jars of ``pom.xml``, downloaded again only when that file has changed."""
-    directory = _CACHE / "kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+    directory = CACHE / "kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
     if not directory.exists():
         partial = directory.with_suffix(f".{os.getpid()}")
         _download(partial)

@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from exporter.metrics import catalog
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parent.parent.parent
 RULES = ROOT / "dashboards" / "prometheus"
 RECORDING = RULES / "recording.rules.yml"
 ALERTS = RULES / "alerts.rules.yml"

@@ -13,10 +13,10 @@ import pytest
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
 from tests.support.fake_broker import PYTHON, FakeBroker, write_config
+from tests.support.paths import ROOT
 from tests.support.requirements import require_root
 from tests.support.wait import wait_until
 
-ROOT = Path(__file__).parents[2]
 NOT_A_BROKER = Facts(problems=("not a broker",))
 SYS_PTRACE_AND_DAC_READ_SEARCH = 1 << 19 | 1 << 2
 CONTAINER = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "bash", "-ec")

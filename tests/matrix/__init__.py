@@ -1,1 +1,1 @@
-"""Other kernels than the running one: Debian's, fetched, booted under plain emulation, and tested in."""
+"""The tests on other kernels and with other versions of BCC. See README.md in this folder."""

@@ -1,6 +1,6 @@
-"""Kernels from the Debian mirror of this host, unpacked into a cache that is kept between runs.
+"""Downloads kernels from the Debian mirrors of this host and unpacks them into the cache.
 
-The lists of packages are of this cache too: nothing of what the host's own apt knows is changed.
+apt gets sources, lists and archives in the cache: the host's own apt configuration does not change.
 """
 
 import re
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .archive import FetchError, locked, run, source_line
-from .kernels import Kernel
+from .targets import Kernel
 
 
 @dataclass(frozen=True)
 class Installed:
-    """An unpacked kernel that is ready to boot."""
+    """An unpacked kernel, ready to boot."""
 
     kernel: Kernel
     release: str
@@ -23,12 +23,12 @@ class Installed:
 
     @property
     def image(self) -> Path:
-        """The file to boot."""
+        """The bootable image."""
         return self.directory / self.kernel.image.format(self.release)
 
 
-def fetch(kernel: Kernel, cache: Path) -> Installed:
-    """The kernel from the cache, or else from the mirror; raise :class:`FetchError` when it cannot be had."""
+def fetch_kernel(kernel: Kernel, cache: Path) -> Installed:
+    """Take a kernel from the cache, or download it. Raises :class:`FetchError`."""
     home = cache / f"{kernel.name}-{kernel.architecture}"
     with locked(home):
         found = _cached(kernel, home) or _download(kernel, home)
@@ -54,11 +54,11 @@ def _download(kernel: Kernel, home: Path) -> Installed:
     if not (unpacked / "lib").exists():  # packages for a merged /usr
         (unpacked / "lib").symlink_to("usr/lib")
     run("depmod", "--basedir", unpacked, release)
-    return Installed(kernel, release, unpacked.rename(home / release))  # by its name it is seen to be complete
+    return Installed(kernel, release, unpacked.rename(home / release))  # the name marks it as complete
 
 
 class _Apt:
-    """apt with sources, lists and archives of its own."""
+    """apt with its own sources, lists and archives."""
 
     def __init__(self, kernel: Kernel, home: Path) -> None:
         self._kernel = kernel
@@ -82,7 +82,7 @@ class _Apt:
         self._call("apt-get", "update", "--quiet=2")
 
     def newest(self) -> str:
-        """The newest release of the series."""
+        """The newest release of the series that the suites have. Raises :class:`FetchError` when there is none."""
         before = self._kernel.packages[0].removesuffix("{}")
         names = self._call("apt-cache", "pkgnames", before).split()
         release = newest_of(self._kernel, (name.removeprefix(before) for name in names))
@@ -94,11 +94,11 @@ class _Apt:
         return release
 
     def download(self, packages: list[str]) -> None:
-        """Fetch the archives of these packages."""
+        """Download these packages."""
         self._call("apt-get", "download", "--quiet=2", *packages)
 
     def downloaded(self) -> list[Path]:
-        """The archives that are there."""
+        """The downloaded packages."""
         return sorted(self._archives.glob("*.deb"))
 
     def _call(self, program: str, *arguments: str) -> str:
@@ -106,7 +106,7 @@ class _Apt:
 
 
 def newest_of(kernel: Kernel, releases: Iterable[str]) -> str | None:
-    """The newest release of the series."""
+    """The newest of these releases that is of the kernel's series; None when there is none."""
     return max(filter(kernel.matches, releases), key=_order, default=None)
 
 

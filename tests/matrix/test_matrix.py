@@ -1,4 +1,4 @@
-"""The tests of ``tests/probes`` and of the service: in virtual machines with other kernels, and with other BCCs."""
+"""``tests/probes`` and a part of ``tests/service`` on other kernels and with other versions of BCC."""
 
 import os
 import shutil
@@ -8,48 +8,43 @@ from pathlib import Path
 
 import pytest
 
-from . import boot
-from .archive import REPOSITORY
-from .examine import DEADLINE_SECONDS, examine
-from .found import Examination
-from .kernels import BCCS, KERNELS, Bcc, Kernel
-from .table import render
+from tests.support.paths import ROOT
 
-REPORT = REPOSITORY / "docs/kernels.md"
+from .report import render, summarize
+from .results import TargetResult
+from .runner import DEADLINE_SECONDS, run_target
+from .targets import TARGETS, Target
+from .virtual_machine import VNG
 
+PAGE = ROOT / "docs/kernels.md"
+PROGRAMS = ("qemu-system-x86_64", "qemu-system-aarch64", "busybox", "depmod", "mkfs.ext4", "mmdebstrap")
 
-PLACES = (*KERNELS, *BCCS)
-Examinations = dict[str, Future[Examination]]
+Results = dict[str, Future[TargetResult]]
 
 
 @pytest.fixture(scope="module")
-def examinations(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Examinations]:
-    """All that are asked for, under way or waiting; the report is written when none is missing.
-
-    ``COPY_EXPORTER_VMS``: how many at a time (1). ``COPY_EXPORTER_VM_RESULTS``: a directory that keeps what came back;
-    what is there is not examined again.
-    """
+def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Results]:
+    """The results of all selected targets, which run in threads. With all targets, the page is written at the end."""
     kept = os.environ.get("COPY_EXPORTER_VM_RESULTS")
-    results = Path(kept).absolute() if kept else tmp_path_factory.mktemp("results")
-    asked = [item.callspec.params["place"] for item in request.session.items if item.path == request.path]
+    directory = Path(kept).absolute() if kept else tmp_path_factory.mktemp("results")
+    selected = [item.callspec.params["target"] for item in request.session.items if item.path == request.path]
     pool = ThreadPoolExecutor(int(os.environ.get("COPY_EXPORTER_VMS", "1")))
-    found = {place.name: pool.submit(examine, place, directory(results, place.name)) for place in asked}
-    yield found
+    futures = {target.name: pool.submit(run_target, target, made(directory / target.name)) for target in selected}
+    yield futures
     pool.shutdown(cancel_futures=True)
-    if len(found) == len(PLACES) and not any(future.exception() for future in found.values()):
-        REPORT.write_text(render([future.result() for future in found.values()]))
+    if len(futures) == len(TARGETS) and not any(future.exception() for future in futures.values()):
+        PAGE.write_text(render([summarize(future.result()) for future in futures.values()]))
 
 
-def directory(results: Path, name: str) -> Path:
-    (results / name).mkdir(parents=True, exist_ok=True)
-    return results / name
+def made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _emulation() -> None:
-    programs = ("qemu-system-x86_64", "qemu-system-aarch64", "busybox", "depmod", "mkfs.ext4", "mmdebstrap")
-    missing = [name for name in programs if not shutil.which(name)]
-    if not boot.VNG.exists():
+def _programs_for_emulation() -> None:
+    missing = [name for name in PROGRAMS if not shutil.which(name)]
+    if not VNG.exists():
         missing.append("virtme-ng")
     if missing and not os.environ.get("CI"):
         pytest.skip(f"not installed: {', '.join(missing)}")
@@ -59,14 +54,14 @@ def _emulation() -> None:
 @pytest.mark.vm
 @pytest.mark.timeout(DEADLINE_SECONDS + 300)
 @pytest.mark.parametrize(
-    "place",
-    [pytest.param(place, id=place.name, marks=() if place.always else pytest.mark.matrix) for place in PLACES],
+    "target",
+    [pytest.param(target, id=target.name, marks=() if target.always else pytest.mark.matrix) for target in TARGETS],
 )
-def test_examination(place: Kernel | Bcc, examinations: Examinations) -> None:
-    examination = examinations[place.name].result()
-    where = f"{examination.name}, kernel {examination.release}"
-    print(f"{where}: {examination.seconds:.0f} s")
-    failed = "\n".join(str(outcome) for outcome in examination.are("failed"))
-    assert not failed, f"{where}:\n{failed}"
-    assert examination.status == 0, f"pytest ended with status {examination.status}:\n{examination.log}"
-    assert examination.are("passed")
+def test_target(target: Target, results: Results) -> None:
+    result = results[target.name].result()
+    heading = f"{result.name}, kernel {result.release}"
+    print(f"{heading}: {result.seconds:.0f} s")
+    failed = "\n".join(str(outcome) for outcome in result.in_state("failed"))
+    assert not failed, f"{heading}:\n{failed}"
+    assert result.status == 0, f"pytest exited with status {result.status}:\n{result.log}"
+    assert result.in_state("passed")

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.watched_connection import WatchedConnection
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")

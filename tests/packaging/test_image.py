@@ -12,12 +12,11 @@ import pytest
 from exporter import __version__
 from exporter.revision import REVISION
 from tests.support.exporter_process import ExporterProcess
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
-
-from .conftest import ROOT
 
 TAG = "localhost/copy-exporter:test"
 CACHE = Path(os.environ.get("COPY_EXPORTER_CACHE", ROOT / ".cache")).absolute()

@@ -1,7 +1,6 @@
 """The manifests: put together by kustomize, held against the published schemas and against the image and the docs."""
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,11 +11,9 @@ import pytest
 import yaml
 
 from exporter import __version__
-
-from .conftest import ROOT
+from tests.support.paths import CACHE, ROOT
 
 MANIFESTS = ROOT / "deploy/kubernetes"
-CACHE = Path(os.environ.get("COPY_EXPORTER_CACHE", ROOT / ".cache")).absolute()
 OPERATOR = "@kubernetes-models/prometheus-operator@6.0.0"
 KUBERNETES = "1.31"
 VALIDATE = f"""

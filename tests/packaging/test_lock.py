@@ -6,7 +6,7 @@ from importlib.metadata import requires
 import pytest
 from packaging.requirements import Requirement
 
-from .conftest import ROOT
+from tests.support.paths import ROOT
 
 LOCK = (ROOT / "deploy/image/requirements.txt").read_text()
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)", LOCK, re.MULTILINE))

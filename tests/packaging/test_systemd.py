@@ -15,12 +15,11 @@ import pytest
 
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from tests.support.exporter_process import OPENMETRICS
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
-
-from .conftest import ROOT
 
 UNITS = ROOT / "deploy/systemd"
 CGROUPS = Path("/sys/fs/cgroup")

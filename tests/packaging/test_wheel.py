@@ -9,9 +9,8 @@ from pathlib import Path
 
 from exporter.revision import REVISION
 from tests.support.exporter_process import ExporterProcess
+from tests.support.paths import ROOT
 from tests.support.scrape import Scrape
-
-from .conftest import ROOT
 
 SOURCES = {str(path.relative_to(ROOT)) for path in (ROOT / "probes").rglob("*") if path.is_file()}
 

@@ -1,4 +1,4 @@
-"""What comes back from an examination: files in a directory, and what they say."""
+"""The result of a target: files that the tests and ``doctor`` wrote into a directory, and their contents."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -7,28 +7,29 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _RUN = "run.json"
+_LOG_LINES = 40
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one test."""
+    """The outcome of one test."""
 
     module: str
     """Its file, without ``tests/`` and ``.py``."""
     name: str
     state: str
     """``passed``, ``failed`` or ``skipped``."""
-    why: str = ""
+    reason: str = ""
     measured: str = ""
-    """What it recorded beside its verdict."""
+    """A figure that the test recorded as the property ``measured``."""
 
     def __str__(self) -> str:
-        return f"{self.module}::{self.name}: {self.why}"
+        return f"{self.module}::{self.name}: {self.reason}"
 
 
 @dataclass(frozen=True)
-class Probe:
-    """What doctor says of a probe."""
+class ProbeState:
+    """A probe as ``doctor`` reports it."""
 
     name: str
     hook: str
@@ -38,41 +39,41 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Examination:
-    """All that was found out in one place."""
+class TargetResult:
+    """Everything that was found out about a target."""
 
     name: str
-    """The head of its column."""
     release: str
-    """Of the kernel, as ``uname -r`` has it."""
+    """Release of its kernel, as ``uname -r`` prints it."""
     status: int
     """Exit status of pytest."""
     outcomes: tuple[Outcome, ...]
-    probes: tuple[Probe, ...]
+    probes: tuple[ProbeState, ...]
     checks: dict[str, str]
-    """What doctor found, by the names of its checks."""
+    """The findings of ``doctor``, by the name of the check."""
     seconds: float
     log: str
+    """The last lines of pytest's output."""
 
-    def are(self, state: str) -> list[Outcome]:
-        """The tests in a state."""
+    def in_state(self, state: str) -> list[Outcome]:
+        """The outcomes that are ``passed``, ``failed`` or ``skipped``."""
         return [outcome for outcome in self.outcomes if outcome.state == state]
 
 
-def record(shared: Path, name: str, release: str, status: int, seconds: float) -> None:
-    """Keep what the files of the tests do not tell: the examination is done with that."""
+def save_run(shared: Path, name: str, release: str, status: int, seconds: float) -> None:
+    """Save what the files of pytest and doctor do not contain, and thereby mark the result as complete."""
     (shared / _RUN).write_text(json.dumps({"name": name, "release": release, "status": status, "seconds": seconds}))
 
 
-def is_done(shared: Path) -> bool:
-    """Whether there is an examination to read."""
+def result_exists(shared: Path) -> bool:
+    """Whether the directory has a complete result."""
     return (shared / _RUN).exists()
 
 
-def read(shared: Path) -> Examination:
-    """The examination that left its files there."""
+def read_result(shared: Path) -> TargetResult:
+    """Read the result from the directory."""
     run = json.loads((shared / _RUN).read_text())
-    return Examination(
+    return TargetResult(
         name=run["name"],
         release=run["release"],
         status=run["status"],
@@ -85,7 +86,7 @@ def read(shared: Path) -> Examination:
 
 
 def read_outcomes(junit: Path) -> Iterator[Outcome]:
-    """Of a file that pytest wrote; nothing when it did not come to that."""
+    """The outcomes in a JUnit file of pytest; none when pytest did not get so far as to write it."""
     if not junit.exists():
         return
     for case in ET.parse(junit).iter("testcase"):
@@ -101,13 +102,13 @@ def read_outcomes(junit: Path) -> Iterator[Outcome]:
 
 
 def _doctor(path: Path) -> dict[str, list[dict[str, object]]]:
-    said: dict[str, list[dict[str, object]]] = json.loads(path.read_text() or "{}") if path.exists() else {}
-    return said
+    report: dict[str, list[dict[str, object]]] = json.loads(path.read_text() or "{}") if path.exists() else {}
+    return report
 
 
-def _probes(path: Path) -> Iterator[Probe]:
+def _probes(path: Path) -> Iterator[ProbeState]:
     for row in _doctor(path).get("probes", []):
-        yield Probe(
+        yield ProbeState(
             str(row["name"]), str(row["hook"]), str(row["attach_method"]), bool(row["attached"]), str(row["reason"])
         )
 
@@ -117,4 +118,6 @@ def _checks(path: Path) -> dict[str, str]:
 
 
 def _tail(path: Path) -> str:
-    return "\n".join(path.read_text(errors="replace").splitlines()[-40:]) if path.exists() else "pytest did not start"
+    if not path.exists():
+        return "pytest did not start"
+    return "\n".join(path.read_text(errors="replace").splitlines()[-_LOG_LINES:])

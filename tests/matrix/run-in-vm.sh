@@ -1,7 +1,7 @@
 #!/bin/sh
-# Inside the virtual machine: what a system would have prepared, then doctor and pytest.
-#   guest PYTHON PYTHONPATH REPOSITORY SHARED PYTEST-ARGUMENTS...
-# The root is a read-only view of the host's; tests write to a disk of the machine's own.
+# Runs in the virtual machine: mounts what an init system would mount, then runs doctor and pytest.
+#   run-in-vm.sh PYTHON PYTHONPATH REPOSITORY SHARED PYTEST-ARGUMENTS...
+# The root file system is a read-only view of the host's; the tests write to the disk of the virtual machine.
 set -u
 python=$1 PYTHONPATH=$2 repository=$3 shared=$4
 shift 4
@@ -21,10 +21,10 @@ mountpoint -q /sys/kernel/tracing || mount -t tracefs tracefs /sys/kernel/tracin
 mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 cgroup2 /sys/fs/cgroup
 ip link set lo up
-# The kernel takes seconds to write its symbols, which BCC reads at each start.
+# The emulated kernel takes seconds to list its symbols, which BCC reads at each start.
 cat /proc/kallsyms >/run/kallsyms && mount --bind /run/kallsyms /proc/kallsyms
 export CI=true TMPDIR=/var/tmp PYTHONDONTWRITEBYTECODE=1 COPY_EXPORTER_TEST_SCALE=0.2
-# Both compile and load the probes, each on a CPU of its own.
+# Both compile and load the probes; there are two CPUs.
 "$(dirname "$python")/copy-exporter" doctor --json >"$shared/doctor.json" 2>"$shared/doctor.log" &
 "$python" -m pytest -p no:cacheprovider -p no:hypothesispytest -o timeout=900 --verbose --durations=10 -o junit_family=xunit1 --junitxml="$shared/junit.xml" "$@" >"$shared/pytest.log" 2>&1
 status=$?

@@ -1,4 +1,4 @@
-"""The matrix of kernels, as data."""
+"""The targets of the matrix: kernels to boot, and versions of BCC to try on the running kernel."""
 
 import re
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Kernel:
-    """A series of Debian's kernels: the newest of it is taken."""
+    """A series of Debian's kernels, of which the newest release is tested in a virtual machine."""
 
     name: str
     suites: tuple[str, ...]
-    """Where its packages are; ``-security`` ones are found at the mirror of security updates."""
+    """Debian suites with its packages; those that end in ``-security`` are on the mirror of security updates."""
     packages: tuple[str, ...]
-    """What to unpack, ``{}`` for the release of the kernel (``uname -r``)."""
+    """Packages to unpack; ``{}`` stands for the release, as ``uname -r`` prints it."""
     release: str
-    """Pattern of the releases of the series."""
+    """Regular expression of the releases of this series."""
     image: str = "boot/vmlinuz-{}"
-    """Where the packages have the bootable image."""
+    """Path of the bootable image in the packages."""
     architecture: str = "amd64"
     always: bool = False
     """Part of ``make test``, not only of ``make matrix``."""
     suite_of_root: str = ""
-    """The Debian that it runs, where that is not this host's own root."""
+    """Debian suite of the root file system; empty: the root file system of this host."""
 
     def matches(self, release: str) -> bool:
         """Whether a release is of this series."""
@@ -30,16 +30,18 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Bcc:
-    """The BCC of another Debian, tried on the running kernel."""
+    """The BCC, compiler and Python of another Debian suite, tried on the running kernel."""
 
     suite: str
     always: bool = False
 
     @property
     def name(self) -> str:
-        """Not that of a kernel."""
+        """Differs from the names of all kernels."""
         return f"bcc-{self.suite}"
 
+
+Target = Kernel | Bcc
 
 KERNELS = (
     Kernel(
@@ -80,6 +82,8 @@ KERNELS = (
 )
 
 BCCS = (Bcc("trixie"), Bcc("sid"))
-"""0.31 and 0.37, beside the 0.26 that runs in the virtual machines."""
+"""0.31 and 0.37; the virtual machines run 0.26."""
 
-BY_NAME = {kernel.name: kernel for kernel in KERNELS}
+TARGETS: tuple[Target, ...] = (*KERNELS, *BCCS)
+
+KERNEL_BY_NAME = {kernel.name: kernel for kernel in KERNELS}
