@@ -101,10 +101,12 @@ def observe(rows: Rows) -> Observation:
     return Observation(ports, read_bytes, refused)
 
 
-def find_reasons(listener: Listener, now: Observation, before: Observation, unscattered_bytes: int) -> Iterator[str]:
+def find_reasons(
+    listener: Listener, now: Observation, before: Observation, bytes_without_scatter_gather: int
+) -> Iterator[str]:
     """The reasons why a listener has lost zero copy; none when it has not, or sends too little to decide.
 
-    ``unscattered_bytes``: sent since ``before`` by network devices without scatter-gather.
+    ``bytes_without_scatter_gather``: sent since ``before`` by network devices without that feature.
     """
     if listener.protocol in _ENCRYPTED:
         yield "tls"
@@ -114,7 +116,7 @@ def find_reasons(listener: Listener, now: Observation, before: Observation, unsc
         yield "jvm_fallback"
     elif traffic.lost_zero_copy and now.read_bytes - before.read_bytes >= traffic.copied_record_bytes / 2:
         yield "copied"
-    if traffic.zero_copy_bytes >= MIN_BYTES and unscattered_bytes >= traffic.zero_copy_bytes / 2:
+    if traffic.zero_copy_bytes >= MIN_BYTES and bytes_without_scatter_gather >= traffic.zero_copy_bytes / 2:
         yield "scatter_gather"
 
 
@@ -134,7 +136,7 @@ class LossDetector:
         observations = {_key(broker): observe(rows) for broker, rows in rows_by_broker}
         now = _Sample(now_ns, observations, self._transmitted())
         before = self._advance_window(now)
-        unscattered_bytes = self._unscattered_bytes(now, before)
+        bytes_without_scatter_gather = self._bytes_without_scatter_gather(now, before)
         losses = {
             Loss(broker.pid, broker.comm, broker.facts.node_id, listener.name, listener.port, reason): None
             for broker, _ in rows_by_broker
@@ -143,7 +145,7 @@ class LossDetector:
                 listener,
                 observations[_key(broker)],
                 before.observations.get(_key(broker), Observation()),
-                unscattered_bytes,
+                bytes_without_scatter_gather,
             )
         }
         return tuple(losses)
@@ -158,7 +160,7 @@ class LossDetector:
             samples.append(now)
         return before
 
-    def _unscattered_bytes(self, now: _Sample, before: _Sample) -> int:
+    def _bytes_without_scatter_gather(self, now: _Sample, before: _Sample) -> int:
         """Bytes that devices without scatter-gather have sent between two samples."""
         devices = [device for device, link in self._devices.links.items() if link.scatter_gather is False]
         return sum(now.transmitted.get(device, 0) - before.transmitted.get(device, 0) for device in devices)

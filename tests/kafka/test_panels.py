@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from bench.kafka.kafka_server import KafkaServer
-from tests.dashboards.conftest import configuration
+from tests.dashboards.conftest import configuration, wait_for_scrapes
 from tests.dashboards.documents import Target, Viewer, targets
 from tests.support.prometheus import Prometheus
 from tests.support.wait import wait_until
@@ -69,11 +69,11 @@ def observed(
         wait_until(prometheus.ready, "Prometheus")
         server.create_topic(TOPIC)
         produce_and_consume(server, RECORDS_BEFORE, RECORDS_BEFORE)
-        wait_for_scrapes(prometheus)
+        wait_for_scrapes(prometheus, 3)
         start = time.time()
-        wait_for_scrapes(prometheus)
+        wait_for_scrapes(prometheus, 3)
         produce_and_consume(server, RECORDS, RECORDS_BEFORE + RECORDS)
-        wait_for_scrapes(prometheus)
+        wait_for_scrapes(prometheus, 3)
         yield ObservedLoad(prometheus, server, start, time.time())
 
 
@@ -82,12 +82,6 @@ def produce_and_consume(server: KafkaServer, produced: int, consumed: int) -> No
     server.produce(TOPIC, produced, RECORD_BYTES)
     for port in (server.plaintext_port, server.ssl_port):
         server.consume(TOPIC, consumed, port)
-
-
-def wait_for_scrapes(prometheus: Prometheus) -> None:
-    scrapes = "sum(sum_over_time(up[10m]))"
-    before = prometheus.number(scrapes) if prometheus.instant(scrapes) else 0.0
-    wait_until(lambda: prometheus.instant(scrapes) and prometheus.number(scrapes) >= before + 3, "scrapes")
 
 
 def test_every_query_on_brokers_has_data(observed: ObservedLoad) -> None:
