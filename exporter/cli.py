@@ -189,7 +189,14 @@ def cli() -> None:
     "--kafka.partitions", "kafka_partitions", is_flag=True, help="Count each partition of a topic separately."
 )
 @click.option("--strict", is_flag=True, help="Exit if any probe cannot be attached.")
-@click.option("--user", default="nobody", show_default=True, metavar="USER", help="User to run as after start-up.")
+@click.option(
+    "--user",
+    "account",
+    default="nobody",
+    show_default=True,
+    type=_Parsed("user", config.parse_user),
+    help="User to run as after start-up.",
+)
 @click.option(
     "--capabilities.keep",
     "keep_capabilities",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from exporter.counting.attribution import Limits
 from exporter.errors import UsageError
 from exporter.host.capabilities import CAPABILITIES
+from exporter.host.privileges import Account, find_user
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -41,7 +42,8 @@ class Config:
     map_entries: dict[str, int]
     """Sizes of maps, by name."""
     strict: bool
-    user: str
+    account: Account
+    """The user to run as after start-up."""
     keep_capabilities: tuple[str, ...]
     probe_stats: bool
     sampling_rate: int
@@ -103,6 +105,11 @@ def parse_path(flag: str, text: str) -> str:
     if not re.fullmatch(r"(/[\w.~-]+)+", text) or text in taken:
         raise UsageError(f"{flag}={text} is not a valid metrics path; use one like /metrics")
     return text
+
+
+def parse_user(_flag: str, text: str) -> Account:
+    """Find a user by name or number."""
+    return find_user(text)
 
 
 def parse_capabilities(flag: str, text: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Network devices of the host: what they moved, how fast they are, and whether they can gather.
+"""Network devices of the host: bytes moved, speed, and support for scatter-gather.
 
-Those of the network namespace of process 1, as ``--path.procfs`` shows it. To be opened before root is given up; what
-is asked later needs no privilege.
+The host's devices are those in the network namespace of process 1, as ``--path.procfs`` shows it. Opening them needs
+root if that is another namespace; reading them later needs no privilege.
 """
 
 import logging
@@ -21,13 +21,13 @@ _log = logging.getLogger(__name__)
 REFRESH_SECONDS = 30.0
 _BITS_PER_BYTE = 8
 _CLONE_NEWNET = 0x40000000
-_INVENT_SPEEDS = ("bridge", "tun", "veth")
-"""Drivers without a wire, that tell a speed all the same: that of no link."""
+_SPEED_IS_INVENTED = ("bridge", "tun", "veth")
+"""Drivers that report a speed although they have no physical link."""
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Bytes since the device is there."""
+    """Bytes since the device was created."""
 
     received: int
     transmitted: int
@@ -35,65 +35,68 @@ class Traffic:
 
 @dataclass(frozen=True)
 class Link:
-    """What hardly ever changes; None: not known."""
+    """Properties that rarely change; None where the driver does not report one."""
 
     speed_bytes: float | None
-    """Bytes a second, in each direction."""
+    """Bytes per second, in each direction."""
     scatter_gather: bool | None
 
 
 class Devices(Protocol):
-    """What is asked of :class:`Network`."""
+    """The part of :class:`NetworkDevices` that metrics are made from."""
 
     @property
     def links(self) -> Mapping[str, Link]:
-        """By device."""
+        """Links by the name of the device."""
         ...
 
     def traffic(self) -> Mapping[str, Traffic]:
-        """By device."""
+        """Bytes moved, by the name of the device. Raises :class:`OSError`."""
         ...
 
 
-class Network:
-    """The devices; :meth:`refresh` asks their drivers, which some take their time for, and is not for scrapes."""
+class NetworkDevices:
+    """The devices of the host.
+
+    :meth:`refresh` queries the drivers. Some are slow to answer, so a scrape must not call it.
+    """
 
     def __init__(self, procfs: str = "/proc") -> None:
-        """Find out whose devices they are."""
+        """Open the devices of the namespace of process 1."""
         self._traffic, self._socket = _open(procfs)
         self.links: Mapping[str, Link] = {}
-        """As the last refresh found them, by device."""
+        """Links by the name of the device, as of the last refresh."""
 
     def traffic(self) -> dict[str, Traffic]:
-        """By device. Raises :class:`OSError` when it cannot be read."""
+        """Bytes moved, by the name of the device. Raises :class:`OSError` when /proc cannot be read."""
         with open(self._traffic, encoding="ascii", errors="replace") as file:
             return parse_traffic(file.read())
 
     def refresh(self) -> None:
-        """Ask the drivers. Raises :class:`OSError` when the kernel does not let us."""
+        """Query the drivers. Raises :class:`OSError` when the kernel refuses."""
         if self._socket:
             self.links = {device: _link(self._socket, device) for device in self.traffic()}
 
     def close(self) -> None:
-        """Ask no more."""
+        """Close the socket; later refreshes do nothing."""
         if self._socket:
             self._socket.close()
             self._socket = None
 
     def refresh_until(self, stopped: threading.Event) -> None:
-        """Refresh now and then."""
+        """Refresh every 30 seconds until ``stopped`` is set, or the kernel refuses."""
         while True:
             try:
                 self.refresh()
             except OSError as error:
-                _log.warning("network devices cannot be asked for speed and scatter-gather: %s", error)
+                _log.warning("cannot query network devices for speed and scatter-gather: %s", error)
                 return
             if stopped.wait(REFRESH_SECONDS):
                 return
 
 
 def parse_traffic(text: str) -> dict[str, Traffic]:
-    """/proc/net/dev: behind two lines of heading, the name and sixteen numbers of each device."""
+    """Parse /proc/net/dev: two header lines, then the name and sixteen numbers of each device."""
     devices = {}
     for line in text.splitlines()[2:]:
         name, _, numbers = line.rpartition(":")
@@ -102,22 +105,23 @@ def parse_traffic(text: str) -> dict[str, Traffic]:
     return devices
 
 
-def _link(of: socket.socket, device: str) -> Link:
-    mbits = None if ethtool.driver(of, device) in _INVENT_SPEEDS else ethtool.speed(of, device)
-    return Link(mbits * 1e6 / _BITS_PER_BYTE if mbits else None, ethtool.scatter_gather(of, device))
+def _link(namespace: socket.socket, device: str) -> Link:
+    invented = ethtool.driver(namespace, device) in _SPEED_IS_INVENTED
+    mbits = None if invented else ethtool.speed(namespace, device)
+    return Link(mbits * 1e6 / _BITS_PER_BYTE if mbits else None, ethtool.scatter_gather(namespace, device))
 
 
 def _open(procfs: str) -> tuple[str, socket.socket | None]:
-    """The file with the numbers, and a socket to ask about the same devices, None when that is not to be had."""
-    theirs, ours = f"{procfs}/1/net/dev", f"{procfs}/self/net/dev"
+    """The file with the traffic, and a socket in the namespace of the devices; None if it cannot be opened."""
+    host, own = f"{procfs}/1/net/dev", f"{procfs}/self/net/dev"
     try:
-        if os.path.samefile(theirs, ours):  # each network namespace has files of its own there
-            return ours, _socket()
-        with ThreadPoolExecutor(1) as executor:  # a thread that ends there
-            return theirs, executor.submit(_socket_in, f"{procfs}/1/ns/net").result()
+        if os.path.samefile(host, own):  # each network namespace has an inode of its own for it
+            return own, _socket()
+        with ThreadPoolExecutor(1) as executor:  # setns() moves only this thread, which then ends
+            return host, executor.submit(_socket_in, f"{procfs}/1/ns/net").result()
     except OSError as error:
         _log.warning("copy_network_speed_bytes and copy_network_scatter_gather are missing: %s", error)
-        return theirs, None
+        return host, None
 
 
 def _socket() -> socket.socket:

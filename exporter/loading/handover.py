@@ -31,7 +31,7 @@ class LoadRequest(BaseModel):
     """Sizes of maps, by name, that are not those of :data:`exporter.probe_maps.MAPS`."""
     statistics: bool = False
     sampling_rate: int = DEFAULT_SAMPLING_RATE
-    """Samples a second and CPU; at least 1."""
+    """Samples per second per CPU; at least 1."""
 
 
 class LoadReport(BaseModel):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.host import ethtool
-from exporter.host.network_devices import Link, Network
+from exporter.host.network_devices import Link, NetworkDevices
 from tests.support.requirements import skip_for_kernel
 
 WIRES = """
@@ -39,13 +39,13 @@ def elsewhere(premises: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def network(elsewhere: Path) -> Iterator[Network]:
-    with closing(Network(str(elsewhere))) as opened:
+def network(elsewhere: Path) -> Iterator[NetworkDevices]:
+    with closing(NetworkDevices(str(elsewhere))) as opened:
         opened.refresh()
         yield opened
 
 
-def test_their_devices_and_not_ours(network: Network) -> None:
+def test_their_devices_and_not_ours(network: NetworkDevices) -> None:
     assert set(network.traffic()) == set(network.links) == {"lo", "left", "right"}
     assert set(network.traffic()) != set(os.listdir("/sys/class/net"))
 
@@ -53,22 +53,22 @@ def test_their_devices_and_not_ours(network: Network) -> None:
 def test_we_stay_where_we_are(elsewhere: Path) -> None:
     before = os.readlink("/proc/thread-self/ns/net")
     threads = threading.active_count()  # others of the suite may be there
-    with closing(Network(str(elsewhere))):
+    with closing(NetworkDevices(str(elsewhere))):
         assert os.readlink("/proc/thread-self/ns/net") == before
         assert threading.active_count() <= threads
 
 
-def test_a_speed_that_a_driver_invents_is_none(network: Network) -> None:
+def test_a_speed_that_a_driver_invents_is_none(network: NetworkDevices) -> None:
     assert network.links["left"] == Link(speed_bytes=None, scatter_gather=True)
     assert network._socket
     assert ethtool.speed(network._socket, "left"), "the kernel tells one"
 
 
-def test_a_device_that_cannot_gather(network: Network) -> None:
+def test_a_device_that_cannot_gather(network: NetworkDevices) -> None:
     assert network.links["right"].scatter_gather is False
 
 
-def test_a_device_that_is_gone_is_unknown(network: Network) -> None:
+def test_a_device_that_is_gone_is_unknown(network: NetworkDevices) -> None:
     of = network._socket
     assert of
     assert (ethtool.speed(of, "gone"), ethtool.scatter_gather(of, "gone"), ethtool.driver(of, "gone")) == (None,) * 3
@@ -78,7 +78,7 @@ def test_what_cannot_be_entered_is_told(elsewhere: Path, tmp_path: Path, caplog:
     (tmp_path / "1" / "net").mkdir(parents=True)
     (tmp_path / "1" / "net" / "dev").symlink_to(elsewhere / "1" / "net" / "dev")
     (tmp_path / "self").symlink_to("/proc/self")
-    with closing(Network(str(tmp_path))) as network:
+    with closing(NetworkDevices(str(tmp_path))) as network:
         network.refresh()
         assert network.links == {}
         assert set(network.traffic()) == {"lo", "left", "right"}

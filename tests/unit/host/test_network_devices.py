@@ -3,7 +3,7 @@
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from exporter.host.network_devices import Network, Traffic, parse_traffic
+from exporter.host.network_devices import NetworkDevices, Traffic, parse_traffic
 from exporter.metrics.collector import CopyCollector, NetworkCollector
 from exporter.metrics.text_format import encode
 from tests.support.sample_network_devices import SampleNetworkDevices
@@ -66,7 +66,7 @@ def test_unreadable_devices_are_logged_once_until_they_can_be_read(caplog):
 
 
 def test_a_host_without_such_files_is_no_error(tmp_path, caplog):
-    network = Network(str(tmp_path))
+    network = NetworkDevices(str(tmp_path))
     network.refresh()
     assert network.links == {}
     assert "copy_network_speed_bytes" in caplog.text
