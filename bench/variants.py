@@ -17,11 +17,10 @@ from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
-from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe, named
+from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, named
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
-_ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 _ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES)
 _BPFTRACE = " ".join(
     f"tracepoint:syscalls:sys_exit_{call} {{ @c[pid]=count(); @b[pid]=sum(args->ret); }}" for call in ("read", "write")
@@ -64,7 +63,7 @@ class OlderBtf(Btf):
 @cache
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
-    ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), shows="", without="")
+    ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), counts="", missing="")
     return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours))
 
 
@@ -96,7 +95,9 @@ def product(*probes: str, brokers: bool = False) -> Iterator[None]:
     """Probes as the service has them: loaded by the loader and handed over; ``brokers``: every process is one."""
     taken = handover.load(_ORDER.model_copy(update={"probes": probes}), LOAD_TIMEOUT)
     try:
-        if reasons := [probe.reason for probe in taken.probes if probe.name in _ESSENTIAL and not probe.attached]:
+        if reasons := [
+            probe.reason for probe in taken.probes if probe.name in ESSENTIAL_PROBE_NAMES and not probe.attached
+        ]:
             raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
         if brokers:
             KernelMaps(taken.maps, taken.programs).watch_brokers(Procfs().pids())

@@ -241,7 +241,7 @@ def _probe_flags(command: click.Command) -> None:
             [f"--probe.{probe.name}/--no-probe.{probe.name}", name],
             default=probe.by_default,
             show_default=True,
-            help=f"Attach the probe for {probe.shows}.",
+            help=f"Count {probe.counts}.",
         )
         command.params.append(flag)
 

@@ -15,12 +15,11 @@ from exporter.host import capabilities, privileges
 from exporter.kernel.btf import VMLINUX
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
-from exporter.loading.probes import PROBE_NAMES, PROBES, note_of
+from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, PROBE_NAMES, PROBES, note_of
 from exporter.model import ProbeState
 
 _TIMEOUT_SECONDS = 180.0
 _MAP_ENTRIES = 1024
-_ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 _INEXACT = (
     "inexact on a busy CPU: this kernel preempts the program and then skips it for others; "
     "copy_exporter_probe_missed_runs_total tells how often"
@@ -53,7 +52,7 @@ class Diagnosis:
     def exit_status(self) -> int:
         """0 when everything that counting needs attaches, else 1."""
         attached = {probe.name for probe in self.probes if probe.attached}
-        return 0 if attached >= _ESSENTIAL else 1
+        return 0 if attached.issuperset(ESSENTIAL_PROBE_NAMES) else 1
 
 
 def examine(user: str = "nobody") -> Diagnosis:
@@ -100,7 +99,8 @@ def _reading(loaded: LoadedProbes, user: str) -> Check:
 def as_json(diagnosis: Diagnosis) -> str:
     """For machines."""
     probes = [
-        asdict(probe) | {"essential": probe.name in _ESSENTIAL, "note": _note(probe)} for probe in diagnosis.probes
+        asdict(probe) | {"essential": probe.name in ESSENTIAL_PROBE_NAMES, "note": _note(probe)}
+        for probe in diagnosis.probes
     ]
     facts = {
         "kernel": diagnosis.kernel,
@@ -149,7 +149,7 @@ def _found(why: str, remedy: str) -> Text:
 
 def _shows(probe: ProbeState, notes: list[str]) -> Text:
     row, remark = _ROWS[probe.name], _remark(probe)
-    shows = row.shows if probe.attached else f"missing: {row.without}"
+    shows = row.counts if probe.attached else f"missing: {row.missing}"
     return Text(f"{shows} ({notes.index(remark) + 1})" if remark else shows)
 
 

@@ -8,6 +8,12 @@
 #define MSG_SPLICE_PAGES 0x8000000
 #define NETIF_F_SG 1
 
+#if OFFSET_iov_iter_type >= 0
+#define ITER_TYPE_MASK 0xfe /* before 8cd54c1c8480 (v5.14) bit 0 is the direction */
+#else
+#define ITER_TYPE_MASK 0xff
+#endif
+
 /* Only iterators over user memory count: splice and sendfile pass pipes and pages, loop devices and NFS kernel
  * memory. */
 static inline bool is_user_memory(void *iterator) {
@@ -87,7 +93,7 @@ int pipe_write(u64 *arguments) {
     return count_kernel_copy((void *)arguments[1], arguments[2], ENDPOINT_USER, ENDPOINT_PIPE);
 }
 
-#if defined(HAVE_RDONLY_CAST) && !SESSIONS_RUN_OUT
+#if defined(HAVE_RDONLY_CAST) && OFFSET_fprobe_rethook < 0
 #define ITERATOR(registers) CAST(function_argument(registers, 1), iov_iter)
 
 /* The same for kernels that may preempt programs at the end of a function: a session program runs at the entry and at

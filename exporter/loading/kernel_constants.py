@@ -1,262 +1,163 @@
-"""What the probes have to know of the running kernel, asked of its BTF: by member, never by version."""
+"""What the probes have to know of the running kernel: by member, never by version. Each fact becomes a ``-D`` flag."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Protocol
 
 from exporter.kernel.btf import Btf, UnknownToBtfError
-
-
-class Fact(Protocol):
-    """Something to be asked of the kernel, mostly of its BTF, that becomes one ``-D`` flag."""
-
-    def define(self, btf: Btf) -> tuple[str, int | str]:
-        """Name and value; raise :class:`LookupError` when this kernel does not have it."""
-        ...
+from exporter.kernel.kallsyms import function_ranges
 
 
 @dataclass(frozen=True)
-class Offset:
-    """``OFFSET_<struct>_<member>``, from the first of ``paths`` (newest name first) that this kernel has."""
+class Fact:
+    """Something to look up in the kernel, mostly in its BTF."""
 
-    structure: str
-    member: str
-    paths: tuple[str, ...] = ()
+    name: str
+    """Of the ``-D`` flag."""
+    look_up: Callable[[Btf], int | str]
+    """Its value; raises :class:`LookupError` when this kernel does not have it."""
 
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        for path in self.paths or (self.member,):
+
+def offset(structure: str, member: str, *paths: str) -> Fact:
+    """``OFFSET_<struct>_<member>`` in bytes, of the first of ``paths`` (newest name first) that this kernel has."""
+
+    def look_up(btf: Btf) -> int:
+        for path in paths or (member,):
             try:
-                return f"OFFSET_{self.structure}_{self.member}", btf.offset(self.structure, path)
+                return btf.offset(structure, path)
             except UnknownToBtfError as error:
                 missing = error
         raise missing
 
-
-@dataclass(frozen=True)
-class OffsetOr:
-    """The same, or ``absent`` in a kernel without the member."""
-
-    structure: str
-    member: str
-    absent: int
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        try:
-            return Offset(self.structure, self.member).define(btf)
-        except UnknownToBtfError:
-            return f"OFFSET_{self.structure}_{self.member}", self.absent
+    return Fact(f"OFFSET_{structure}_{member}", look_up)
 
 
-@dataclass(frozen=True)
-class TypeId:
-    """``TYPE_<struct>``."""
-
-    structure: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        return f"TYPE_{self.structure}", btf.type_id(self.structure)
+def offsets(structure: str, *members: str) -> tuple[Fact, ...]:
+    """The offsets of several members that have one name in all kernels."""
+    return tuple(offset(structure, member) for member in members)
 
 
-@dataclass(frozen=True)
-class Size:
+def type_id(structure: str) -> Fact:
+    """``TYPE_<struct>``: its BTF id."""
+    return Fact(f"TYPE_{structure}", lambda btf: btf.type_id(structure))
+
+
+def size(structure: str) -> Fact:
     """``SIZE_<struct>`` in bytes."""
-
-    structure: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        return f"SIZE_{self.structure}", btf.size(self.structure)
+    return Fact(f"SIZE_{structure}", lambda btf: btf.size(structure))
 
 
-@dataclass(frozen=True)
-class Value:
+def enumerator(enum: str, name: str) -> Fact:
     """``VALUE_<enumerator>``."""
-
-    enum: str
-    name: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        return f"VALUE_{self.name}", btf.enumerator(self.enum, self.name)
+    return Fact(f"VALUE_{name}", lambda btf: btf.enumerator(enum, name))
 
 
-@dataclass(frozen=True)
-class Argument:
-    """``ARGUMENT_<tracepoint>_<struct>``: which argument points to the structure."""
-
-    tracepoint: str
-    structure: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        return f"ARGUMENT_{self.tracepoint}_{self.structure}", btf.tracepoint_argument(self.tracepoint, self.structure)
+def argument(tracepoint: str, structure: str) -> Fact:
+    """``ARGUMENT_<tracepoint>_<struct>``: the position, from 0, of the argument that points to the structure."""
+    return Fact(
+        f"ARGUMENT_{tracepoint}_{structure}",
+        lambda btf: btf.tracepoint_argument(tracepoint, structure),
+    )
 
 
-@dataclass(frozen=True)
-class ArgumentOr:
-    """The same, or ``absent`` in a kernel where no argument does."""
+def pointer_argument(tracepoint: str, position: int, meaning: str) -> Fact:
+    """``ARGUMENT_<tracepoint>_<meaning>``: this position, when the argument there is a pointer, whatever to."""
 
-    tracepoint: str
-    structure: str
-    absent: int
+    def look_up(btf: Btf) -> int:
+        if position not in btf.tracepoint_pointers(tracepoint):
+            raise UnknownToBtfError(f"{meaning} among the arguments of tracepoint {tracepoint}")
+        return position
 
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
+    return Fact(f"ARGUMENT_{tracepoint}_{meaning}", look_up)
+
+
+def result(function: str) -> Fact:
+    """``RETURN_<function>``: where fexit programs find the result, which is the number of arguments before it."""
+    return Fact(f"RETURN_{function}", lambda btf: btf.parameters(function))
+
+
+def variable(name: str) -> Fact:
+    """``VARIABLE_<name>``: the BTF id of a per-CPU variable."""
+    return Fact(f"VARIABLE_{name}", lambda btf: btf.variable_id(name))
+
+
+def code_ranges(name: str, functions: Iterable[str]) -> Fact:
+    """``name``: a ``WITHIN(start, end)`` for the addresses of each of these functions that this kernel has."""
+
+    def look_up(_: Btf) -> str:
+        ranges = function_ranges(tuple(functions))
+        if not ranges:
+            raise LookupError(f"the kernel has none of the functions that {name} lists")
+        return " ".join(f"WITHIN({start:#x}, {end:#x})" for start, end in ranges)
+
+    return Fact(name, look_up)
+
+
+def optional(fact: Fact, *, absent: int) -> Fact:
+    """The same, or ``absent`` in a kernel that does not have it."""
+
+    def look_up(btf: Btf) -> int | str:
         try:
-            return Argument(self.tracepoint, self.structure).define(btf)
+            return fact.look_up(btf)
         except UnknownToBtfError:
-            return f"ARGUMENT_{self.tracepoint}_{self.structure}", self.absent
+            return absent
 
-
-@dataclass(frozen=True)
-class PointerArgument:
-    """Nothing to define, but that an argument of a tracepoint, counted from 0, is a pointer: called ``meaning``."""
-
-    tracepoint: str
-    position: int
-    meaning: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        if self.position not in btf.tracepoint_pointers(self.tracepoint):
-            raise UnknownToBtfError(f"{self.meaning} among the arguments of tracepoint {self.tracepoint}")
-        return f"ARGUMENT_{self.tracepoint}_{self.meaning}", self.position
-
-
-@dataclass(frozen=True)
-class Either:
-    """``name``: one value when the kernel's structure has a member, another when it has not."""
-
-    name: str
-    structure: str
-    member: str
-    present: int
-    absent: int
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        try:
-            btf.offset(self.structure, self.member)
-        except UnknownToBtfError:
-            return self.name, self.absent
-        return self.name, self.present
-
-
-@dataclass(frozen=True)
-class ValueOr:
-    """``VALUE_<enumerator>``, or ``absent`` in a kernel without it."""
-
-    enum: str
-    name: str
-    absent: int
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        try:
-            return Value(self.enum, self.name).define(btf)
-        except UnknownToBtfError:
-            return f"VALUE_{self.name}", self.absent
-
-
-@dataclass(frozen=True)
-class Variable:
-    """``VARIABLE_<name>``: BTF number of a variable that each CPU has of its own; 0 in a kernel without it."""
-
-    name: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        try:
-            return f"VARIABLE_{self.name}", btf.variable_id(self.name)
-        except UnknownToBtfError:
-            return f"VARIABLE_{self.name}", 0
-
-
-@dataclass(frozen=True)
-class Return:
-    """``RETURN_<function>``: where a program at the end of a function finds its result, behind the arguments."""
-
-    function: str
-
-    def define(self, btf: Btf) -> tuple[str, int]:
-        """See :class:`Fact`."""
-        try:
-            return f"RETURN_{self.function}", btf.parameters(self.function)
-        except UnknownToBtfError:  # then nothing is attached to it either
-            return f"RETURN_{self.function}", 0
+    return Fact(fact.name, look_up)
 
 
 COMMON: tuple[Fact, ...] = (
-    Offset("task_struct", "tgid"),
-    Offset("task_struct", "group_leader"),
-    # called real_start_time before cf25e24db61c (v5.5)
-    Offset("task_struct", "start_boottime"),
-    Offset("task_struct", "files"),
-    Offset("task_struct", "pending_signal", ("pending.signal",)),
-    Offset("files_struct", "fdt"),
-    Offset("fdtable", "max_fds"),
-    Offset("fdtable", "fd"),
-    Offset("file", "f_inode"),
-    Offset("file", "f_flags"),
-    Offset("file", "f_mode"),
-    Offset("file", "f_op"),
-    Offset("file", "private_data"),
-    Offset("file", "f_path_dentry", ("f_path.dentry",)),
-    Offset("dentry", "d_parent"),
-    Offset("dentry", "d_inode"),
-    Offset("dentry", "d_name_name", ("d_name.name",)),
-    Offset("file_operations", "remap_file_range"),
-    Offset("inode", "i_mode"),
-    Offset("inode", "i_sb"),
-    Offset("inode", "i_ino"),
-    Offset("inode", "i_generation"),
-    Offset("super_block", "s_magic"),
-    Offset("super_block", "s_dev"),
-    Offset("socket", "type"),
-    Offset("socket", "sk"),
-    Offset("sock", "skc_family", ("__sk_common.skc_family",)),
-    Offset("sock", "skc_num", ("__sk_common.skc_num",)),
+    # start_boottime was called real_start_time before cf25e24db61c (v5.5)
+    *offsets("task_struct", "tgid", "group_leader", "start_boottime", "files"),
+    offset("task_struct", "pending_signal", "pending.signal"),
+    offset("files_struct", "fdt"),
+    *offsets("fdtable", "max_fds", "fd"),
+    *offsets("file", "f_inode", "f_flags", "f_mode", "f_op", "private_data"),
+    offset("file", "f_path_dentry", "f_path.dentry"),
+    *offsets("dentry", "d_parent", "d_inode"),
+    offset("dentry", "d_name_name", "d_name.name"),
+    offset("file_operations", "remap_file_range"),
+    *offsets("inode", "i_mode", "i_sb", "i_ino", "i_generation"),
+    *offsets("super_block", "s_magic", "s_dev"),
+    *offsets("socket", "type", "sk"),
+    offset("sock", "skc_family", "__sk_common.skc_family"),
+    offset("sock", "skc_num", "__sk_common.skc_num"),
     # moved into __sk_common as skc_flags before our oldest kernel (v3.19)
-    Offset("sock", "sk_flags", ("__sk_common.skc_flags",)),
-    Offset("list_head", "next"),
-    Value("sock_flags", "SOCK_ZEROCOPY"),
-    Variable("tracepoint_srcu_srcu_data"),
-    TypeId("list_head"),
-    TypeId("file"),
-    TypeId("socket"),
+    offset("sock", "sk_flags", "__sk_common.skc_flags"),
+    offset("list_head", "next"),
+    enumerator("sock_flags", "SOCK_ZEROCOPY"),
+    optional(variable("tracepoint_srcu_srcu_data"), absent=0),
+    type_id("list_head"),
+    type_id("file"),
+    type_id("socket"),
 )
-"""What every probe may use, and the classification of descriptors needs."""
+"""What the shared headers need: processes, and the way from a descriptor to its endpoint."""
 
 BY_MACHINE: dict[str, tuple[Fact, ...]] = {
     "x86_64": (
-        Offset("task_struct", "thread_info_status", ("thread_info.status",)),
-        *(Offset("pt_regs", register) for register in ("orig_ax", "di", "si", "dx", "r10", "bx", "cx", "ax", "ip")),
-        Variable("__preempt_count"),
+        offset("task_struct", "thread_info_status", "thread_info.status"),
+        *offsets("pt_regs", "orig_ax", "di", "si", "dx", "r10", "bx", "cx", "ax", "ip"),
+        optional(variable("__preempt_count"), absent=0),
     ),
     "aarch64": (
-        Offset("task_struct", "thread_info_flags", ("thread_info.flags",)),
-        Offset("task_struct", "thread_info_preempt_count", ("thread_info.preempt_count",)),
-        *(Offset("pt_regs", register) for register in ("regs", "orig_x0", "syscallno", "pc")),
+        offset("task_struct", "thread_info_flags", "thread_info.flags"),
+        offset("task_struct", "thread_info_preempt_count", "thread_info.preempt_count"),
+        *offsets("pt_regs", "regs", "orig_x0", "syscallno", "pc"),
     ),
 }
 
 
 @dataclass(frozen=True)
 class Abilities:
-    """What the kernel's verifier offers; each has a slower way that gives the same answers."""
+    """What the kernel's verifier supports. Without it the probes read in a slower way, with the same results."""
 
     typed_task: bool
-    """``bpf_get_current_task_btf``: the task's members are read without a helper call."""
+    """``bpf_get_current_task_btf``: members of the task are read without a helper call."""
     rdonly_cast: int
-    """BTF number of ``bpf_rdonly_cast``, which does the same for what is behind descriptors; 0 where there is none."""
+    """BTF id of ``bpf_rdonly_cast``, which does the same for files, inodes and sockets; 0 where there is none."""
 
 
 def abilities(btf: Btf) -> Abilities:
-    """Ask for the features, by the names that their commits brought in."""
+    """Look up the names that the commits of these features added."""
     return Abilities(
         typed_task=_has_enumerator(btf, "BPF_FUNC_get_current_task_btf"),
         rdonly_cast=_function(btf, "bpf_rdonly_cast"),
@@ -264,13 +165,13 @@ def abilities(btf: Btf) -> Abilities:
 
 
 def machine_facts() -> tuple[Fact, ...]:
-    """The facts of this machine's registers."""
+    """What is to be known of the registers of this machine."""
     return BY_MACHINE.get(platform.machine(), ())
 
 
 def defines(btf: Btf, facts: Iterable[Fact]) -> dict[str, int | str]:
-    """Names and values of ``-D`` flags; a :class:`LookupError` names the first fact that is missing."""
-    return dict(fact.define(btf) for fact in facts)
+    """Names and values of ``-D`` flags. Raises :class:`LookupError`, which names the first fact that is missing."""
+    return {fact.name: fact.look_up(btf) for fact in facts}
 
 
 def _has_enumerator(btf: Btf, name: str) -> bool:

@@ -15,13 +15,12 @@ from exporter.host.procfs import Procfs
 from exporter.kafka.inspector import Inspector
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
-from exporter.loading.probes import PROBES
+from exporter.loading.probes import ESSENTIAL_PROBE_NAMES
 from exporter.web import listen
 
 _log = logging.getLogger(__name__)
 
 LOADER_TIMEOUT_SECONDS = 180.0
-_ESSENTIAL = {probe.name for probe in PROBES if probe.essential}
 
 
 @dataclass(frozen=True)
@@ -75,7 +74,7 @@ def _check_probes(loaded: LoadedProbes, *, strict: bool) -> None:
         if probe.attached:
             continue
         problem = f"probe {probe.name} is not attached: {probe.reason}; remedy: {probe.remedy}"
-        if strict or probe.name in _ESSENTIAL:
+        if strict or probe.name in ESSENTIAL_PROBE_NAMES:
             raise KernelError(problem)
         _log.warning(problem)
 

@@ -28,8 +28,8 @@ from .rulefiles import (
 
 SEVERITIES = {"info", "warning"}
 LEVELS = {"host", "host_hop", "host_port", "process", "process_port", "topic", "device"}
-ABSENT_FROM_SOME_KERNELS = {"io_uring", "io_uring_multishot"}
-"""Probes that are on by default and that a supported kernel may not be able to attach."""
+ON_EVERY_KERNEL = {probe.name for probe in probes.PROBES if probe.by_default and not probe.since}
+"""Probes that are on by default and that every supported kernel can attach."""
 
 
 def alert_tests() -> Iterator[dict[str, Any]]:
@@ -112,4 +112,4 @@ def test_every_label_that_is_asked_for_is_of_the_contract():
 def test_the_probes_whose_absence_alarms_are_those_that_every_kernel_has():
     (rule,) = [rule for rule in rules(ALERTS) if rule.text["labels"].get("reason") == "probe_not_attached"]
     (named,) = re.findall(r'probe=~"([^"]+)"', rule.text["expr"])
-    assert set(named.split("|")) == set(probes.DEFAULT_PROBE_NAMES) - ABSENT_FROM_SOME_KERNELS
+    assert set(named.split("|")) == ON_EVERY_KERNEL

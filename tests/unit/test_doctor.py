@@ -28,7 +28,7 @@ def test_a_reason_that_probes_share_is_told_once():
 
 
 def test_what_a_hook_misses_is_told():
-    assert "what pipe_write copied from user to pipe (2)" in shown().replace("anon_", "")
+    assert "bytes that pipe_write copied from user to pipe (2)" in shown().replace("anon_", "")
     assert "(2) inexact on a busy CPU: this kernel preempts the program" in shown()
 
 
