@@ -125,7 +125,7 @@ class Sampler:
         alive = {}
         for identity in sample.processes:
             stat = self._procfs.stat(identity.pid)
-            if stat and stat.is_of(identity.start):
+            if stat and stat.started_at(identity.start):
                 alive[identity] = stat
             elif stat or not self._procfs.exists(identity.pid):
                 self._vanished.add(identity)

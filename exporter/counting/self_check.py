@@ -1,7 +1,7 @@
 """Whether the probe of system calls still counts: this process makes some itself between any two readings."""
 
 from exporter.counting.maps import Sample
-from exporter.host.procfs import Self
+from exporter.host.procfs import OwnProcess
 from exporter.model import Operation
 
 PROBE = "syscalls"
@@ -15,7 +15,7 @@ class SelfCheck:
     and a debugger can close any descriptor. Nothing tells us but that our own counts stand still.
     """
 
-    def __init__(self, own: Self | None) -> None:
+    def __init__(self, own: OwnProcess | None) -> None:
         """``own``: this process; None when /proc does not tell its id in the initial pid namespace."""
         self._own = own
         self._last = 0
@@ -32,7 +32,7 @@ class SelfCheck:
         if self._own is None:
             return 0
         for identity, rows in sample.processes.items():
-            if identity.pid == self._own.pid and self._own.stat.is_of(identity.start):
+            if identity.pid == self._own.pid and self._own.stat.started_at(identity.start):
                 # rows of no system call are other probes'
                 return sum(count.events for row, count in rows.items() if row.operation is not Operation.NONE)
         return 0

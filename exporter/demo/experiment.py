@@ -125,7 +125,7 @@ class Experiment:
 def _rows_of(source: KernelMaps, pid: int) -> Rows:
     stat = Procfs().stat(pid)
     for identity, rows in source.sample().processes.items():
-        if identity.pid == pid and stat and stat.is_of(identity.start):
+        if identity.pid == pid and stat and stat.started_at(identity.start):
             return rows
     raise KernelError(
         "the probes know the demo's sender under another process id: "

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from exporter.host.procfs import java_command
+from exporter.host.program_names import java_command
 
 _MAIN_CLASSES = {"kafka.Kafka", "io.confluent.support.metrics.SupportedKafka"}
 _OVERRIDE = "--override"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exporter.counting.maps import Sample
-from exporter.host.procfs import ProcessInfo, Self, Stat
+from exporter.host.procfs import OwnProcess, ProcessInfo, Stat
 from exporter.model import Count, Endpoint, Exit, Identity, MapUse, Operation, ProbeRuns, Row, RowKind, Rows
 
 TICK_NS = 10_000_000
@@ -88,9 +88,9 @@ class SampleHost:
             return None
         return Stat(self.comms[identity], identity.start // TICK_NS, 1.5, 0.5)
 
-    def own(self) -> Self | None:
+    def own(self) -> OwnProcess | None:
         identity = self.alive(self.own_pid)
-        return Self(self.own_pid, Stat("exporter", identity.start // TICK_NS, 0, 0)) if identity else None
+        return OwnProcess(self.own_pid, Stat("exporter", identity.start // TICK_NS, 0, 0)) if identity else None
 
     def exists(self, pid: int) -> bool:
         return self.alive(pid) is not None

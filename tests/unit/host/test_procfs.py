@@ -1,11 +1,11 @@
-"""What is read off /proc: texts as the kernel writes them, and a directory that looks like /proc."""
+"""Reading /proc: texts as the kernel writes them, and a directory that looks like /proc."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from exporter.host.procfs import ProcessInfo, Procfs, display_name, parse_cgroup, parse_stat
+from exporter.host.procfs import ProcessInfo, Procfs, parse_cgroup, parse_stat
 
 STAT = (
     "{pid} ({comm}) S 1 1 1 0 -1 4194560 100 0 0 0 {user} {system} 0 0 20 0 1 0 {start} 1000 10 18446744073709551615\n"
@@ -23,36 +23,16 @@ def test_stat_of_any_name(comm):
     assert (stat.comm, stat.start_ticks, stat.user_seconds, stat.system_seconds) == (comm, 123456, 2.5, 0.5)
 
 
-def test_start_tells_a_process_from_its_successor():
+def test_the_start_distinguishes_a_process_from_its_successor():
     stat = parse_stat(stat_line("cat"))
-    assert stat.is_of(1_234_567_891_234)
-    assert not stat.is_of(1_234_577_891_234)
+    assert stat.started_at(1_234_567_891_234)
+    assert not stat.started_at(1_234_577_891_234)
 
 
 def test_this_very_process():
     stat = Procfs().stat(os.getpid())
     assert stat is not None
     assert stat.comm == Path("/proc/self/comm").read_text().rstrip("\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "name"),
-    [
-        ([], ""),
-        (["/usr/sbin/nginx", "-g", "daemon off;"], ""),
-        (["java", "-Xmx1g", "-cp", "a.jar:b.jar", "-Dx=y", "kafka.Kafka", "server.properties"], "kafka.Kafka"),
-        (["/opt/jdk/bin/java", "@options", "-jar", "/srv/app.jar", "serve"], "app.jar"),
-        (["java", "-m", "com.example/com.example.Main"], "com.example.Main"),
-        (["java", "-version"], ""),
-        (["/usr/bin/python3.11", "-u", "/srv/worker.py", "--fast"], "worker.py"),
-        (["python3", "-m", "http.server", "80"], "http.server"),
-        (["python3", "-c", "print(1)"], ""),
-        (["node", "--inspect", "/srv/app/server.js"], "server.js"),
-        (["bash"], ""),
-    ],
-)
-def test_what_a_person_calls_it(arguments, name):
-    assert display_name(arguments) == name
 
 
 @pytest.mark.parametrize(
