@@ -22,9 +22,9 @@ from tests.support.prometheus import Prometheus
 from tests.support.requirements import require_bpf
 from tests.support.wait import wait_until
 
-from .broker import Broker
 from .load import MIB, Sender
 from .rulefiles import ALERTS, RECORDING, recorded_names
+from .topic_broker import TopicBroker
 
 JOB = "copy-exporter"
 COPIED = 400 * MIB
@@ -42,7 +42,7 @@ _DURATION = re.compile(r"(?<=\[)\d+[mhd](?=\])|(?<=for: )\d+[mhd]|(?<=offset )\d
 _SECONDS = {"m": 1, "h": 60, "d": 1440}
 
 
-Sends = TypeVar("Sends", Sender, Broker)
+Sends = TypeVar("Sends", Sender, TopicBroker)
 
 
 def shortened(rules: str) -> str:
@@ -73,7 +73,7 @@ class Scene:
     service: ExporterProcess
     copying: Truth[Sender]
     by_reference: Truth[Sender]
-    topic: Truth[Broker]
+    topic: Truth[TopicBroker]
     encrypted: Sender
 
     @property
@@ -140,7 +140,7 @@ def scene(_urgent: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         encrypted = stack.enter_context(Sender(READ_WRITE, ENCRYPTED, directory / "encrypted"))
         watched = [flag for sender in (copying, by_reference, encrypted) for flag in sender.flags]
         service = stack.enter_context(ExporterProcess(*watched))
-        broker = stack.enter_context(Broker(directory, encrypted.port))
+        broker = stack.enter_context(TopicBroker(directory, encrypted.port))
         alertmanager = stack.enter_context(Alertmanager(directory))
         config = configuration(f"127.0.0.1:{service.port}", alertmanager.address, directory)
         prometheus = stack.enter_context(Prometheus(directory, config))
@@ -193,7 +193,7 @@ def test_recorded_rates_are_those_of_the_load(scene: Scene):
         f'{sent}{{port="{by_reference.port}", mechanism="zero_copy"}}': scene.by_reference,
         f'{received}{{port="{copying.far_port}", mechanism="cpu"}}': scene.copying,
         f'{received}{{port="{by_reference.far_port}", mechanism="cpu"}}': scene.by_reference,
-        f'topic:copy_kafka_topic_bytes:rate5m{{topic="{Broker.topic}", mechanism="zero_copy"}}': scene.topic,
+        f'topic:copy_kafka_topic_bytes:rate5m{{topic="{TopicBroker.topic}", mechanism="zero_copy"}}': scene.topic,
     }
 
     def disagreements() -> dict[str, float]:
@@ -217,7 +217,7 @@ def test_recorded_ratios_are_those_of_the_methods(scene: Scene):
         assert scene.prometheus.number(ratio % truth.sender.port) == zero_copied
         # By calls of 64 KiB: 16 calls a MiB that is moved, two mode switches each.
         assert scene.prometheus.number(switches % truth.sender.pid) == pytest.approx(32, rel=0.05)
-    topic = f'topic:copy_kafka_topic_zero_copied:ratio_rate5m{{topic="{Broker.topic}"}}'
+    topic = f'topic:copy_kafka_topic_zero_copied:ratio_rate5m{{topic="{TopicBroker.topic}"}}'
     assert scene.prometheus.number(topic) == 1
 
 
