@@ -17,17 +17,11 @@ _log = logging.getLogger(__name__)
 SCAN_INTERVAL_SECONDS = 2.0
 _COMM = "java"
 _NEW_PROCESS_SECONDS = 60.0
-"""A process that was first seen so recently is checked at every scan: a start script becomes a broker within a minute.
-
-An older one is checked once in that time.
-"""
+"""A process is checked at every scan for this time, in which a start script becomes a broker; then once per minute."""
 _INCOMPLETE_SECONDS = 120.0
-"""A broker without complete facts is inspected at every scan until it was found so long ago.
-
-Any other broker is inspected once in that time.
-"""
+"""A broker with incomplete facts is inspected at every scan for this time. Others are inspected every two minutes."""
 _PORT_LINGER_SECONDS = 600.0
-"""The ports of a broker that has exited stay watched for so long, so that no byte is missed after a restart."""
+"""The ports of a broker that has exited stay watched for this time, so that no byte is missed after a restart."""
 
 
 class Processes(Protocol):

@@ -51,7 +51,7 @@ class TopicCounter:
     """Totals by topic."""
 
     def __init__(self, max_topics: int = 500, *, by_partition: bool = False) -> None:
-        """``max_topics``: so many topics, or partitions, have totals of their own.
+        """``max_topics``: how many topics, or partitions, have totals of their own.
 
         All others are added to topic ``other`` of their node. A node without a topic of its own is ``other`` too, so
         that processes that pretend to be brokers cannot add series without end.

@@ -1,4 +1,4 @@
-"""Processes that look like Kafka brokers (``fake_broker_process.py``), outside and inside of containers."""
+"""Processes that look like Kafka brokers (``fake_broker_process.py``), also in containers."""
 
 import subprocess
 from collections.abc import Sequence

@@ -22,7 +22,7 @@ def listen(address, port):
 
 
 def pair():
-    """A TCP connection to ourselves."""
+    """A TCP connection of this process to its first listener."""
     listening = held[0]
     ours = socket.create_connection(listening.getsockname()[:2])
     theirs, _ = listening.accept()
@@ -30,7 +30,7 @@ def pair():
 
 
 def send(path, size, once):
-    """To a connection on the listener's port, in pieces: ``once(broker, file, position, bytes)`` sends one."""
+    """Send a file over a connection to the first listener; ``once(broker, file, position, bytes)`` sends a piece."""
     consumer, broker = pair()
     with consumer, broker, open(path, "rb", buffering=0) as file:
         sent = 0
@@ -51,7 +51,7 @@ def copy(path, size):
 
 
 def fall_back(path, size):
-    """As a JVM does when sendfile is refused: each time anew, then from a mapping of the file."""
+    """Try sendfile for each piece and, when it is refused, write from a mapping of the file, as a JVM does."""
 
     def once(broker, file, at, step):
         try:
@@ -85,10 +85,6 @@ def write_held(index, size):
 def copy_range(source, target, size):
     with open(source, "rb") as there, open(target, "r+b") as here:
         return os.copy_file_range(there.fileno(), here.fileno(), int(size))
-
-
-def become(name):
-    os.execv(sys.executable, [name, *sys.orig_argv[1:]])
 
 
 ctypes.CDLL(None).prctl(PR_SET_NAME, b"java", 0, 0, 0)
