@@ -64,7 +64,10 @@ def examine(user: str = "nobody") -> Diagnosis:
     except KernelError as error:
         checks.append(Check("loader", False, str(error), "nothing can be attached before that is mended"))
     else:
-        checks += [Check("loader", True, f"compiled and loaded; reads with {loaded.reading}"), _reading(loaded, user)]
+        checks += [
+            Check("loader", True, f"compiled and loaded; reads with {loaded.read_method}"),
+            _reading(loaded, user),
+        ]
         probes = loaded.probes
         loaded.close()
     return Diagnosis(platform.release(), platform.machine(), tuple(checks), probes)

@@ -1,4 +1,4 @@
-"""What the running kernel says of its own structures, in BTF (Documentation/bpf/btf.rst), read by libbpf."""
+"""The types of the running kernel, from its BTF (Documentation/bpf/btf.rst), read by libbpf."""
 
 import ctypes as ct
 import struct
@@ -21,7 +21,7 @@ _PARAMETER = struct.Struct("=II")
 
 
 class UnknownToBtfError(KeyError):
-    """A structure, member, function or enumerator that this kernel does not have."""
+    """The structure, member, function or enumerator is not in this kernel."""
 
     def __str__(self) -> str:
         return f"this kernel's BTF has no {self.args[0]}"
@@ -37,14 +37,14 @@ class _Type:
 
 
 class Btf:
-    """The types of the running kernel."""
+    """The types of the running kernel. Every method raises :class:`UnknownToBtfError` for a name that is not there."""
 
     def __init__(self) -> None:
         """Raise :class:`KernelError` when the kernel has no BTF."""
         if not VMLINUX.exists():
             raise KernelError(
                 f"this kernel has no BTF ({VMLINUX} is missing): copy-exporter needs a kernel built with "
-                "CONFIG_DEBUG_INFO_BTF=y, as all distributions' kernels since 5.10 are"
+                "CONFIG_DEBUG_INFO_BTF=y, as distributions build theirs since 5.10"
             )
         self._library = library()
         self._btf = self._library.btf__load_vmlinux_btf()
@@ -52,15 +52,15 @@ class Btf:
             raise KernelError(f"{VMLINUX} cannot be read: run as root")
 
     def type_id(self, name: str) -> int:
-        """Number of a structure."""
+        """BTF id of a structure."""
         return self._find(name, _STRUCT, f"struct {name}")
 
     def function_id(self, name: str) -> int:
-        """Number of a function."""
+        """BTF id of a function."""
         return self._find(name, _FUNC, f"function {name}")
 
     def tracepoint_id(self, name: str) -> int:
-        """Number of the type that a program with typed arguments on tracepoint ``name`` is loaded for."""
+        """BTF id of the type that programs with typed arguments on a tracepoint are loaded for."""
         return self._find(f"btf_trace_{name}", _TYPEDEF, f"tracepoint {name}")
 
     def size(self, name: str) -> int:
@@ -68,7 +68,7 @@ class Btf:
         return int(self._library.btf__resolve_size(self._btf, self.type_id(name)))
 
     def offset(self, name: str, path: str) -> int:
-        """Offset in bytes of a member, ``a.b`` for a member of a member; anonymous ones in between are looked into."""
+        """Offset of a member in bytes. ``a.b`` is a member of a member; anonymous structures are searched too."""
         number, offset = self.type_id(name), 0
         for member in path.split("."):
             found = self._member(number, member)
@@ -86,7 +86,7 @@ class Btf:
         raise UnknownToBtfError(f"{enum}.{name}")
 
     def tracepoint_argument(self, name: str, structure: str) -> int:
-        """Which argument of a tracepoint, counted from 0, points to a ``structure``."""
+        """Position, from 0, of the argument of a tracepoint that points to a ``structure``."""
         wanted = self.type_id(structure)
         for position, target in self._tracepoint_pointers(name):
             if target == wanted:
@@ -94,23 +94,23 @@ class Btf:
         raise UnknownToBtfError(f"struct {structure} among the arguments of tracepoint {name}")
 
     def tracepoint_pointers(self, name: str) -> list[int]:
-        """Which arguments of a tracepoint, counted from 0, are pointers, whatever to."""
+        """Positions, from 0, of the arguments of a tracepoint that are pointers."""
         return [position for position, _ in self._tracepoint_pointers(name)]
 
     def variable_id(self, name: str) -> int:
-        """Number of a variable that each CPU has of its own."""
+        """BTF id of a per-CPU variable."""
         return self._find(name, _VAR, f"variable {name}")
 
     def parameters(self, function: str) -> int:
-        """How many parameters a function has."""
+        """Number of parameters of a function."""
         return self._type(self._type(self.function_id(function)).size_or_type).entries
 
     def _tracepoint_pointers(self, name: str) -> Iterator[tuple[int, int]]:
-        """Positions and what the pointers point to, resolved."""
+        """Position of each argument that is a pointer, and the BTF id of its target without modifiers."""
         pointer = self._type(self._type(self.tracepoint_id(name)).size_or_type)
         prototype = self._type(pointer.size_or_type)
         parameters = list(_PARAMETER.iter_unpack(self._entries(prototype, _PARAMETER)))
-        for position, (_, number) in enumerate(parameters[1:]):  # the first is the kernel's own
+        for position, (_, number) in enumerate(parameters[1:]):  # the first is the context
             kind = self._type(self._resolve(number))
             if kind.kind == _POINTER:
                 yield position, self._resolve(kind.size_or_type)

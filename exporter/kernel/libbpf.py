@@ -1,6 +1,6 @@
-"""The few calls of libbpf that we need, by ctypes (``libbpf.so.1``, version 1.0 and later).
+"""The calls of libbpf that the exporter needs, by ctypes (``libbpf.so.1``, version 1.0 and later).
 
-Every function raises :class:`OSError` with the kernel's errno when the kernel refuses.
+Every function raises :class:`OSError` with the errno of the kernel when the kernel refuses.
 """
 
 import ctypes as ct
@@ -32,7 +32,7 @@ _BPF_LINK_CREATE = 28
 
 
 class _ProgLoadOpts(ct.Structure):
-    """``struct bpf_prog_load_opts`` of libbpf 1.0: later versions append, ``sz`` says how much there is."""
+    """``struct bpf_prog_load_opts`` of libbpf 1.0. Later versions append members; ``sz`` is the size of this one."""
 
     _fields_ = [
         ("sz", ct.c_size_t),
@@ -59,7 +59,7 @@ class _ProgLoadOpts(ct.Structure):
 
 
 class _FunctionsLink(ct.Structure):
-    """``union bpf_attr`` of BPF_LINK_CREATE, with the member of its own union that is for kprobes."""
+    """``union bpf_attr`` of BPF_LINK_CREATE, for kprobes."""
 
     _fields_ = [
         ("prog_fd", ct.c_uint32),
@@ -75,7 +75,7 @@ class _FunctionsLink(ct.Structure):
 
 
 class _ProgInfo(ct.Structure):
-    """The head of ``struct bpf_prog_info`` (include/uapi/linux/bpf.h); what lies between is not ours to read."""
+    """The head of ``struct bpf_prog_info`` (include/uapi/linux/bpf.h)."""
 
     _fields_ = [
         ("type", ct.c_uint32),
@@ -104,19 +104,19 @@ class _MapInfo(ct.Structure):
 
 @dataclass(frozen=True)
 class ProgramInfo:
-    """What the kernel tells of a loaded program; the run statistics are 0 unless they are switched on."""
+    """The kernel's data of a loaded program. The run statistics are 0 unless they are switched on."""
 
     run_time_ns: int
     run_count: int
     missed: int
     jited_bytes: int
     instructions: int
-    """As the verifier left them, before they become machine code."""
+    """The number after the verifier's changes, before they become machine code."""
 
 
 @dataclass(frozen=True)
 class MapInfo:
-    """Sizes in bytes, and the limit of a map."""
+    """Sizes of keys and values in bytes, and the maximum number of entries."""
 
     key_size: int
     value_size: int
@@ -125,7 +125,7 @@ class MapInfo:
 
 @cache
 def library() -> Any:
-    """Libbpf itself; :class:`KernelError` names the package when it is not installed."""
+    """The library. Raises :class:`KernelError`, which names the package, when it is not installed."""
     try:
         lib = ct.CDLL("libbpf.so.1", use_errno=True)
     except OSError:
@@ -153,7 +153,7 @@ def _checked(call: Callable[..., int], *arguments: object) -> int:
 
 
 def load_program(kind: int, name: str, code: bytes, *, attach_type: int = 0, attach_btf_id: int = 0) -> int:
-    """Load a program; returns its descriptor. The message of the error ends with the verifier's last line."""
+    """Load a program and return its descriptor. The message of an error ends with the verifier's last line."""
     log = ct.create_string_buffer(1 << 16)
     options = _ProgLoadOpts(
         sz=ct.sizeof(_ProgLoadOpts),
@@ -172,14 +172,14 @@ def load_program(kind: int, name: str, code: bytes, *, attach_type: int = 0, att
 
 
 def open_raw_tracepoint(program: int) -> int:
-    """Attach a program that was loaded for one tracepoint or function; closing the descriptor detaches it."""
+    """Attach a program that was loaded for one tracepoint or function. Closing the returned descriptor detaches it."""
     return _checked(library().bpf_raw_tracepoint_open, None, program)
 
 
 def attach_functions(program: int, functions: Sequence[str], attach_type: int, *, returns: bool = False) -> int:
-    """Attach to many kernel functions at once (v5.18); closing the descriptor detaches from all.
+    """Attach to many kernel functions at once (v5.18). Closing the returned descriptor detaches from all.
 
-    By the system call itself: libbpf 1.0 does not know the newer types.
+    This makes the system call directly, because libbpf 1.0 does not know the newer types.
     """
     names = (ct.c_char_p * len(functions))(*(name.encode() for name in functions))
     link = _FunctionsLink(prog_fd=program, attach_type=attach_type, cnt=len(functions), syms=ct.addressof(names))
@@ -188,14 +188,14 @@ def attach_functions(program: int, functions: Sequence[str], attach_type: int, *
 
 
 def map_info(descriptor: int) -> MapInfo:
-    """Sizes and limit of a map."""
+    """Return the sizes of a map."""
     info = _MapInfo()
     _object_info(descriptor, info)
     return MapInfo(info.key_size, info.value_size, info.max_entries)
 
 
 def program_info(descriptor: int) -> ProgramInfo:
-    """Run statistics of a program; ``recursion_misses`` is there since v5.12 (commit 9ed9e9ba2337), else 0."""
+    """Return the data of a program. ``missed`` is 0 before v5.12 (commit 9ed9e9ba2337)."""
     info = _ProgInfo()
     _object_info(descriptor, info)
     return ProgramInfo(
@@ -213,14 +213,14 @@ def _object_info(descriptor: int, info: ct.Structure) -> None:
 
 
 def enable_run_statistics() -> int:
-    """Switch on the kernel's own run time of programs, for as long as the returned descriptor is open."""
+    """Let the kernel measure the run time of programs, as long as the returned descriptor is open."""
     return _checked(library().bpf_enable_stats, STATS_RUN_TIME)
 
 
 def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
-    """All keys and all values of a hash map, each as one string of bytes in the same order.
+    """Return all keys and all values of a hash map, each as one string of bytes, in the same order.
 
-    Elements that are there all the while come exactly once; ones added or deleted meanwhile come once or not at all.
+    Elements that are there all the time come exactly once; those added or deleted meanwhile come once or not at all.
     """
     keys: list[bytes] = []
     values: list[bytes] = []
@@ -246,14 +246,14 @@ def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
 
 
 def delete_from_map(descriptor: int, keys: bytes, count: int) -> None:
-    """Delete ``count`` keys that stand one behind the other; the first that is not there ends it with ENOENT."""
+    """Delete ``count`` keys, concatenated in ``keys``. The first that is not in the map ends this with ENOENT."""
     if count:
         with unpreempted():
             _checked(library().bpf_map_delete_batch, descriptor, keys, ct.byref(ct.c_uint32(count)), None)
 
 
 def read_element(descriptor: int, key: bytes, value_size: int) -> bytes:
-    """One value."""
+    """Return the value of a key."""
     value = ct.create_string_buffer(value_size)
     with unpreempted():
         _checked(library().bpf_map_lookup_elem, descriptor, key, value)
@@ -261,6 +261,6 @@ def read_element(descriptor: int, key: bytes, value_size: int) -> bytes:
 
 
 def write_element(descriptor: int, key: bytes, value: bytes) -> None:
-    """Set one value."""
+    """Set the value of a key."""
     with unpreempted():
         _checked(library().bpf_map_update_elem, descriptor, key, value, 0)

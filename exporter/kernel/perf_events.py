@@ -1,4 +1,4 @@
-"""Programs on perf events: tracepoints by their name in tracefs, kprobes, and samples of the CPU clock."""
+"""Attaches programs to perf events: tracepoints by their name in tracefs, kprobes, and samples of the CPU clock."""
 
 import ctypes as ct
 import errno
@@ -43,17 +43,17 @@ class _Attr(ct.Structure):
 
 
 def attach_tracepoint(name: str, program: int) -> int:
-    """Run ``program`` at tracepoint ``category/event`` on every CPU; returns the event's descriptor.
+    """Run ``program`` at tracepoint ``category/event`` on every CPU. Returns the descriptor of the event.
 
-    Raises :class:`OSError` with the kernel's refusal, also when there is no such tracepoint.
+    Raises :class:`OSError` when the kernel refuses, also when there is no such tracepoint.
     """
     return _attach(_Attr(type=_PERF_TYPE_TRACEPOINT, config=_tracepoint_id(name)), program)
 
 
 def attach_kprobe(function: str, program: int) -> int:
-    """Run ``program`` at the entry of a kernel function; returns the event's descriptor.
+    """Run ``program`` at the entry of a kernel function. Returns the descriptor of the event.
 
-    Raises :class:`OSError` with the kernel's refusal, also when the kernel has no kprobes.
+    Raises :class:`OSError` when the kernel refuses, also when it has no kprobes.
     """
     try:
         kind = int(_KPROBE_TYPE.read_text())
@@ -64,9 +64,9 @@ def attach_kprobe(function: str, program: int) -> int:
 
 
 def attach_clock(rate: int, program: int) -> list[int]:
-    """Run ``program`` so many times a second on every online CPU, when that is inside the kernel and not idle.
+    """Run ``program`` ``rate`` times per second on every online CPU that is inside the kernel and not idle then.
 
-    Returns the events' descriptors, one a CPU. Raises :class:`OSError` with the kernel's refusal.
+    Returns the descriptors of the events, one per CPU. Raises :class:`OSError` when the kernel refuses.
     """
     attr = _Attr(
         type=_PERF_TYPE_SOFTWARE,
@@ -86,7 +86,7 @@ def attach_clock(rate: int, program: int) -> list[int]:
 
 
 def numbers(text: str) -> list[int]:
-    """A list of the kernel's.
+    """Parse a list of numbers as the kernel writes them.
 
     >>> numbers("0-2,5")
     [0, 1, 2, 5]
@@ -97,7 +97,7 @@ def numbers(text: str) -> list[int]:
 
 def _attach(attr: _Attr, program: int, cpu: int = 0) -> int:
     attr.size = ct.sizeof(_Attr)
-    # Of a probed place one event is enough, on any CPU: there the program belongs to the place.
+    # One event on any CPU is enough for tracepoints and kprobes: their programs run on all.
     event = libc.call("syscall", _NR_PERF_EVENT_OPEN[machine()], ct.byref(attr), -1, cpu, -1, _PERF_FLAG_FD_CLOEXEC)
     try:
         ioctl(event, _PERF_EVENT_IOC_SET_BPF, program)
@@ -115,8 +115,8 @@ def _tracepoint_id(name: str) -> int:
 
 
 def _mount_tracefs() -> None:
-    """For this process alone: in a mount namespace of its own, so that the host's mounts stay as they are."""
+    """Mount it in a new mount namespace of this process, so that the host's mounts do not change."""
     libc.call("unshare", _CLONE_NEWNS)
-    above = next(path for path in _TRACEFS.parents if path.is_mount())  # "/" is none in a chroot
+    above = next(path for path in _TRACEFS.parents if path.is_mount())  # in a chroot "/" is not a mount point
     libc.call("mount", b"none", bytes(above), None, _MS_REC_PRIVATE, None)
     libc.call("mount", b"tracefs", bytes(_TRACEFS), b"tracefs", 0, None)

@@ -1,8 +1,7 @@
-"""Moments in which no ordinary task takes the CPU from this one.
+"""Keeps the CPU for short moments, in which no ordinary task preempts this one.
 
 While a task is inside a system call on a map, the kernel runs no program on functions or trace events on that CPU
-(``bpf_prog_active``). Where it preempts itself, a reader that lost the CPU right there would cost every other task its
-counts.
+(``bpf_prog_active``). If a reader of maps is preempted there, the other tasks of that CPU are not counted.
 """
 
 import os
@@ -11,18 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 _LOWEST = 1
-"""Of the real-time priorities: above all ordinary tasks, below all else that is real-time."""
+"""The lowest real-time priority: above all ordinary tasks, below all other real-time tasks."""
 
 
 def permit() -> None:
-    """Let this process have such moments when it is not root any more; takes CAP_SYS_RESOURCE, else nothing changes."""
+    """Allow :func:`unpreempted` after root is dropped. Needs CAP_SYS_RESOURCE; without it nothing changes."""
     with suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_RTPRIO, (_LOWEST, _LOWEST))
 
 
 @contextmanager
 def unpreempted() -> Iterator[None]:
-    """Run the body so if that is permitted, else as it is; for the calling thread."""
+    """Run the body in the calling thread with a real-time priority; if that is not permitted, with the present one."""
     policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
     try:
         os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(_LOWEST))

@@ -1,4 +1,4 @@
-"""The attach methods by which a compiled program is attached, each as good as the kernel allows."""
+"""Loads compiled programs and attaches them: one function for each attach method."""
 
 from collections.abc import Callable
 
@@ -8,29 +8,35 @@ from exporter.loading.probes import Hook
 from exporter.loading.syscall_functions import syscall_functions
 
 Descriptors = tuple[int, ...]
-"""A program, then what keeps it attached."""
+"""The descriptor of a program, then those that keep it attached: a link, or perf events."""
 
 
 def attach_raw_tracepoint(compiled: Compiled, hook: Hook) -> Descriptors:
-    """A tracepoint with typed arguments (v5.5): descriptors of program and link."""
+    """Attach to a tracepoint, with typed arguments (v5.5). Returns the descriptors of program and link."""
     target = compiled.btf.tracepoint_id(hook.target)
     return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_RAW_TP, target)
 
 
 def attach_fentry(compiled: Compiled, hook: Hook) -> Descriptors:
-    """The entry of a kernel function, with its arguments: descriptors of program and link."""
+    """Attach to the entry of a kernel function, with its arguments. Returns the descriptors of program and link."""
     target = compiled.btf.function_id(hook.target)
     return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_FENTRY, target)
 
 
 def attach_fexit(compiled: Compiled, hook: Hook) -> Descriptors:
-    """The end of a kernel function, with its arguments and its result: descriptors of program and link."""
+    """Attach to the return of a kernel function, with arguments and result.
+
+    Returns the descriptors of program and link.
+    """
     target = compiled.btf.function_id(hook.target)
     return _attach_by_btf(compiled, hook, libbpf.ATTACH_TYPE_TRACE_FEXIT, target)
 
 
 def attach_syscall_returns(compiled: Compiled, hook: Hook) -> Descriptors:
-    """The return of every system call's own function that moves data: descriptors of program and link."""
+    """Attach to the returns of the functions of all system calls that move data.
+
+    Returns the descriptors of program and link.
+    """
     code = compiled.code(hook.program)
     attach_type = libbpf.ATTACH_TYPE_TRACE_KPROBE_MULTI
     program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, code, attach_type=attach_type)
@@ -38,7 +44,10 @@ def attach_syscall_returns(compiled: Compiled, hook: Hook) -> Descriptors:
 
 
 def attach_session(compiled: Compiled, hook: Hook) -> Descriptors:
-    """Both ends of a kernel function (v6.10), with the registers: descriptors of program and link."""
+    """Attach to entry and return of a kernel function (v6.10), with the registers.
+
+    Returns the descriptors of program and link.
+    """
     attach_type = libbpf.ATTACH_TYPE_TRACE_KPROBE_SESSION
     code = compiled.code(hook.program)
     program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, code, attach_type=attach_type)
@@ -46,19 +55,19 @@ def attach_session(compiled: Compiled, hook: Hook) -> Descriptors:
 
 
 def attach_kprobe(compiled: Compiled, hook: Hook) -> Descriptors:
-    """The entry of a kernel function, with the registers: descriptors of program and event."""
+    """Attach to the entry of a kernel function, with the registers. Returns the descriptors of program and event."""
     program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, compiled.code(hook.program))
     return program, perf_events.attach_kprobe(hook.target, program)
 
 
 def attach_perf_tracepoint(compiled: Compiled, hook: Hook) -> Descriptors:
-    """A tracepoint by its event in tracefs: descriptors of program and event."""
+    """Attach to a tracepoint by its event in tracefs. Returns the descriptors of program and event."""
     program = libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, hook.program, compiled.code(hook.program))
     return program, perf_events.attach_tracepoint(hook.target, program)
 
 
 def attach_clock(compiled: Compiled, hook: Hook) -> Descriptors:
-    """Samples of the CPU clock: descriptors of program and of an event for each CPU."""
+    """Attach to samples of the CPU clock. Returns the descriptors of the program and of an event per CPU."""
     program = libbpf.load_program(libbpf.PROG_TYPE_PERF_EVENT, hook.program, compiled.code(hook.program))
     return program, *perf_events.attach_clock(compiled.sampling_rate, program)
 
@@ -73,7 +82,10 @@ ATTACHERS: dict[str, Callable[[Compiled, Hook], Descriptors]] = {
     "kretprobe.multi": attach_syscall_returns,
     "kprobe.session": attach_session,
 }
-"""How each attach method of :class:`exporter.loading.probes.Hook` attaches."""
+"""The function for each ``attach_method`` of :class:`exporter.loading.probes.Hook`.
+
+Each raises :class:`OSError` when the kernel refuses, and :class:`LookupError` when it does not have the target.
+"""
 
 
 def _attach_by_btf(compiled: Compiled, hook: Hook, attach_type: int, target: int) -> Descriptors:

@@ -181,13 +181,14 @@ def _with_headers(name: str, included: set[str]) -> str:
     BCC rewrites ``map.method()`` only in the main buffer, never in an included file. This way our headers can declare
     and use maps. A header that is included inside ``#if`` must not include others.
     """
-    if name in included:
-        return ""
     included.add(name)
     lines = [f'#line 1 "{name}"']
     for number, line in enumerate((probes_directory() / name).read_text().splitlines(), 1):
-        if header := _INCLUDE.fullmatch(line):
-            lines += [_with_headers(header[1], included), f'#line {number + 1} "{name}"']
+        include = _INCLUDE.fullmatch(line)
+        if include and include[1] in included:
+            lines.append("")
+        elif include:
+            lines += [_with_headers(include[1], included), f'#line {number + 1} "{name}"']
         else:
             lines.append(line)
     return "\n".join(lines)

@@ -1,7 +1,8 @@
-"""The kernel's functions whose time is time spent copying, by name, from v5.10 to v6.18; no kernel has them all.
+"""The kernel's functions that copy, by name, from v5.10 to v6.18. No kernel has all of them.
 
 Where a copy of user memory is inlined (``rep movsb`` on CPUs that are fast at it), a sample falls into the function
-around it: those that step through an iterator and do little else are here too. What only clears or sums is not.
+around it. So functions that step through an iterator and do little else are listed too. Functions that only clear
+memory or compute checksums are not.
 """
 
 _ITERATORS = (
@@ -45,7 +46,7 @@ _X86 = (
     "copy_user_short_string",
     "copy_user_handle_tail",
     "__copy_user_nocache",
-    "copy_to_nontemporal",  # what became of it
+    "copy_to_nontemporal",  # its later name
     "__copy_user_flushcache",
     "copy_user_flushcache",
     "__memcpy_flushcache",

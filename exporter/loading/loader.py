@@ -1,7 +1,7 @@
-"""The loader: a short-lived process, root, the only one in which bcc is imported.
+"""The loader: a short-lived process that runs as root, and the only one that imports bcc.
 
-It compiles the probes with BCC, loads and attaches them row by row, sends the descriptors over the socket that it
-got (:mod:`exporter.loading.handover`), and exits without tidying up: the receiver holds what it attached.
+It compiles the probes with BCC, loads and attaches them one by one, sends the descriptors
+(:mod:`exporter.loading.handover`), and exits without closing anything: the receiver has what it attached.
 """
 
 import errno
@@ -24,7 +24,7 @@ from exporter.model import ProbeState
 
 
 def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict[str, ProbeState]]:
-    """The probes whose facts this kernel knows, and a report of each other one."""
+    """The probes whose facts this kernel has, and the states of the others."""
     known, refused = [], {}
     for probe in probes:
         try:
@@ -36,7 +36,11 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
 
 
 def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeState, Descriptors]:
-    """Try the hooks in order, ``lossy`` ones last: a report of the one that attached, or of the first that there is."""
+    """Attach by the first hook that the kernel allows; those with a ``lossy`` attach method are tried last.
+
+    Returns the state of the probe and its descriptors. When no hook can be attached, the state has the reason of the
+    first hook whose target this kernel has.
+    """
     refused: dict[Hook, Exception] = {}
     for hook in sorted(probe.hooks, key=lambda hook: hook.attach_method in lossy):
         try:
@@ -68,31 +72,31 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
 
 
 def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
-    """All the work: the report, and the descriptors in its request."""
+    """Compile, load and attach; returns the report, and the descriptors in its order."""
     btf = Btf()
-    probes, reports = usable(btf, named(request.probes))
+    probes, states = usable(btf, named(request.probes))
     compiled = compile_all(btf, probes, request)
     lossy = lossy_attach_methods(compiled)
     programs: dict[str, int] = {}
-    keepers = [_run_statistics()] if request.statistics else []
+    links = [_run_statistics()] if request.statistics else []
     for probe in probes:
-        reports[probe.name], descriptors = attach(compiled, probe, lossy)
+        states[probe.name], descriptors = attach(compiled, probe, lossy)
         if descriptors:
             programs[probe.name] = descriptors[0]
-            keepers += descriptors[1:]
+            links += descriptors[1:]
     maps = compiled.maps()
     report = LoadReport(
-        probes=tuple(reports[probe.name] for probe in named(request.probes)),
+        probes=tuple(states[probe.name] for probe in named(request.probes)),
         maps=tuple(maps),
         programs=tuple(programs),
-        keepers=len(keepers),
-        reading=_reading(compiled.able),
+        links=len(links),
+        read_method=_read_method(compiled.able),
     )
-    return report, [*maps.values(), *programs.values(), *keepers]
+    return report, [*maps.values(), *programs.values(), *links]
 
 
 def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Compiled:
-    """Compile these probes and the essential ones, whose C has the maps that the serving process reads."""
+    """Compile these probes and the essential ones, whose C declares the maps that the serving process reads."""
     names = {*ESSENTIAL_PROBE_NAMES, *(probe.name for probe in probes)}
     try:
         return compile_probes(btf, named(names), request.map_entries, request.sampling_rate)
@@ -100,7 +104,7 @@ def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Co
         raise KernelError(f"the probes cannot be compiled for this kernel: {error}") from None
 
 
-def _reading(able: Abilities) -> str:
+def _read_method(able: Abilities) -> str:
     if able.rdonly_cast:
         return "typed pointers throughout"
     return "typed pointers for the task, probe reads behind descriptors" if able.typed_task else "probe reads"
@@ -111,13 +115,13 @@ def _run_statistics() -> int:
         return libbpf.enable_run_statistics()
     except OSError as error:
         raise KernelError(
-            f"--probe.stats: the kernel does not measure run times: {(error.strerror or str(error)).lower()}; "
-            "start with CAP_SYS_ADMIN, or leave the flag away"
+            f"--probe.stats: the kernel refused to measure run times: {(error.strerror or str(error)).lower()}; "
+            "start with CAP_SYS_ADMIN, or omit the flag"
         ) from None
 
 
 def _require_privilege() -> None:
-    """BCC's own complaint about a missing privilege is about the compiler; ask the kernel first."""
+    """Load an empty program, because BCC's error does not show that a privilege is missing."""
     try:
         os.close(libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, "privilege", _RETURN_0))
     except OSError as error:
@@ -126,7 +130,9 @@ def _require_privilege() -> None:
                 "loading eBPF programs is not permitted: run as root (sudo copy-exporter …), "
                 "or with CAP_BPF and CAP_PERFMON, in a container too"
             ) from None
-        raise KernelError(f"this kernel loads no eBPF program: {error.strerror}") from None
+        raise KernelError(
+            f"this kernel cannot load eBPF programs: {error.strerror}; use a kernel with CONFIG_BPF_SYSCALL=y"
+        ) from None
 
 
 _RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
@@ -142,7 +148,7 @@ def main() -> None:
     except CopyExporterError as error:
         report, descriptors = LoadReport(error=str(error)), []
     send(channel, report, descriptors)
-    os._exit(0)  # BCC would detach everything on its way out
+    os._exit(0)  # a regular exit would run BCC's cleanup, which detaches everything
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Which programs may be preempted: there the kernel skips runs, and other hooks are better."""
+"""Which attach methods this kernel may preempt programs of: it skips their runs, so other hooks are preferred."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _FIRST = struct.pack("=I", 0)
 
 
 def lossy_attach_methods(compiled: Compiled) -> frozenset[str]:
-    """The attach methods whose programs this kernel may preempt; kprobes run with preemption off everywhere."""
+    """The attach methods whose programs this kernel may preempt. On every kernel kprobes run with preemption off."""
     lossy = {"fentry", "fexit"} if kernel_preempts(platform.version(), _MODE) else set()
     if _tracepoints_lose_runs(compiled):
         lossy |= {"raw_tracepoint", "tracepoint"}
@@ -24,22 +24,22 @@ def lossy_attach_methods(compiled: Compiled) -> frozenset[str]:
 
 
 def kernel_preempts(version: str, mode: Path) -> bool:
-    """Whether a task may be preempted inside the kernel: by ``uname -v``, and the mode where it is chosen at boot."""
+    """Whether the kernel preempts tasks inside itself, by ``uname -v``, and by the mode when it was chosen at boot."""
     if "PREEMPT_DYNAMIC" not in version:
         return "PREEMPT" in version
     try:
         chosen = mode.read_text()
-    except OSError:  # no debugfs here: then it may
+    except OSError:  # no debugfs: it may be preempted
         return True
     return "(none)" not in chosen and "(voluntary)" not in chosen
 
 
 def _tracepoints_lose_runs(compiled: Compiled) -> bool:
-    """Look from inside a program, on the end of a system call of our own: preemption is off there up to v6.18."""
+    """Read the preempt count inside a program, at the exit of a system call: preemption is off there up to v6.18."""
     try:
         program, link = attach_raw_tracepoint(compiled, _OBSERVER)
     except (OSError, NotCompiledError):
-        return False  # no reason to look closer, or no way: then the probe's own refusal tells why
+        return False  # not needed on this kernel, or not possible: then the probe itself reports the reason
     os.getppid()
     observed = libbpf.read_element(compiled.bpf[b"preemption"].map_fd, _FIRST, 8)
     os.close(link)

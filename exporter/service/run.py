@@ -98,7 +98,7 @@ def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket]
     missing = [probe.name for probe in loaded.probes if not probe.attached]
     inexact = [probe.name for probe in loaded.probes if probe.preemptible]
     _log.info("copy-exporter %s, user id %d", __version__, os.geteuid())
-    _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.reading)
+    _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.read_method)
     if missing:
         _log.warning("probes missing: %s; `copy-exporter doctor` shows why", ", ".join(missing))
     if inexact:

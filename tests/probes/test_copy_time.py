@@ -91,4 +91,4 @@ def test_zero_copy_copies_nothing(spend: Spend) -> None:
 def test_each_cpu_has_its_clock(sampling: Ground) -> None:
     sampling.needs("copy_time")
     online = numbers(Path("/sys/devices/system/cpu/online").read_text())
-    assert len(sampling.handover.keepers) == len(online) + 2, "and one link for each of the other probes"
+    assert len(sampling.handover.links) == len(online) + 2, "and one link for each of the other probes"

@@ -26,7 +26,7 @@ def slow(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
         skip_for_kernel(f"{request.param}, to do without")
     for slow in loaded(command=(sys.executable, str(SLOW_LOADER), request.param)):
         assert attached(slow) == attached(ground)
-        assert slow.handover.reading != ground.handover.reading
+        assert slow.handover.read_method != ground.handover.read_method
         yield slow
 
 
@@ -54,7 +54,7 @@ def test_the_same_counts(ground: Ground, slow: Ground, workload: Callable[..., P
         (workload("sockets"), "transfer", "udp4", 60000),
         (workload("sockets"), "many", "udp4", 1024),
         (workload("transfers"), "between_pipes"),
-        (workload("transfers"), "vmsplices", disk / f"fifo-{slow.handover.reading}"),
+        (workload("transfers"), "vmsplices", disk / f"fifo-{slow.handover.read_method}"),
         (workload("transfers"), "sendfile_to_socket", small, "tcp4"),
         (workload("failures"), "seccomp_trap", file),
         (workload("failures"), "errors"),

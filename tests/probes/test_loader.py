@@ -93,7 +93,7 @@ def test_a_loader_that_hangs() -> None:
 
 @pytest.mark.parametrize("message", [b"garbage", b"[]", b'{"maps": 3}', b'{"surprise": 1}', b"\xff"])
 def test_a_loader_that_reports_nonsense(message: bytes) -> None:
-    assert refusal(SAY.format(message=message)).startswith("the loader's report is not understood: ")
+    assert refusal(SAY.format(message=message)).startswith("the loader's report is invalid: ")
 
 
 def test_a_loader_that_reports_an_error() -> None:
@@ -105,19 +105,36 @@ def test_a_loader_that_promises_descriptors_and_ends() -> None:
     assert said == "the loader exited with status 0 before it finished"
 
 
+OTHER_LAYOUT = """
+from exporter.loading import loader
+from exporter.probe_maps import MAPS
+members = MAPS["folders"].value.members
+parent = members.pop("parent")
+members["parent"] = parent
+loader.main()
+"""
+
+
+def test_a_layout_that_differs_from_the_c() -> None:
+    """As when probes and Python are of different versions: one line, instead of wrong counts."""
+    assert refusal(OTHER_LAYOUT).startswith(
+        "struct folder in map folders: name is 256 bytes at offset 40 in the C, but "
+    )
+
+
 MANY = """
 import os, socket, sys
 from exporter.loading.handover import LoadReport, send
 events = [os.open(os.devnull, os.O_RDONLY) for _ in range(600)]
-send(socket.socket(fileno=int(sys.argv[1])), LoadReport(keepers=len(events)), events)
+send(socket.socket(fileno=int(sys.argv[1])), LoadReport(links=len(events)), events)
 """
 
 
 def test_events_of_more_cpus_than_a_message_has_room_for() -> None:
     handover = load(ORDER, 30, (sys.executable, "-c", MANY))
-    opened = {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in handover.keepers}
+    opened = {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in handover.links}
     handover.close()
-    assert len(set(handover.keepers)) == 600
+    assert len(set(handover.links)) == 600
     assert opened == {os.devnull}
 
 
