@@ -1,4 +1,4 @@
-"""Many scrapes at once, and many one after the other."""
+"""Many concurrent scrapes, and many consecutive ones."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +16,11 @@ from tests.support.watched_connection import BYTES, WatchedConnection
 
 from .movers import agree, births, born_bytes
 
-PARALLEL = 50
-EARLY, LATE = 50, 300
-GROWTH_KB = 4096
+CONCURRENT = 50
+WARM_UP_SCRAPES, SCRAPES = 50, 300
+SCRAPES_PER_LOAD, PROCESSES_PER_LOAD = 25, 200
+MAX_GROWTH_KIB = 4096
+MAX_RESIDENT_KIB = 80 * 1024
 
 
 @pytest.fixture
@@ -30,10 +32,10 @@ def service(start: Callable[..., ExporterProcess]) -> ExporterProcess:
 def clients(service: ExporterProcess) -> Iterator[list[httpx.Client]]:
     with ExitStack() as stack:
         url = f"http://127.0.0.1:{service.port}"
-        yield [stack.enter_context(httpx.Client(base_url=url, timeout=60)) for _ in range(PARALLEL)]
+        yield [stack.enter_context(httpx.Client(base_url=url, timeout=60)) for _ in range(CONCURRENT)]
 
 
-def test_parallel_scrapes(
+def test_concurrent_scrapes(
     service: ExporterProcess,
     clients: list[httpx.Client],
     workload: Callable[[str], Path],
@@ -42,31 +44,34 @@ def test_parallel_scrapes(
     count, rounds = 4000, 3
     recorder = ScrapeRecorder()
     recorder.add_text(service.metrics())
-    with births(workload("births"), connection, count) as parent, ThreadPoolExecutor(PARALLEL) as pool:
+    with births(workload("births"), connection, count) as parent, ThreadPoolExecutor(CONCURRENT) as pool:
         for _ in range(rounds):
             answers = list(pool.map(lambda client: client.get("/metrics", headers=OPENMETRICS), clients))
             assert {answer.status_code for answer in answers} == {200}
-            # Each is a moment of its own; in the order of what the host had moved they are scrapes like any other.
-            for scrape in sorted((Scrape(answer.text) for answer in answers[::10]), key=moment):
+            # Each has the counts of another time. Sorted by what the host had moved, they are consecutive scrapes.
+            for scrape in sorted((Scrape(answer.text) for answer in answers[::10]), key=host_total):
                 recorder.add(scrape)
     assert parent.returncode == 0
     agree(service, recorder, connection, count, born_bytes(count))
 
 
-def moment(scrape: Scrape) -> float:
+def host_total(scrape: Scrape) -> float:
     return sum(value for (name, _), value in scrape.values.items() if name.startswith("copy_host_"))
 
 
-def test_memory_stays(service: ExporterProcess, workload: Callable[[str], Path], connection: WatchedConnection) -> None:
-    resident_early = 0
-    for number in range(1, LATE + 1):
+def test_memory_does_not_grow(
+    service: ExporterProcess, workload: Callable[[str], Path], connection: WatchedConnection
+) -> None:
+    warm = 0
+    for number in range(1, SCRAPES + 1):
         service.metrics(openmetrics=number % 2 == 0)
-        if number % 25 == 0:
-            with births(workload("births"), connection, 200) as parent:
+        if number % SCRAPES_PER_LOAD == 0:
+            with births(workload("births"), connection, PROCESSES_PER_LOAD) as parent:
                 pass
             assert parent.returncode == 0
-        if number == EARLY:
-            resident_early = resident_kib(service.pid)
-    assert resident_kib(service.pid) - resident_early < GROWTH_KB
-    assert resident_kib(service.pid) < 80 * 1024
-    assert Scrape(service.metrics()).sum(BYTES, port=connection.label) == LATE // 25 * born_bytes(200)
+        if number == WARM_UP_SCRAPES:
+            warm = resident_kib(service.pid)
+    assert resident_kib(service.pid) - warm < MAX_GROWTH_KIB
+    assert resident_kib(service.pid) < MAX_RESIDENT_KIB
+    moved = SCRAPES // SCRAPES_PER_LOAD * born_bytes(PROCESSES_PER_LOAD)
+    assert Scrape(service.metrics()).sum(BYTES, port=connection.label) == moved

@@ -1,4 +1,4 @@
-"""Processes and cgroups named like something else: each stays itself, and the exposition whole."""
+"""Processes, cgroups, topics and files with hostile names: each keeps its own counts, and the exposition is valid."""
 
 import os
 import subprocess
@@ -12,14 +12,14 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from tests.support.exporter_process import ExporterProcess
 from tests.support.fake_broker import FakeBroker, write_config
+from tests.support.promtool import check_metrics
 from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.wait import wait_until
 from tests.support.watched_connection import BYTES, CALLS, WatchedConnection
 
-# Its argument is the descriptor; on its input come lines: a name in hexadecimal, and how many bytes to move.
-HOSTILE = """\
+HOSTILE_PROGRAM = """\
 import ctypes, os, socket, sys
 libc, end = ctypes.CDLL(None), int(sys.argv[-1])
 for line in sys.stdin.buffer:
@@ -28,6 +28,7 @@ for line in sys.stdin.buffer:
     libc.recv(end, ctypes.create_string_buffer(32768), int(count), socket.MSG_PEEK)
     os.write(1, b".")
 """
+"""Its argument is a socket. Each line of its input is a name in hexadecimal, and the number of bytes to receive."""
 NAMES = (
     b"",
     b" ",
@@ -50,13 +51,13 @@ NAMES = (
 )
 
 
-class Impostor:
-    """A process that is called what it likes, with a command line like a JVM's whose main class is a program."""
+class HostileProcess:
+    """A process that takes any name. Its command line is that of a JVM whose main class is a whole program."""
 
     def __init__(self, connection: WatchedConnection) -> None:
         end = connection.server.fileno()
         self.process = subprocess.Popen(
-            ["java", "-c", HOSTILE, str(end)],
+            ["java", "-c", HOSTILE_PROGRAM, str(end)],
             executable=sys.executable,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -79,73 +80,74 @@ class Impostor:
 
 
 @pytest.fixture
-def impostors(connection: WatchedConnection) -> Iterator[list[Impostor]]:
-    began = [Impostor(connection) for _ in NAMES]
-    yield began
-    for one in began:
-        if one.process.poll() is None:
-            one.end()
+def hostile_processes(connection: WatchedConnection) -> Iterator[list[HostileProcess]]:
+    """One for each name."""
+    started = [HostileProcess(connection) for _ in NAMES]
+    yield started
+    for hostile in started:
+        if hostile.process.poll() is None:
+            hostile.end()
 
 
-def shown(name: bytes) -> str:
-    """How a name is shown: what is no UTF-8 as U+FFFD."""
+def comm_label(name: bytes) -> str:
+    """The label for a name: U+FFFD for bytes that are not UTF-8."""
     return name[:15].split(b"\0")[0].decode(errors="replace")
 
 
-def check_whole(service: ExporterProcess) -> None:
-    """Parsers and promtool take it, and both formats have the same."""
+def check_exposition(service: ExporterProcess) -> None:
+    """Parsers and promtool accept it, and both formats have the same families."""
     text, openmetrics = service.metrics(openmetrics=False), service.metrics()
     families = {family.name for family in parse_text(text)}
     assert families == {family.name for family in parse_openmetrics(openmetrics)}
-    done = subprocess.run(
-        ["promtool", "check", "metrics"], input=text, text=True, capture_output=True, timeout=60, check=False
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    check_metrics(text)
 
 
 def test_names_of_processes(
-    start: Callable[..., ExporterProcess], connection: WatchedConnection, impostors: list[Impostor]
+    start: Callable[..., ExporterProcess], connection: WatchedConnection, hostile_processes: list[HostileProcess]
 ) -> None:
     service, recorder = start(), ScrapeRecorder()
-    for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
-        one.move(name, size)
+    for size, (hostile, name) in enumerate(zip(hostile_processes, NAMES, strict=True), 100):
+        hostile.move(name, size)
     scrape = recorder.add_text(service.metrics())
-    for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
-        (series,) = scrape.series(BYTES, pid=str(one.process.pid), port=connection.label)
-        assert series["comm"] == shown(name)
-        assert scrape.sum(BYTES, pid=str(one.process.pid), port=connection.label) == size
-        (info,) = scrape.series("copy_process_info", pid=str(one.process.pid), comm=shown(name))
-        assert info["name"] == HOSTILE, "what stands where a JVM has its main class"
+    for size, (hostile, name) in enumerate(zip(hostile_processes, NAMES, strict=True), 100):
+        (series,) = scrape.series(BYTES, pid=str(hostile.process.pid), port=connection.label)
+        assert series["comm"] == comm_label(name)
+        assert scrape.sum(BYTES, pid=str(hostile.process.pid), port=connection.label) == size
+        (info,) = scrape.series("copy_process_info", pid=str(hostile.process.pid), comm=comm_label(name))
+        assert info["name"] == HOSTILE_PROGRAM, "the argument where a JVM has its main class"
     pids = {series["pid"] for series in scrape.series(BYTES, port=connection.label)}
-    assert pids == {str(one.process.pid) for one in impostors}, "nobody counts as another"
-    check_whole(service)
-    for one in impostors:
-        one.end()
+    assert pids == {str(hostile.process.pid) for hostile in hostile_processes}, "each process has its own series"
+    check_exposition(service)
+    for hostile in hostile_processes:
+        hostile.end()
     total = sum(range(100, 100 + len(NAMES)))
     recorder.add_text(service.metrics())
     assert recorder.total(BYTES, port=connection.label) == total
-    check_whole(service)
+    check_exposition(service)
 
 
 @pytest.mark.parametrize("flags", [("--process.max", "0"), ("--process.labels", "comm")])
-def test_names_that_processes_share(
+def test_names_that_share_a_series(
     start: Callable[..., ExporterProcess],
     connection: WatchedConnection,
-    impostors: list[Impostor],
+    hostile_processes: list[HostileProcess],
     flags: tuple[str, ...],
 ) -> None:
-    """Seen by no scrape while they live: the name is what the kernel told at their end."""
+    """No scrape sees the processes alive: their names are those that the kernel reported at their exit."""
     service = start(*flags)
-    for size, (one, name) in enumerate(zip(impostors, NAMES, strict=True), 100):
-        one.move(name, size)
-        one.end()
-    wait_until(lambda: Scrape(service.metrics()).sum(CALLS, port=connection.label) == len(NAMES), "all ends are booked")
+    for size, (hostile, name) in enumerate(zip(hostile_processes, NAMES, strict=True), 100):
+        hostile.move(name, size)
+        hostile.end()
+    wait_until(
+        lambda: Scrape(service.metrics()).sum(CALLS, port=connection.label) == len(NAMES),
+        "all exited processes are counted",
+    )
     scrape = Scrape(service.metrics())
     for size, name in enumerate(NAMES, 100):
-        assert scrape.sum(BYTES, comm=shown(name), port=connection.label) == size
+        assert scrape.sum(BYTES, comm=comm_label(name), port=connection.label) == size
     pids = {series.get("pid", "") for series in scrape.series(BYTES, port=connection.label)}
     assert pids == {"other" if "--process.max" in flags else ""}
-    check_whole(service)
+    check_exposition(service)
 
 
 CGROUPS = (b'a"b', b"a\\b", b'x",container_id="0', b"1:name=systemd:forged", b"\xff\xfe", b"evil.service")
@@ -164,25 +166,25 @@ def test_names_of_cgroups(
     start: Callable[..., ExporterProcess], connection: WatchedConnection, cgroup_root: Path
 ) -> None:
     service = start()
-    made = []
+    started = []
     try:
         for name in CGROUPS:
             directory = os.fsencode(cgroup_root) + b"/" + name
             os.mkdir(directory)
-            one = Impostor(connection)
-            made.append((directory, one))
+            hostile = HostileProcess(connection)
+            started.append((directory, hostile))
             with open(directory + b"/cgroup.procs", "w") as file:
-                file.write(str(one.process.pid))
-            one.move(b"mover", 10)
+                file.write(str(hostile.process.pid))
+            hostile.move(b"mover", 10)
         scrape = Scrape(service.metrics())
-        for directory, one in made:
-            (info,) = scrape.series("copy_process_info", pid=str(one.process.pid), comm="mover")
+        for directory, hostile in started:
+            (info,) = scrape.series("copy_process_info", pid=str(hostile.process.pid), comm="mover")
             assert info["cgroup"].endswith("/" + os.path.basename(directory).decode(errors="replace"))
             assert info["container_id"] == ""
-        check_whole(service)
+        check_exposition(service)
     finally:
-        for directory, one in made:
-            one.end()
+        for directory, hostile in started:
+            hostile.end()
             os.rmdir(directory)
 
 
@@ -195,10 +197,10 @@ TOPICS = {
     b"\xff\xfe-0": "",
     b"-0": "",
     b"good-0 ": "",
-    b"good-\xd9\xa3": "",  # a digit, but not of ASCII
+    b"good-\xd9\xa3": "",  # a digit that is not ASCII
     b"x" * 250 + b"-0": "",
 }
-"""Folders of a broker, and the topic of each; empty: none."""
+"""Folders of a broker, and the topic of each; empty when it is not the folder of a topic."""
 TOPIC_BYTES = "copy_kafka_topic_bytes_total"
 COPIED = {"node_id": "77", "operation": "read", "mechanism": "cpu"}
 
@@ -228,4 +230,4 @@ def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_pa
         scrape = Scrape(service.metrics())
         assert scrape.sum(TOPIC_BYTES, **COPIED, topic="a.b_C-9") == 1001
         assert {series["topic"] for series in scrape.series(TOPIC_BYTES, node_id="77")} == {*TOPICS.values()} - {""}
-        check_whole(service)
+        check_exposition(service)

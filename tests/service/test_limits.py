@@ -1,4 +1,4 @@
-"""The flags that bound series and rows: what they take away from some series, others have."""
+"""Flags that limit series and map entries: what some series lose, other series have."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,33 +20,33 @@ def test_process_max(start: Start, move: Move, connection: WatchedConnection) ->
     service = start("--process.max", "2", "--process.linger", "1s", "--process.include", "^mover$")
     recorder, movers = ScrapeRecorder(), [move() for _ in range(5)]
 
-    def round_() -> None:
+    def move_and_compare() -> None:
         for position, mover in enumerate(movers):
             mover.move(10**position)
-        agree(service, recorder, connection, sum(one.calls for one in movers), sum(one.bytes for one in movers))
+        agree(service, recorder, connection, sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers))
 
-    round_()
-    round_()
+    move_and_compare()
+    move_and_compare()
     scrape = recorder.add_text(service.metrics())
-    own = {one["pid"] for one in scrape.series(BYTES, port=connection.label)} - {"other"}
-    assert len(own) == 2
+    tracked = {series["pid"] for series in scrape.series(BYTES, port=connection.label)} - {"other"}
+    assert len(tracked) == 2
     states = {
         state: scrape.sum("copy_exporter_processes", state=state) for state in ("tracked", "exited", "aggregated")
     }
     assert states == {"tracked": 2, "exited": 0, "aggregated": 3}
     for mover in movers:
-        if str(mover.pid) in own:
+        if str(mover.pid) in tracked:
             mover.end()
-    movers_left = [mover for mover in movers if str(mover.pid) not in own]
+    remaining = [mover for mover in movers if str(mover.pid) not in tracked]
 
-    def moved_up() -> bool:  # the places of those that ended become free
-        for mover in movers_left:
+    def two_are_tracked() -> bool:  # in the places of those that have exited
+        for mover in remaining:
             mover.move(1)
-        agree(service, recorder, connection, sum(one.calls for one in movers), sum(one.bytes for one in movers))
-        pids = {one["pid"] for one in Scrape(service.metrics()).series(BYTES, port=connection.label)}
-        return len(pids & {str(mover.pid) for mover in movers_left}) == 2
+        agree(service, recorder, connection, sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers))
+        pids = {series["pid"] for series in Scrape(service.metrics()).series(BYTES, port=connection.label)}
+        return len(pids & {str(mover.pid) for mover in remaining}) == 2
 
-    wait_until(moved_up, "two others have series of their own")
+    wait_until(two_are_tracked, "two others have series of their own")
     assert recorder.total(BYTES, port=connection.label, pid="other") > 0
 
 
@@ -63,7 +63,7 @@ def test_labels_comm(start: Start, move: Move, connection: WatchedConnection, wo
     assert parent.returncode == 0
     agree(service, recorder, connection, 503, 603)
     scrape = Scrape(service.metrics())
-    assert {frozenset(one) for one in scrape.series(BYTES)} == {
+    assert {frozenset(labels) for labels in scrape.series(BYTES)} == {
         frozenset({"comm", "mechanism", "syscall", "source", "destination", "port"})
     }
     assert scrape.sum(BYTES, port=connection.label, comm="mover") == 103
@@ -87,14 +87,14 @@ def test_include_and_exclude(
             assert scrape.sum(HOST_BYTES, **RECVMMSG) == mover.bytes + 20
     scrape = Scrape(including.metrics())
     assert scrape.sum(BYTES, port=connection.label) == mover.bytes
-    assert {one["comm"] for one in scrape.series(CALLS)} == {"mover"}
+    assert {series["comm"] for series in scrape.series(CALLS)} == {"mover"}
     scrape = Scrape(excluding.metrics())
     assert scrape.sum(BYTES, port=connection.label) == 20
-    assert "mover" not in {one["comm"] for one in scrape.series(CALLS)}
+    assert "mover" not in {series["comm"] for series in scrape.series(CALLS)}
 
 
 def test_linger(start: Start, move: Move, connection: WatchedConnection) -> None:
-    """Series stay long enough to be scraped once more, then end; the host's totals stay."""
+    """The series of an exited process can be scraped once more, then they end. Host totals stay."""
     service, mover = start("--process.linger", "2s"), move()
     mover.move(500)
     pid = str(mover.pid)
@@ -104,29 +104,29 @@ def test_linger(start: Start, move: Move, connection: WatchedConnection) -> None
     scrape = Scrape(service.metrics())
     assert scrape.sum(BYTES, pid=pid, port=connection.label) == 501
     assert scrape.sum("copy_exporter_processes", state="exited") >= 1
-    seen = []
+    values = []
 
     def ended() -> bool:
         scrape = Scrape(service.metrics())
-        seen.append(scrape.sum(BYTES, pid=pid, port=connection.label))
+        values.append(scrape.sum(BYTES, pid=pid, port=connection.label))
         assert scrape.sum(HOST_BYTES, **RECVMMSG) == 501
         return not scrape.series(CALLS, pid=pid)
 
     wait_until(ended, "the series ends", seconds=10)
-    assert set(seen[:-1]) == {501}
+    assert set(values[:-1]) == {501}
     assert not Scrape(service.metrics()).series("copy_process_info", pid=pid)
 
 
-def test_full_map_is_visible_and_harmless(
+def test_full_map_loses_only_new_entries(
     start: Start, move: Move, connection: WatchedConnection, workload: Callable[[str], Path]
 ) -> None:
     service, mover = start("--map.entries", str(TIGHT_ENTRIES)), move()
 
-    def got_in() -> bool:
+    def is_counted() -> bool:
         mover.move(1)
         return Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG) > 0
 
-    wait_until(got_in, "a row is free")
+    wait_until(is_counted, "an entry of the map is free")
     lost = mover.bytes - Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG)
     with births(workload("births"), connection, 300) as parent:
         mover.move(1000)
