@@ -10,8 +10,9 @@ from exporter.metrics.catalog import FAMILIES
 
 _LINE = 100
 """Characters of an expression that stays on one line."""
-_LABELS = {family.name: family.labels for family in FAMILIES}
-_LABELS |= {f"{family.name}_bucket": (*family.labels, "le") for family in FAMILIES if family.type == "histogram"}
+LABELS = {family.name: family.labels for family in FAMILIES}
+LABELS |= {f"{family.name}_bucket": (*family.labels, "le") for family in FAMILIES if family.type == "histogram"}
+"""The labels of the series of each name."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Vector:
 
 def series(name: str, *matchers: str) -> Vector:
     """The series of a family; of a histogram by the name of its buckets."""
-    return select(Vector(name, _LABELS[name]), *matchers)
+    return select(Vector(name, LABELS[name]), *matchers)
 
 
 def select(vector: Vector, *matchers: str) -> Vector:

@@ -159,7 +159,7 @@ def _cpu() -> Iterator[Rule]:
     yield of_host
     yield Rule(
         "host:copy_cpu_utilisation:ratio_rate5m",
-        quotient(of_host.series, series("copy_host_cpus")),
+        quotient(of_host.series, aggregate("max", series("copy_host_cpus"))),
         "The part of the host's CPUs that is spent in the kernel's copy routines.",
     )
     known = Vector(f"{copying.name} and {whole.name}", PROCESS)
@@ -182,7 +182,7 @@ def _network() -> Iterator[Rule]:
     busier = Vector(f"({sent.name} >= {received.name} or {received.name})", LEVELS["device"])
     yield Rule(
         "device:copy_network_utilisation:ratio_rate5m",
-        quotient(busier, series("copy_network_speed_bytes")),
+        quotient(busier, aggregate("max", series("copy_network_speed_bytes"), "device")),
         "The busier direction as a part of the device's speed. Without a value where the speed is unknown.",
     )
 

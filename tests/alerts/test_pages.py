@@ -1,4 +1,4 @@
-"""The pages on alerts: complete, their queries PromQL, their configurations accepted by those whom they are for."""
+"""The pages about alerts: complete, with valid queries and with configurations that the servers accept."""
 
 import re
 import subprocess
@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 import yaml
 
-from .rulefiles import ALERTS, PAGE, RUNBOOKS, alert_names, promtool, queries, rules
+from tests.support.rule_files import ALERTS, ALERTS_PAGE, RUNBOOKS, alert_names, promtool, rules, runbook_queries
 
 SECTIONS = ["## What it means", "## How to check", "## What to do"]
 
 
-def test_the_page_on_alerts_names_each_with_its_severity():
-    page = PAGE.read_text()
+def test_the_page_lists_each_alert_with_its_severity():
+    page = ALERTS_PAGE.read_text()
     rows = dict(re.findall(r"^\| (\w+) \| (\w+) \|.*\(runbooks/\1\.md\) \|$", page, re.MULTILINE))
-    assert rows == {rule.name: rule.text["labels"]["severity"] for rule in rules(ALERTS)}
+    assert rows == {rule.name: rule.content["labels"]["severity"] for rule in rules(ALERTS)}
 
 
 @pytest.mark.parametrize("name", alert_names())
-def test_a_runbook_tells_what_how_and_then_what(name):
+def test_a_runbook_has_its_sections(name):
     page = (RUNBOOKS / f"{name}.md").read_text()
     assert page.startswith(f"# {name}\n")
     assert [line for line in page.splitlines() if line.startswith("## ")] == SECTIONS
@@ -29,8 +29,8 @@ def test_a_runbook_tells_what_how_and_then_what(name):
 
 
 @pytest.mark.parametrize("name", alert_names())
-def test_a_runbooks_queries_are_promql(name, tmp_path):
-    asked = queries(name)
+def test_queries_of_a_runbook_are_promql(name, tmp_path):
+    asked = runbook_queries(name)
     assert asked
     checked = tmp_path / "rules.yml"
     found = [{"record": f"query_{number}", "expr": expression} for number, expression in enumerate(asked)]
@@ -38,16 +38,16 @@ def test_a_runbooks_queries_are_promql(name, tmp_path):
     promtool("check", "rules", checked)
 
 
-def configuration(first_line: str) -> str:
-    """The one indented example of the page on alerts that begins so."""
-    blocks = re.findall(r"(?:^ {4}.*\n)+", PAGE.read_text(), re.MULTILINE)
+def example(first_line: str) -> str:
+    """The indented example of docs/alerts.md that starts with this line."""
+    blocks = re.findall(r"(?:^ {4}.*\n)+", ALERTS_PAGE.read_text(), re.MULTILINE)
     (found,) = [block for block in map(textwrap.dedent, blocks) if block.startswith(first_line)]
     return found
 
 
-def test_prometheus_takes_the_example(tmp_path: Path):
+def test_prometheus_accepts_the_example(tmp_path: Path):
     path = tmp_path / "prometheus.yml"
-    path.write_text(configuration("rule_files:"))
+    path.write_text(example("rule_files:"))
     promtool("check", "config", path)
 
 
@@ -60,8 +60,8 @@ def test_prometheus_takes_the_example(tmp_path: Path):
         (("alertname=ZeroCopyLost", "port=9092"), "people"),
     ],
 )
-def test_alertmanager_leaves_out_what_the_example_names(labels: tuple[str, ...], receiver: str, tmp_path: Path):
-    config = yaml.safe_load(configuration("route:"))
+def test_alertmanager_drops_what_the_example_excludes(labels: tuple[str, ...], receiver: str, tmp_path: Path):
+    config = yaml.safe_load(example("route:"))
     config["route"]["receiver"] = "people"
     config["receivers"] = [{"name": "people"}, {"name": "none"}]
     path = tmp_path / "alertmanager.yml"
@@ -71,8 +71,10 @@ def test_alertmanager_leaves_out_what_the_example_names(labels: tuple[str, ...],
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_links_to_runbooks_can_be_turned_to_another_place():
-    (command,) = re.findall(r"sed -i '(.*)' alerts.rules.yml", PAGE.read_text())
-    turned = subprocess.run(["sed", command, ALERTS], capture_output=True, text=True, check=True).stdout
-    urls = {rule["annotations"]["runbook_url"] for group in yaml.safe_load(turned)["groups"] for rule in group["rules"]}
+def test_the_links_to_runbooks_can_be_replaced():
+    (command,) = re.findall(r"sed -i '(.*)' alerts.rules.yml", ALERTS_PAGE.read_text())
+    replaced = subprocess.run(["sed", command, ALERTS], capture_output=True, text=True, check=True).stdout
+    urls = {
+        rule["annotations"]["runbook_url"] for group in yaml.safe_load(replaced)["groups"] for rule in group["rules"]
+    }
     assert urls == {f"https://wiki.example.com/copy-exporter/{name}.md" for name in alert_names()}

@@ -1,53 +1,50 @@
-"""One scene for all queries: a real exporter under a known load, a real Prometheus, and a host where all goes on."""
+"""A real Prometheus that scrapes a real exporter under a known load, and an exporter with made-up constant rates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pytest
 
 from tests.support.exporter_process import ExporterProcess
-from tests.support.ports import free_port
-from tests.support.prometheus import Prometheus
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.prometheus import JOB, Prometheus, every_second
 from tests.support.requirements import require_bpf
+from tests.support.rule_files import RULE_FILES
 from tests.support.wait import wait_until
 
 from . import constant_series
-from .documents import RULES
-from .load import BEFORE, FILE_BYTES, TIMES, WAYS, Sender, cold_file
+from .load import FILE_BYTES, INTERVAL_SECONDS, LOADS, TIMES, TIMES_BEFORE, LoadProcess
 
-JOB = "copy-exporter"
-HOSTS = 2
-"""That are up."""
+_HOSTS_UP = 2
 
 
 @dataclass(frozen=True)
 class Times:
-    """Moments of scrapes of the real exporter, in seconds since the epoch: all of the load is between them."""
+    """Times of two scrapes of the real exporter, in seconds since the epoch; the measured load is between them."""
 
-    parked: float
-    """Every process of the load had counts that were scraped, and did nothing."""
-    done: float
-    """Everything had been scraped."""
+    start: float
+    end: float
 
     @property
     def seconds(self) -> float:
-        """From the one to the other."""
-        return self.done - self.parked
+        """From the start to the end."""
+        return self.end - self.start
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to ask, and what is known of it."""
+    """A Prometheus and the instances that it scrapes: the real exporter, the constant series, and one that is down."""
 
     prometheus: Prometheus
     live: str
-    steady: str
+    constant: str
     down: str
-    senders: dict[str, Sender]
-    times: "Times"
+    processes: Mapping[str, LoadProcess]
+    """Of the load, by its name."""
+    times: Times
     exposition: str
-    """What the real exporter said in the end."""
+    """What the real exporter exposes at the end."""
 
 
 @pytest.fixture(scope="package")
@@ -55,55 +52,40 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     require_bpf()
     directory = tmp_path_factory.mktemp("scene")
     with ExitStack() as stack:
-        senders = {way.name: stack.enter_context(Sender(way, cold_file(directory, way.name))) for way in WAYS}
-        watched = [flag for sender in senders.values() for flag in ("--watch.port", sender.port)]
-        service = stack.enter_context(ExporterProcess("--probe.stats", "--no-kafka", *watched))
+        processes = {load.name: stack.enter_context(LoadProcess(load, directory)) for load in LOADS}
+        watched = [flag for process in processes.values() for flag in ("--watch.port", process.port)]
+        exporter = stack.enter_context(ExporterProcess("--probe.stats", "--no-kafka", *watched))
         replay = stack.enter_context(constant_series.serve())
         stack.callback(replay.shutdown)
-        ports = (service.port, replay.server_port, free_port())
-        live, host, down = (f"127.0.0.1:{port}" for port in ports)
-        prometheus = stack.enter_context(Prometheus(directory, configuration(live, host, down)))
+        ports = (exporter.port, replay.server_port, free_port())
+        prometheus = stack.enter_context(Prometheus(directory, every_second(*ports, rule_files=RULE_FILES)))
         wait_until(prometheus.ready, "Prometheus")
-        times = run(prometheus, senders, live)
-        yield Scene(prometheus, live, host, down, senders, times, service.metrics(openmetrics=False))
+        live, constant, down = (f"{LOOPBACK}:{port}" for port in ports)
+        times = _run_load(prometheus, processes, live)
+        yield Scene(prometheus, live, constant, down, processes, times, exporter.metrics(openmetrics=False))
 
 
-def configuration(*addresses: str) -> dict[str, object]:
-    return {
-        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-        "rule_files": [str(path) for path in RULES],
-        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": list(addresses)}]}],
-    }
+def _run_load(prometheus: Prometheus, processes: Mapping[str, LoadProcess], live: str) -> Times:
+    """Run the load; Prometheus has scraped the counts of each process before its start and after its end."""
+    for process in processes.values():
+        process.start()
+        process.move(TIMES_BEFORE)
+    _wait_for_bytes(prometheus, processes, FILE_BYTES * TIMES_BEFORE)
+    start = _last_scrape(prometheus, live)
+    for process in processes.values():
+        process.move(TIMES, INTERVAL_SECONDS)
+    _wait_for_bytes(prometheus, processes, FILE_BYTES * (TIMES_BEFORE + TIMES))
+    prometheus.wait_for_scrapes(3)
+    return Times(start, _last_scrape(prometheus, live))
 
 
-def run(prometheus: Prometheus, senders: dict[str, Sender], live: str) -> Times:
-    """Let them send; the counts of each are scraped before it goes on, and when it is done."""
-    for sender in senders.values():
-        sender.begin()
-    wait_for_bytes(prometheus, senders, FILE_BYTES * BEFORE)
-    parked = last_scrape(prometheus, live)
-    for sender in senders.values():
-        sender.go_on()
-    wait_for_bytes(prometheus, senders, FILE_BYTES * (BEFORE + TIMES))
-    wait_for_scrapes(prometheus, 3)
-    return Times(parked, last_scrape(prometheus, live))
-
-
-def last_scrape(prometheus: Prometheus, live: str) -> float:
-    """When it was, once both hosts answer: a busy machine may miss one."""
-    up = f'sum(up{{job="{JOB}"}})'
-    wait_until(lambda: prometheus.number(up) == HOSTS, "both hosts to be scraped", 60)
+def _last_scrape(prometheus: Prometheus, live: str) -> float:
+    """The time of it. Both hosts must be up, because a busy machine may miss a scrape."""
+    wait_until(lambda: prometheus.number(f'sum(up{{job="{JOB}"}})') == _HOSTS_UP, "both hosts to be scraped", 60)
     return prometheus.number(f'timestamp(up{{instance="{live}"}})')
 
 
-def wait_for_bytes(prometheus: Prometheus, senders: dict[str, Sender], count: int) -> None:
-    for sender in senders.values():
-        query = f"sum(copy_bytes_total{{{sender.matchers}}})"
-        wait_until(lambda query=query: prometheus.number(query) == count, f"{count} bytes of {sender.comm}", 60)
-
-
-def wait_for_scrapes(prometheus: Prometheus, count: int) -> None:
-    """That went well, of both hosts."""
-    query = f'min(sum_over_time(up{{job="{JOB}"}}[10m]) > 0)'
-    before = prometheus.number(query)
-    wait_until(lambda: prometheus.number(query) >= before + count, f"{count} scrapes", 60)
+def _wait_for_bytes(prometheus: Prometheus, processes: Mapping[str, LoadProcess], count: int) -> None:
+    for process in processes.values():
+        query = f"sum(copy_bytes_total{{{process.matchers}}})"
+        wait_until(lambda query=query: prometheus.number(query) == count, f"{count} bytes of {process.comm}", 60)

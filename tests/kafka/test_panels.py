@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import pytest
 
 from bench.kafka.kafka_server import KafkaServer
-from tests.dashboards.conftest import configuration, wait_for_scrapes
-from tests.dashboards.documents import Target, Viewer, targets
-from tests.support.prometheus import Prometheus
+from tests.support.dashboard_files import Target, Viewer, targets
+from tests.support.prometheus import Prometheus, every_second
+from tests.support.rule_files import RECORDING
 from tests.support.wait import wait_until
 
 from .conftest import KafkaFixture
@@ -65,15 +65,15 @@ def observed(
     kafka: KafkaFixture, server: KafkaServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[ObservedLoad]:
     directory = tmp_path_factory.mktemp("prometheus")
-    with Prometheus(directory, configuration(f"127.0.0.1:{kafka.exporter.port}")) as prometheus:
+    with Prometheus(directory, every_second(kafka.exporter.port, rule_files=[RECORDING])) as prometheus:
         wait_until(prometheus.ready, "Prometheus")
         server.create_topic(TOPIC)
         produce_and_consume(server, RECORDS_BEFORE, RECORDS_BEFORE)
-        wait_for_scrapes(prometheus, 3)
+        prometheus.wait_for_scrapes(3)
         start = time.time()
-        wait_for_scrapes(prometheus, 3)
+        prometheus.wait_for_scrapes(3)
         produce_and_consume(server, RECORDS, RECORDS_BEFORE + RECORDS)
-        wait_for_scrapes(prometheus, 3)
+        prometheus.wait_for_scrapes(3)
         yield ObservedLoad(prometheus, server, start, time.time())
 
 

@@ -2,13 +2,14 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.server import Server
+from tests.support.wait import wait_until
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,18 @@ class Series:
         return any(not math.isnan(value) for value in self.values)
 
 
-def every_second(port: int, **options: object) -> dict[str, object]:
-    """A configuration with one target on loopback; ``options``: more of the scrape configuration."""
-    job = {"job_name": "copy", "static_configs": [{"targets": [f"127.0.0.1:{port}"]}], **options}
-    return {"global": {"scrape_interval": "1s", "scrape_timeout": "1s"}, "scrape_configs": [job]}
+JOB = "copy-exporter"
+"""The name of the scrape configuration, which the rules know."""
+
+
+def every_second(*ports: int, rule_files: Iterable[Path] = (), **options: object) -> dict[str, object]:
+    """A configuration with targets on loopback; ``options``: more of the scrape configuration."""
+    targets = [f"{LOOPBACK}:{port}" for port in ports]
+    return {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(file) for file in rule_files],
+        "scrape_configs": [{"job_name": JOB, "static_configs": [{"targets": targets}], **options}],
+    }
 
 
 class RefusedQueryError(AssertionError):
@@ -67,6 +76,12 @@ class Prometheus(Server):
         """What it was, step by step."""
         results = self.get("query_range", query=expression, start=start, end=end, step=step)["result"]
         return [Series(one["metric"], tuple(float(value) for _, value in one["values"])) for one in results]
+
+    def wait_for_scrapes(self, count: int) -> None:
+        """Wait for so many more successful scrapes of every target that is up."""
+        query = "min(sum_over_time(up[10m]) > 0) or vector(0)"
+        wanted = self.number(query) + count
+        wait_until(lambda: self.number(query) >= wanted, f"{count} scrapes", 60)
 
     def number(self, expression: str) -> float:
         """The one number that an expression has now; NaN when it has none or several."""

@@ -1,4 +1,4 @@
-"""The committed dashboards as their JSON has them: panels, queries, variables, and what Grafana makes of a query."""
+"""The dashboards as they are shipped: panels, queries, variables; and queries as Grafana sends them to Prometheus."""
 
 import json
 import re
@@ -9,7 +9,6 @@ from typing import Any
 from tests.support.paths import ROOT
 
 FOLDER = ROOT / "dashboards" / "grafana"
-RULES = sorted((ROOT / "dashboards" / "prometheus").glob("*.rules.yml"))
 DOCUMENTS: dict[str, dict[str, Any]] = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
 _ESCAPED = re.compile(r"[\\^$*+?.()|\[\]{}]")
 
@@ -29,12 +28,12 @@ class Target:
 
 
 def panels(document: str) -> Iterator[dict[str, Any]]:
-    """All but the headings."""
+    """All panels but the titles of rows."""
     return (panel for panel in DOCUMENTS[document]["panels"] if panel["type"] != "row")
 
 
 def targets(*documents: str) -> list[Target]:
-    """The queries of these dashboards, or of all."""
+    """The queries of these dashboards; without arguments, of all."""
     return [
         Target(document, panel["title"], target["refId"], target["expr"], bool(target.get("instant")))
         for document in documents or sorted(DOCUMENTS)
@@ -44,25 +43,25 @@ def targets(*documents: str) -> list[Target]:
 
 
 def variables(document: str) -> dict[str, dict[str, Any]]:
-    """By name."""
+    """The variables by name."""
     return {variable["name"]: variable for variable in DOCUMENTS[document]["templating"]["list"]}
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """What someone has chosen who looks at dashboards: how Grafana fills queries in for them."""
+    """A user's choices, by which Grafana fills in the variables of a query."""
 
     chosen: Mapping[str, tuple[str, ...]]
-    """Values of variables; of the others, all."""
+    """Values by variable; the others are set to all."""
     scrape_seconds: int = 3
-    """The scrape interval that the data source is told: longer than it is, as a busy machine misses some."""
+    """The scrape interval of the data source: longer than the real one, because a busy machine misses scrapes."""
     step_seconds: int = 1
     range_seconds: int = 60
     window: str = ""
-    """Of rates, in the place of Grafana's."""
+    """The window of rates; if empty, the one that Grafana would use."""
 
     def query(self, expression: str, document: str) -> str:
-        """The expression as Prometheus gets it."""
+        """The expression that Prometheus receives."""
         for name, value in self._windows().items():
             expression = re.sub(rf"\${name}\b", value, expression)
         for name, variable in variables(document).items():
