@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 # Everything that `make run` needs of the system, and what the tests need on top.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
 TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs ethtool gcc gdb iproute2 \
-	libc6-dev libfaketime maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
+	libc6-dev maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
 	util-linux xfsprogs
 # Other packages of kubectl than Debian's keep that one from being installed.
 TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)

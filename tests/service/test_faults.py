@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,7 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.support.compiler import compile_c
 from tests.support.exporter_process import COMMAND, OPENMETRICS, SERVE, ExporterProcess
+from tests.support.namespaces import in_mount_namespace
 from tests.support.ports import free_port
 from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
@@ -22,11 +25,11 @@ from tests.support.scrape_recorder import ScrapeRecorder
 from tests.support.wait import wait_until
 from tests.support.watched_connection import BYTES, CALLS, HOST_CALLS, RECVMMSG, WatchedConnection
 
+from .conftest import WORKLOADS
 from .movers import Mover, agree, births, born_bytes
 
 Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
-OWN_MOUNTS = ("unshare", "--mount", "sh", "-ec", 'exec "$@"', "sh")
 DAY = 86400
 LIMIT = ("memory.limit_in_bytes", "memory.max")
 """Of control groups, version 1 and 2."""
@@ -65,7 +68,7 @@ def test_probe_detached(start: Start, move: Move, connection: WatchedConnection)
 
 def test_proc_unmounted(start: Start, move: Move, connection: WatchedConnection) -> None:
     """Totals go on; who was known goes on under its name, whoever comes is of unknown name."""
-    service, recorder, known = start(command=(*OWN_MOUNTS, *SERVE)), ScrapeRecorder(), move()
+    service, recorder, known = start(command=(*in_mount_namespace(), *SERVE)), ScrapeRecorder(), move()
     known.move(100)
     agree(service, recorder, connection, 1, 100)
     subprocess.run(["nsenter", f"--mount=/proc/{service.pid}/ns/mnt", "umount", "--lazy", "/proc"], check=True)
@@ -85,42 +88,33 @@ def test_proc_unmounted(start: Start, move: Move, connection: WatchedConnection)
     assert "Traceback" not in service.log()
 
 
-def test_clock_jumps(start: Start, move: Move, connection: WatchedConnection) -> None:
-    """By a library that tells the service another wall clock. Only the log and HTTP's Date follow it."""
-    library = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
-    clock = Path("/tmp") / f"copy-exporter-clock-{os.getpid()}"
-    clock.write_text("+0d")
-    clock.chmod(0o644)
-    environment = {
-        "LD_PRELOAD": str(library),
-        "FAKETIME_TIMESTAMP_FILE": str(clock),
-        "FAKETIME_NO_CACHE": "1",
-        "DONT_FAKE_MONOTONIC": "1",
-    }
-    try:
-        service, recorder, mover = start("--process.linger", "5m", environment=environment), ScrapeRecorder(), move()
-        mover.move(100)
-        ended = move()
-        ended.move(7)
-        before = recorder.add_text(service.metrics())
-        ended.end()
-        for jump, moved in (("+2d", 10), ("-2d", 20)):
-            clock.write_text(jump)
-            days = wall_clock(service) - time.time()
-            assert abs(abs(days) - 2 * DAY) < 60, "the service has seen the jump"
-            mover.move(moved)
-            agree(service, recorder, connection, mover.calls + 1, mover.bytes + 7)
-            scrape = recorder.add_text(service.metrics())
-            for key, created in before.created.items():
-                assert scrape.created.get(key, created) == created, "as if nothing had been"
-            assert scrape.series(BYTES, port=connection.label, pid=str(ended.pid)), "what lingers goes by another clock"
-            assert 0 <= scrape.sum("copy_exporter_scrape_duration_seconds") < 10
-    finally:
-        clock.unlink()
+def test_clock_jumps(start: Start, move: Move, connection: WatchedConnection, tmp_path: Path) -> None:
+    """The wall clock of the service jumps: only its log and the header Date follow."""
+    library = compile_c(WORKLOADS / "wall_clock.c", tmp_path / "wall_clock.so", "-shared", "-fPIC")
+    offset = tmp_path / "offset"
+    offset.write_bytes(bytes(8))
+    environment = {"LD_PRELOAD": str(library), "WALL_CLOCK_OFFSET": str(offset)}
+    service, recorder, mover = start("--process.linger", "5m", environment=environment), ScrapeRecorder(), move()
+    mover.move(100)
+    ended = move()
+    ended.move(7)
+    before = recorder.add_text(service.metrics())
+    ended.end()
+    for days, moved in ((2, 10), (-2, 20)):
+        with offset.open("r+b") as file:
+            file.write((days * DAY).to_bytes(8, sys.byteorder, signed=True))
+        assert abs(wall_clock(service) - time.time() - days * DAY) < 60, "the service has seen the jump"
+        mover.move(moved)
+        agree(service, recorder, connection, mover.calls + 1, mover.bytes + 7)
+        scrape = recorder.add_text(service.metrics())
+        for key, created in before.created.items():
+            assert scrape.created.get(key, created) == created, f"{key} keeps its creation time"
+        assert scrape.series(BYTES, port=connection.label, pid=str(ended.pid)), "lingering does not depend on it"
+        assert 0 <= scrape.sum("copy_exporter_scrape_duration_seconds") < 10
 
 
 def wall_clock(service: ExporterProcess) -> float:
-    """What the service takes for the time."""
+    """The time by the clock of the service, from the header Date."""
     from email.utils import parsedate_to_datetime
 
     time.sleep(1.2)  # uvicorn makes the date once a second
