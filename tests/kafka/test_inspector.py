@@ -14,7 +14,7 @@ from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
 from tests.support.fake_broker import PYTHON, FakeBroker, write_config
 from tests.support.paths import ROOT
-from tests.support.requirements import require_root
+from tests.support.requirements import require_readable_checkout, require_root
 from tests.support.wait import wait_until
 
 NOT_A_BROKER = Facts(problems=("not a broker",))
@@ -236,8 +236,7 @@ def test_it_exits_with_the_service() -> None:
 
 def test_missing_privileges_are_a_problem() -> None:
     as_nobody = ["setpriv", "--bounding-set=-sys_ptrace", "--reuid=nobody", "--clear-groups"]
-    if subprocess.run([*as_nobody, "test", "-r", ROOT / "exporter" / "errors.py"], check=False).returncode:
-        pytest.skip("not in this kernel: other users cannot read this checkout")
+    require_readable_checkout(as_nobody)
     program = (
         "from exporter.kafka.inspector import Inspector; print(Inspector('/proc', 'nobody').inspect(1).problems[0])"
     )

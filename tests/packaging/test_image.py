@@ -12,18 +12,17 @@ import pytest
 from exporter import __version__
 from exporter.revision import REVISION
 from tests.support.exporter_process import ExporterProcess
-from tests.support.paths import ROOT
+from tests.support.namespaces import WITH_TRACEFS
+from tests.support.paths import CACHE, ROOT
 from tests.support.ports import free_port
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 TAG = "localhost/copy-exporter:test"
-CACHE = Path(os.environ.get("COPY_EXPORTER_CACHE", ROOT / ".cache")).absolute()
 BUILDAH = ("buildah", "--root", CACHE / "containers", "--runroot", CACHE / "containers.run")
 RIGHTS = ("--isolation", "chroot", "--cap-add", "CAP_BPF,CAP_PERFMON,CAP_DAC_READ_SEARCH,CAP_SYSLOG")
 TRACEFS = "/sys/kernel/tracing"
-WITH_TRACEFS = ("unshare", "--mount", "sh", "-ec", f'mount -t tracefs none {TRACEFS}; exec "$@"', "sh")
 pytestmark = pytest.mark.timeout(600)
 
 

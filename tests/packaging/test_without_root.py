@@ -10,25 +10,16 @@ import pytest
 
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from tests.support.exporter_process import ExporterProcess
+from tests.support.namespaces import WITH_TRACEFS, in_mount_namespace
 from tests.support.scrape import Scrape
 from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 NOBODY = pwd.getpwnam("nobody")
-TRACEFS = ("unshare", "--mount", "sh", "-ec", 'mount -t tracefs none /sys/kernel/tracing; exec "$@"', "sh")
-"""Before a command: tracefs is mounted, as every distribution's systemd does it."""
-NOT_MOUNTED = (
-    "unshare",
-    "--mount",
-    "sh",
-    "-ec",
-    '! mountpoint -q "$0" || umount "$0"; exec "$@"',
-    "/sys/kernel/tracing",
+WITHOUT_TRACEFS = in_mount_namespace("! mountpoint -q /sys/kernel/tracing || umount /sys/kernel/tracing")
+READ_ONLY = in_mount_namespace(
+    "for dir in / /tmp /var/tmp /dev/shm; do mount -B $dir $dir; mount -o remount,ro,bind $dir; done"
 )
-_READ_ONLY = (
-    'for dir in / /tmp /var/tmp /dev/shm; do mount -B $dir $dir; mount -o remount,ro,bind $dir; done; exec "$@"'
-)
-READ_ONLY = ("unshare", "--mount", "sh", "-ec", _READ_ONLY, "sh")
-"""Before a command: it can make no file where it might try to."""
+"""To put before a command: it cannot create files in the usual directories."""
 ALL = "bpf,perfmon,dac_read_search,syslog"
 TO_BECOME_NOBODY = "setuid,setgid,setpcap"
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
@@ -82,13 +73,13 @@ def started(installed: Path, before: Sequence[str], connection: WatchedConnectio
 @pytest.mark.parametrize(
     ("before", "without"),
     [
-        pytest.param((*TRACEFS, *as_nobody(ALL)), set(), id="all"),
-        pytest.param((*TRACEFS, *as_nobody("bpf,perfmon,syslog")), {"sendfile"}, id="no-dac_read_search"),
-        pytest.param((*TRACEFS, *as_nobody("bpf,perfmon,dac_read_search")), WITHOUT_ADDRESSES, id="no-syslog"),
-        pytest.param((*TRACEFS, *READ_ONLY, *as_nobody(ALL)), set(), id="nowhere-to-write"),
-        pytest.param((*NOT_MOUNTED, *as_nobody(ALL)), {"sendfile"}, id="no-tracefs"),
-        pytest.param((*NOT_MOUNTED, *as_nobody(f"{ALL},sys_admin")), set(), id="no-tracefs-but-sys_admin"),
-        pytest.param((*TRACEFS, *as_root(f"bpf,perfmon,{TO_BECOME_NOBODY}")), WITHOUT_ADDRESSES, id="root"),
+        pytest.param((*WITH_TRACEFS, *as_nobody(ALL)), set(), id="all"),
+        pytest.param((*WITH_TRACEFS, *as_nobody("bpf,perfmon,syslog")), {"sendfile"}, id="no-dac_read_search"),
+        pytest.param((*WITH_TRACEFS, *as_nobody("bpf,perfmon,dac_read_search")), WITHOUT_ADDRESSES, id="no-syslog"),
+        pytest.param((*WITH_TRACEFS, *READ_ONLY, *as_nobody(ALL)), set(), id="nowhere-to-write"),
+        pytest.param((*WITHOUT_TRACEFS, *as_nobody(ALL)), {"sendfile"}, id="no-tracefs"),
+        pytest.param((*WITHOUT_TRACEFS, *as_nobody(f"{ALL},sys_admin")), set(), id="no-tracefs-but-sys_admin"),
+        pytest.param((*WITH_TRACEFS, *as_root(f"bpf,perfmon,{TO_BECOME_NOBODY}")), WITHOUT_ADDRESSES, id="root"),
     ],
 )
 def test_a_start_that_works(

@@ -2,14 +2,15 @@
 
 import os
 import socket
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.support.exporter_process import COMMAND, WITHOUT_TRACEPOINTS, refused
+from tests.support.exporter_process import refused
+from tests.support.namespaces import WITHOUT_TRACEPOINTS, in_mount_namespace
 from tests.support.ports import free_port
+from tests.support.requirements import require_readable_checkout
 
 USAGE, UNABLE = 2, 1
 HUGE = "9" * 5000
@@ -111,9 +112,7 @@ NO_PERFMON = ("setpriv", "--bounding-set=-perfmon,-sys_admin", "--inh-caps=-all"
 
 @pytest.mark.parametrize("before", [NO_CAPABILITY, NO_PERFMON, ("setpriv", "--reuid=65534", "--clear-groups")])
 def test_privilege_missing(before: Sequence[str]) -> None:
-    runs = subprocess.run([*before, COMMAND, "--version"], capture_output=True, check=False)
-    if runs.returncode:
-        pytest.skip("this checkout is not for other users to read")
+    require_readable_checkout(before)
     status, line = refused(*SERVE, before=before)
     assert status == UNABLE
     assert "not permitted" in line
@@ -133,7 +132,7 @@ def test_cannot_give_up_privileges(dropped: str) -> None:
 def test_procfs_that_the_user_cannot_reach(tmp_path: Path) -> None:
     (tmp_path / "proc").mkdir()
     tmp_path.chmod(0o700)
-    before = ("unshare", "--mount", "sh", "-ec", f'mount -t proc proc {tmp_path}/proc; exec "$@"', "sh")
+    before = in_mount_namespace(f"mount -t proc proc {tmp_path}/proc")
     flag = f"--path.procfs={tmp_path}/proc"
     status, line = refused(*SERVE, flag, before=before)
     assert status == USAGE
@@ -169,7 +168,7 @@ def test_libbpf_missing(tmp_path: Path) -> None:
     libraries = [path for path in Path("/usr/lib").glob("*/libbpf.so.1") if path.exists()]
     (tmp_path / "nothing").touch()
     covers = "; ".join(f"mount --bind {tmp_path}/nothing {path.resolve()}" for path in libraries)
-    before = ("unshare", "--mount", "sh", "-ec", f'{covers}; exec "$@"', "sh")
+    before = in_mount_namespace(covers)
     status, line = refused(*SERVE, before=before)
     assert status == UNABLE
     assert "libbpf" in line

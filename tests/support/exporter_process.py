@@ -1,4 +1,4 @@
-"""Processes of ``copy-exporter``: started with flags, waited for, asked, ended."""
+"""Processes of ``copy-exporter``: starts them with flags, sends them requests and stops them."""
 
 import os
 import re
@@ -16,11 +16,6 @@ from tests.support.wait import wait_until
 
 COMMAND = Path(sys.executable).with_name("copy-exporter")
 SERVE = (COMMAND, "serve")
-_HIDE = 'mount -t tracefs none /sys/kernel/tracing; mount -t tmpfs none /sys/kernel/tracing/events; exec "$@"'
-WITHOUT_TRACEPOINTS = ("unshare", "--mount", "sh", "-ec", _HIDE, "sh")
-"""Before a command: the files of tracepoints are hidden from it, which the sendfile probe needs and no other."""
-HIDEPID = ("unshare", "--mount", "sh", "-ec", 'mount -t proc -o hidepid=2 proc /proc; exec "$@"', "sh")
-"""Before a command: it sees no processes of other users."""
 OPENMETRICS = {"accept": "application/openmetrics-text; version=1.0.0"}
 _LISTENING = re.compile(r"listening on (https?://127\.0\.0\.1:(\d+))")
 START_SECONDS = 200.0
@@ -28,7 +23,7 @@ STOP_SECONDS = 20.0
 
 
 class ExporterProcess:
-    """One ``copy-exporter serve``; a context manager that ends it."""
+    """One ``copy-exporter serve`` that is ready to serve; a context manager that terminates it."""
 
     def __init__(
         self,
@@ -39,7 +34,10 @@ class ExporterProcess:
         listen: bool = True,
         pass_fds: Sequence[int] = (),
     ) -> None:
-        """``client``: how to ask it, as options of :class:`httpx.Client`."""
+        """Start it and wait until it is ready. Raises AssertionError with its log when it exits instead.
+
+        ``client`` are options of :class:`httpx.Client`. Without ``listen``, the command has its own listening sockets.
+        """
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the service runs
         self.process = subprocess.Popen(
             [*command, *(("--web.listen-address", "127.0.0.1:0") if listen else ()), *flags],
@@ -53,7 +51,7 @@ class ExporterProcess:
         self.client = httpx.Client(timeout=60, **self.options)
         try:
             wait_until(lambda: self._announced() or self.process.poll() is not None, "an address", START_SECONDS)
-            assert self.process.poll() is None, f"ended with status {self.process.returncode}: {self.log()}"
+            assert self.process.poll() is None, f"exited with status {self.process.returncode}: {self.log()}"
             self.url, self.port = self._announced()[0][0], int(self._announced()[0][1])
             self.client.base_url = httpx.URL(self.url)
             wait_until(lambda: self.get("/-/ready").status_code == 200, "readiness")
@@ -84,7 +82,7 @@ class ExporterProcess:
         return self.process.pid
 
     def log(self) -> str:
-        """All that it has said so far."""
+        """Everything that it has logged so far."""
         size = os.fstat(self._log.fileno()).st_size
         return os.pread(self._log.fileno(), size, 0).decode()
 
@@ -92,25 +90,25 @@ class ExporterProcess:
         return self.client.get(path, **options)  # type: ignore[arg-type]
 
     def metrics(self, *, openmetrics: bool = True) -> str:
-        """The exposition as text."""
+        """The text of a scrape."""
         answer = self.get("/metrics", headers=OPENMETRICS if openmetrics else {})
         assert answer.status_code == 200, answer.text
         return answer.text
 
     def status(self) -> dict[str, str]:
-        """/proc/PID/status."""
+        """The fields of /proc/PID/status."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return {key: value.strip() for key, value in (line.split(":", 1) for line in lines)}
 
     def terminate(self) -> int:
-        """The end that an operator gives it; its exit status."""
-        return self._end(signal.SIGTERM)
+        """Stop it as an operator does; its exit status."""
+        return self._stop(signal.SIGTERM)
 
     def kill(self) -> int:
-        """An end without a farewell."""
-        return self._end(signal.SIGKILL)
+        """Kill it; its exit status."""
+        return self._stop(signal.SIGKILL)
 
-    def _end(self, number: signal.Signals) -> int:
+    def _stop(self, number: signal.Signals) -> int:
         self.process.send_signal(number)
         try:
             return self.process.wait(STOP_SECONDS)
@@ -121,7 +119,7 @@ class ExporterProcess:
 
 
 def refused(*arguments: str, **options: object) -> tuple[int, str]:
-    """Run the command with arguments that it cannot use: its status, and the one line that it says."""
+    """Run the command with arguments that it cannot use; its exit status, and its one line on standard error."""
     done = subprocess.run(
         [*options.pop("before", ()), COMMAND, *arguments],  # type: ignore[misc]
         stdin=subprocess.DEVNULL,
@@ -130,9 +128,9 @@ def refused(*arguments: str, **options: object) -> tuple[int, str]:
         check=False,
         **options,  # type: ignore[call-overload]
     )
-    said = done.stderr.decode()
-    assert "Traceback" not in said, said
-    assert said.count("\n") == 1, f"not one line: {said!r}"
-    assert said.endswith("\n"), said
+    output = done.stderr.decode()
+    assert "Traceback" not in output, output
+    assert output.count("\n") == 1, f"not one line: {output!r}"
+    assert output.endswith("\n"), output
     assert not done.stdout, done.stdout
-    return done.returncode, said.rstrip("\n")
+    return done.returncode, output.rstrip("\n")
