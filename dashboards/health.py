@@ -26,8 +26,8 @@ from dashboards.panels import (
 
 LOST_EVENTS = ("copy_exporter_dropped_updates_total", "copy_exporter_probe_missed_runs_total")
 _LOST = (
-    "Each is an event that no counter has. Dropped: a map was full, raise --map.entries. Missed: the kernel skipped "
-    "the probe (docs/accounting.md). While this is not 0, all counts here are too low."
+    "Each is an event that no counter has. Dropped: a map was full, raise its flag (docs/metrics.md). Missed: the "
+    "kernel skipped the probe (docs/accounting.md). While this is not 0, all counts here are too low."
 )
 _OWN = f"on (instance, job) group by (instance, job) (copy_exporter_build_info{{{q.HOST}}})"
 PROCESS_METRICS = ("process_cpu_seconds_total", "process_resident_memory_bytes")
@@ -57,8 +57,8 @@ def summary() -> Iterator[Panel]:
     ).thresholds(thresholds(ANY_IS_BAD))
     yield number(
         "Fullest map",
-        "At 100 % new entries are dropped. Above 70 %: raise --map.entries, or check whether processes start very "
-        "often.",
+        "At 100 % new entries are dropped. Above 70 %: raise the flag of the map (docs/metrics.md), or check whether "
+        "processes start very often.",
         SHARE,
         Query(f"max by (instance) ({_fill()})", "{{instance}}"),
     ).thresholds(thresholds(HIGH_IS_BAD))
@@ -98,7 +98,7 @@ def details() -> Iterator[Panel]:
     yield timeline("Events lost", text, "eps", *lost).no_value(NOTHING_WRONG).height(9)
     filled = timeline(
         "Map usage",
-        "Entries in use, of those that the map can hold. A full map drops updates: raise --map.entries.",
+        "Entries in use, of those that the map can hold. A full map drops updates: raise its flag (docs/metrics.md).",
         SHARE,
         Query(f"max by (instance, map) ({_fill()})", "{{map}}, {{instance}}"),
     ).max(1)

@@ -30,7 +30,7 @@ class Map:
     """What is lost when it is full; empty for arrays, which are never full. ``DROPPED_<NAME>`` counts it in C."""
     key: Layout | None = None
     value: Layout | None = None
-    """Layouts of keys and values that are structures and that the exporter reads or writes."""
+    """Layouts of keys and values that are structures; None when the exporter does not read or write them."""
 
 
 _DROPPABLE = (

@@ -4,6 +4,7 @@ from exporter.loading.probes import PROBES
 from exporter.metrics.catalog import FAMILIES
 from exporter.metrics.family import Family
 from exporter.model import Endpoint
+from exporter.probe_maps import MAPS, Map
 
 _INTRODUCTION = f"""\
 # Metrics
@@ -34,18 +35,34 @@ The column *needs* names the probe that counts a family, or the flag that has to
 | metric | type | unit | labels | needs | meaning |
 |---|---|---|---|---|---|
 """
+_MAPS = """
+## Maps of the probes
+
+These are the values of the label `map`. Each flag sets the maximum number of entries of one map. A full map loses
+updates, which `copy_exporter_dropped_updates_total` counts. Only the entries of maps that scrapes read anyway are
+exposed: no map is read only to count its entries.
+
+| map | holds | flag | default | lost when full | entries are exposed |
+|---|---|---|---|---|---|
+"""
 _OFF_BY_DEFAULT = {probe.name for probe in PROBES if not probe.by_default}
 
 
 def page() -> str:
     """Return the text of docs/metrics.md."""
     own = "\nThe exporter also exposes `process_*` of its own process, as prometheus-client has them.\n"
-    return _INTRODUCTION + "".join(map(_row, FAMILIES)) + own
+    maps = "".join(_map_row(spec) for spec in MAPS.values() if spec.flag)
+    return _INTRODUCTION + "".join(map(_row, FAMILIES)) + own + _MAPS + maps
 
 
 def _row(family: Family) -> str:
     cells = (f"`{family.name}`", family.type, family.unit, " ".join(family.labels), _needs(family), family.help)
     return f"| {' | '.join(cells)} |\n"
+
+
+def _map_row(spec: Map) -> str:
+    exposed = "yes" if spec.key else "no"
+    return f"| `{spec.name}` | {spec.holds} | `{spec.flag}` | {spec.entries} | {spec.lost} | {exposed} |\n"
 
 
 def _needs(family: Family) -> str:

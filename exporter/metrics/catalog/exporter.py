@@ -75,21 +75,21 @@ MAP_ENTRIES = ValueFamily[Reading](
     name="copy_exporter_map_entries",
     type="gauge",
     labels=("map",),
-    help="Entries in use in a map of the probes.",
+    help="Entries of a map of the probes when it was last read. Maps that no scrape reads are missing.",
     values=lambda reading: _by_label((use.name, use.entries) for use in reading.maps),
 )
 MAP_MAX_ENTRIES = ValueFamily[Reading](
     name="copy_exporter_map_max_entries",
     type="gauge",
     labels=("map",),
-    help="Entries that the map can hold.",
+    help="Maximum number of entries of the map, for the same maps.",
     values=lambda reading: _by_label((use.name, use.max_entries) for use in reading.maps),
 )
 DROPPED_UPDATES = ValueFamily[Reading](
     name="copy_exporter_dropped_updates_total",
     type="counter",
     labels=("map",),
-    help="Updates that were lost because the map was full: raise --map.entries.",
+    help="Updates that were lost because the map was full: raise the flag of the map (docs/metrics.md).",
     values=lambda reading: _by_label(reading.dropped.items()),
 )
 PROCESSES = ValueFamily(
