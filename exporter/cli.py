@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from exporter import __version__, config, logs
-from exporter.counting.attribution import Limits
+from exporter.counting.series import Limits
 from exporter.demo import DemoOptions, parse_size
 from exporter.demo import run as run_demo
 from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from exporter.counting.attribution import Limits
+from exporter.counting.series import Limits
 from exporter.errors import UsageError
 from exporter.host.capabilities import CAPABILITIES
 from exporter.host.privileges import Account, find_user

@@ -46,10 +46,6 @@ class Sample:
     keys: dict[Identity, list[bytes]] = field(default_factory=dict)
     """The map keys of a process, for :meth:`KernelMaps.forget`."""
 
-    def drop(self, identity: Identity) -> None:
-        """Leave out a process whose rows have been forgotten."""
-        del self.processes[identity], self.keys[identity]
-
 
 class KernelMaps:
     """The maps of the probes in the kernel, by descriptors that the loader handed over."""

@@ -3,14 +3,15 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from exporter.counting.attribution import Attribution, Snapshot
+from exporter.counting.attribution import Attribution, LiveSample, Presence
 from exporter.counting.maps import KernelMaps, Sample
 from exporter.counting.self_check import PROBE, SelfCheck
-from exporter.host.procfs import Procfs, Stat
+from exporter.counting.series import Snapshot
+from exporter.host.procfs import Procfs
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
 from exporter.model import Exit, Identity, MapUse, ProbeRuns
 
@@ -20,7 +21,7 @@ _T = TypeVar("_T")
 
 
 def boottime_ns() -> int:
-    """CLOCK_BOOTTIME, the clock of the probes."""
+    """Return CLOCK_BOOTTIME, the clock of the probes."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
@@ -36,7 +37,7 @@ class Reading:
 
 
 class Sampler:
-    """Reads for one at a time, whoever asks."""
+    """Reads the maps for one caller at a time."""
 
     def __init__(
         self,
@@ -46,87 +47,103 @@ class Sampler:
         clock: Callable[[], int] = boottime_ns,
         kafka: KafkaTracker | None = None,
     ) -> None:
-        """``kafka``: None when nobody looks for brokers."""
+        """``kafka``: None to leave out brokers and topics."""
         self._source = source
         self._procfs = procfs
         self._attribution = attribution
         self._clock = clock
         self._kafka = kafka
         self._lock = threading.Lock()
-        self._vanished: set[Identity] = set()
         self._self_check = SelfCheck(procfs.own())
-        self.stalled_probes: frozenset[str] = frozenset()
+        self._finalized_keys: list[bytes] = []
+        """Keys whose rows have been carried over, and which are to be deleted before the maps are read again."""
+        self._read_error = "nothing was read yet"
+
+    @property
+    def stalled_probes(self) -> frozenset[str]:
         """Probes that are attached and have stopped counting, as of the last reading."""
-        self.last_error = "nothing was read yet"
+        return frozenset() if self._self_check.is_counting else frozenset({PROBE})
+
+    @property
+    def last_error(self) -> str:
         """Why the last reading failed, or what it showed to be wrong; empty when all is well."""
+        stalled = f"probe {PROBE} has stopped counting; restart the exporter" if self.stalled_probes else ""
+        return self._read_error or stalled
 
     def drain(self) -> None:
-        """Book what has ended since the last call. Raises :class:`OSError` when the maps cannot be read."""
+        """Free the map entries of exited processes. Raises :class:`OSError` when the maps cannot be read."""
         with self._lock:
-            self._guarded(self._drain)
+            self._noting_errors(self._drain)
 
     def read(self) -> Reading:
-        """What to show now. Raises :class:`OSError` when the maps cannot be read."""
+        """Return what to show now. Raises :class:`OSError` when the maps cannot be read."""
         with self._lock:
-            return self._guarded(self._read)
+            return self._noting_errors(self._read)
 
     def drain_until(self, stopped: threading.Event) -> None:
-        """Drain about once a second: a full map loses counts, and a process that has ended is nobody's for long."""
+        """Drain about once a second: a full map loses counts, and rows that come late must find their process."""
+        failed = False
         while not stopped.wait(DRAIN_SECONDS):
             try:
                 self.drain()
+                failed = False
             except OSError as error:
-                _log.error("cannot read the probes' maps: %s", error)
+                if not failed:
+                    _log.error("cannot read the probes' maps: %s", error)
+                failed = True
 
-    def _guarded(self, read: Callable[[], _T]) -> _T:
+    def _noting_errors(self, read: Callable[[], _T]) -> _T:
         try:
             result = read()
         except OSError as error:
-            self.last_error = str(error)
+            self._read_error = str(error)
             raise
-        self.last_error = f"probe {PROBE} has stopped counting; restart the exporter" if self.stalled_probes else ""
+        self._read_error = ""
         return result
 
     def _drain(self) -> None:
+        self._delete_finalized()
         exits = self._source.take_exits()
-        if exits or self._vanished:
-            self._settle(exits, self._source.sample())
+        if exits or self._attribution.awaits_exits:
+            self._finalize(self._source.sample(), exits)
         if self._kafka:
             self._kafka.count_if_brokers_changed()
 
     def _read(self) -> Reading:
+        self._delete_finalized()
         exits = self._source.take_exits()
         sample = self._source.sample()
         self._check_counting(sample)
-        self._settle(exits, sample)
-        snapshot = self._attribution.view(sample.processes, self._alive(sample), self._clock(), self._procfs.describe)
-        kafka = self._kafka.take_snapshot(sample.processes, self._clock()) if self._kafka else NO_KAFKA
+        live = self._finalize(sample, exits)
+        presence = self._presence(live.processes)
+        snapshot = self._attribution.update(live, presence, self._clock(), self._procfs.describe)
+        kafka = self._kafka.take_snapshot(live.processes, self._clock()) if self._kafka else NO_KAFKA
         return Reading(snapshot, self._source.dropped(), self._source.map_use(), self._source.runs(), kafka)
 
+    def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
+        live = self._attribution.finalize_exited(sample, exits, self._clock())
+        self._finalized_keys = live.finalized_keys
+        self._delete_finalized()
+        return live
+
+    def _delete_finalized(self) -> None:
+        """Delete the rows that have been carried over. If that fails, no sample is taken before it has succeeded."""
+        self._source.forget(self._finalized_keys)
+        self._finalized_keys = []
+
     def _check_counting(self, sample: Sample) -> None:
-        stalled = frozenset() if self._self_check.is_counting(sample) else frozenset({PROBE})
-        if stalled and not self.stalled_probes:
+        stalled = self.stalled_probes
+        self._self_check.observe(sample)
+        if self.stalled_probes and not stalled:
             _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
-        self.stalled_probes = stalled
 
-    def _settle(self, exits: list[Exit], sample: Sample) -> None:
-        known = {gone.identity for gone in exits}
-        # Gone from /proc at the last look, and no exit seen since: its event was lost.
-        lost = [identity for identity in self._vanished - known if identity in sample.processes]
-        self._vanished.clear()
-        exits = exits + [Exit(identity, self._attribution.comm_of(identity)) for identity in lost]
-        due = self._attribution.due(exits, sample.processes)
-        self._source.forget(key for identity in due for key in sample.keys[identity])
-        self._attribution.settle(exits, sample.processes, self._clock())
-        for identity in due:
-            sample.drop(identity)
-
-    def _alive(self, sample: Sample) -> dict[Identity, Stat]:
-        alive = {}
-        for identity in sample.processes:
+    def _presence(self, identities: Iterable[Identity]) -> Presence:
+        """Look for processes in /proc: one that is seen now has counted all that was sampled before."""
+        alive, gone = {}, set()
+        for identity in identities:
             stat = self._procfs.stat(identity.pid)
             if stat and stat.started_at(identity.start):
                 alive[identity] = stat
             elif stat or not self._procfs.exists(identity.pid):
-                self._vanished.add(identity)
-        return alive
+                gone.add(identity)
+        return Presence(alive, gone)

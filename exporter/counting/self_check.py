@@ -5,34 +5,39 @@ from exporter.host.procfs import OwnProcess
 from exporter.model import Operation
 
 PROBE = "syscalls"
-_STILL_READINGS = 3
+_STALLED_READINGS = 3
+"""After so many readings without a new call of our own, the probe has stopped counting."""
 
 
 class SelfCheck:
-    """Looks at one process, which is known to read files and sockets all the time: our own.
+    """Follows the counts of one process that reads files and sockets all the time: our own.
 
-    The kernel lets nobody detach a raw tracepoint but who holds it; yet kprobes can be switched off for the whole host,
-    and a debugger can close any descriptor. Nothing tells us but that our own counts stand still.
+    The kernel refuses to detach a raw tracepoint of another process. But kprobes can be switched off for the whole
+    host, and a debugger can close any descriptor. The only sign of that is that our own counts stand still.
     """
 
     def __init__(self, own: OwnProcess | None) -> None:
-        """``own``: this process; None when /proc does not tell its id in the initial pid namespace."""
+        """``own``: this process; None when /proc does not show its id in the initial pid namespace."""
         self._own = own
-        self._last = 0
-        self._still = 0
+        self._last_events = 0
+        self._unchanged_readings = 0
 
-    def is_counting(self, sample: Sample) -> bool:
-        """Whether the probe counts, by the next sample; where our own counts never were in any, that is not known."""
-        now = self._events(sample)
-        self._still = self._still + 1 if now == self._last and now else 0
-        self._last = now
-        return self._still < _STILL_READINGS
+    @property
+    def is_counting(self) -> bool:
+        """Whether the probe counts, as of the last sample; also true when our own counts never were in one."""
+        return self._unchanged_readings < _STALLED_READINGS
 
-    def _events(self, sample: Sample) -> int:
+    def observe(self, sample: Sample) -> None:
+        """Compare our own counts with those of the sample before."""
+        events = self._own_events(sample)
+        self._unchanged_readings = self._unchanged_readings + 1 if events == self._last_events and events else 0
+        self._last_events = events
+
+    def _own_events(self, sample: Sample) -> int:
         if self._own is None:
             return 0
         for identity, rows in sample.processes.items():
             if identity.pid == self._own.pid and self._own.stat.started_at(identity.start):
-                # rows of no system call are other probes'
+                # rows without an operation belong to other probes
                 return sum(count.events for row, count in rows.items() if row.operation is not Operation.NONE)
         return 0

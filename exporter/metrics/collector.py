@@ -7,8 +7,8 @@ from typing import Protocol
 
 from prometheus_client import registry
 
-from exporter.counting.attribution import Series
 from exporter.counting.sampler import Reading
+from exporter.counting.series import Series
 from exporter.host.network_devices import Devices
 from exporter.metrics import catalog
 from exporter.metrics.catalog.exporter import ExporterReading, Scrape

@@ -3,7 +3,7 @@
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from exporter.counting.attribution import Series
+from exporter.counting.series import Series
 from exporter.metrics.catalog.copies import MECHANISMS
 from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
 from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
@@ -24,11 +24,12 @@ _LABEL_VALUES: dict[str, Callable[[Series, Row], str]] = {
 class _Target:
     """The sample that a row is added to. Rows that no label distinguishes share one."""
 
-    __slots__ = ("labels", "position")
+    __slots__ = ("family", "labels", "position")
 
-    def __init__(self, position: int, labels: Labels) -> None:
-        """``position``: of the family."""
+    def __init__(self, position: int, family: RowFamily, labels: Labels) -> None:
+        """``position``: of the family among those of the :class:`RowMetrics`."""
         self.position = position
+        self.family = family
         self.labels = labels
 
 
@@ -49,10 +50,11 @@ class RowMetrics:
     def metrics(self, all_series: Iterable[Series]) -> list[Metric]:
         """Return one metric for each family, also when it has no samples."""
         metrics = [metric_of(family) for family in self._families]
+        samples = [metric.samples for metric in metrics]
         kept: dict[tuple[str, str], _Targets] = {}
         for series in all_series:
             targets = kept[series.pid, series.comm] = self._kept.get((series.pid, series.comm), {})
-            self._append(metrics, self._totals(series, targets), series.since_ns)
+            self._append(samples, self._totals(series, targets), series.since_ns)
         self._kept = kept
         return metrics
 
@@ -66,19 +68,19 @@ class RowMetrics:
                 totals[target] = totals.get(target, 0) + count[number]
         return totals
 
-    def _append(self, metrics: list[Metric], totals: dict[_Target, int], since_ns: int) -> None:
+    def _append(self, samples: list[list[Sample]], totals: dict[_Target, int], since_ns: int) -> None:
         created = None if self._booted is None else self._booted + since_ns / NS_PER_SECOND
         for target, total in totals.items():
-            family, samples = self._families[target.position], metrics[target.position].samples
-            samples.append(Sample(family.name, target.labels, _scaled(total, family.scale)))
+            position, labels, family = target.position, target.labels, target.family
+            samples[position].append(Sample(family.name, labels, _scaled(total, family.scale)))
             if created is not None:
-                samples.append(Sample(self._created_names[target.position], target.labels, created))
+                samples[position].append(Sample(self._created_names[position], labels, created))
 
     def _targets_of(self, row: Row, series: Series, targets: _Targets) -> Iterator[tuple[_Target, int]]:
         for position, family in enumerate(self._families):
             if row.kind in family.kinds and (row.operation is not Operation.NONE or not family.has_operation):
                 values = [_LABEL_VALUES[label](series, row) for label in family.labels]
-                target = _Target(position, Labels(family.labels, values))
+                target = _Target(position, family, Labels(family.labels, values))
                 yield _shared(target, targets), Count._fields.index(family.number)
 
 

@@ -29,22 +29,20 @@ class Labels(dict[str, str]):
     def __init__(self, names: Sequence[str], values: Sequence[str]) -> None:
         """Names and values, in the order in which they are to be written."""
         super().__init__(zip(names, values, strict=True))
-        for name in OPTIONAL_LABELS:
-            if self.get(name) == "":
-                del self[name]
+        if "" in values:
+            for name in OPTIONAL_LABELS:
+                if self.get(name) == "":
+                    del self[name]
         self.text = _written(self)
 
 
 def metric_of(family: Family, values: Values = ()) -> Metric:
     """Return a metric with these samples. Those that come to the same labels are added up, if they are counters."""
     metric = Metric(family.name.removesuffix("_total"), family.help, family.type)
-    samples: dict[str, Sample] = {}
-    for label_values, value in values:
-        labels = Labels(family.labels, label_values)
-        before = samples.get(labels.text)
-        total = before.value + value if before and family.type == "counter" else value
-        samples[labels.text] = Sample(family.name, labels, total)
-    metric.samples = list(samples.values())
+    totals: dict[tuple[str, ...], float] = {}
+    for labels, value in values:
+        totals[labels] = totals[labels] + value if labels in totals and family.type == "counter" else value
+    metric.samples = [Sample(family.name, Labels(family.labels, labels), total) for labels, total in totals.items()]
     return metric
 
 

@@ -1,11 +1,14 @@
-"""Whose the counts are: the invariants of DESIGN section 2, case by case."""
+"""Attribution to processes, case by case: exact, nothing lost, nothing twice, nothing moved to another process."""
 
 import re
+import threading
+from typing import Never
 
 import pytest
 
-from exporter.counting.attribution import Attribution, Limits, Snapshot
+from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
+from exporter.counting.series import Limits, Snapshot
 from exporter.model import Rows
 from tests.support.sample_data import DISK, READ, SECOND_NS, SENDFILE, SampleHost
 
@@ -21,9 +24,13 @@ class Watched:
     def scrape(self) -> dict[tuple[str, str], Rows]:
         self.snapshot: Snapshot = self.sampler.read().snapshot
         assert totals(self.snapshot.host) == totals(self.host.truth)
-        names = [(one.pid, one.comm) for one in self.snapshot.series]
+        names = [(series.pid, series.comm) for series in self.snapshot.series]
         assert len(names) == len(set(names)), "duplicate series"
-        return {(one.pid, one.comm): one.rows for one in self.snapshot.series}
+        return {(series.pid, series.comm): series.rows for series in self.snapshot.series}
+
+
+def _fail(*_: object) -> Never:
+    raise OSError(1, "Operation not permitted")
 
 
 def totals(rows: Rows) -> dict[object, tuple[int, int]]:
@@ -69,7 +76,7 @@ def test_the_last_increase_is_shown_until_the_linger_time_is_over():
     assert watched.scrape() == {}, "ended, and added to no other series"
 
 
-def test_a_new_name_goes_on_from_zero_and_the_old_series_stays():
+def test_a_new_name_starts_from_zero_and_the_old_series_stays():
     watched = Watched()
     process = watched.host.start(7, "sh")
     watched.host.count(process, amount=10)
@@ -83,7 +90,7 @@ def test_a_new_name_goes_on_from_zero_and_the_old_series_stays():
     assert (amount(series["7", "sh"]), amount(series["7", "cat"])) == (14, 3)
 
 
-def test_an_old_name_taken_again_goes_on_where_it_was():
+def test_an_old_name_taken_again_continues():
     watched = Watched()
     process = watched.host.start(7, "a")
     for comm, expected in (("a", 1), ("b", 1), ("a", 2)):
@@ -166,7 +173,7 @@ def test_a_process_that_proc_hides_counts_in_other():
     assert amount(watched.scrape()["other", "unknown"]) == 1
 
 
-def test_a_lost_exit_is_noticed_at_the_second_look():
+def test_a_lost_exit_is_noticed_after_the_second_scrape():
     watched = Watched(linger_ns=0)
     process = watched.host.start(7, "cat")
     watched.host.count(process)
@@ -190,7 +197,7 @@ def test_pages_read_while_a_process_exits_still_count_for_it():
     assert watched.scrape()["7", "cat"][DISK].amount == 4096
 
 
-def test_an_end_that_is_told_twice_counts_once():
+def test_an_exit_that_is_reported_twice_counts_once():
     watched = Watched()
     process = watched.host.start(7, "cat")
     watched.host.count(process, amount=10)
@@ -228,10 +235,10 @@ def test_a_row_read_between_its_two_additions_loses_nothing_to_a_new_name():
     assert watched.scrape()["7", "cat"][READ].amount == 6
 
 
-def test_trouble_is_kept_until_a_read_succeeds():
+def test_an_error_is_kept_until_a_reading_succeeds():
     watched = Watched()
     sample = watched.host.sample
-    watched.host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))  # type: ignore[method-assign]
+    watched.host.sample = _fail  # type: ignore[method-assign]
     with pytest.raises(OSError, match="not permitted"):
         watched.sampler.read()
     assert "not permitted" in watched.sampler.last_error
@@ -239,3 +246,29 @@ def test_trouble_is_kept_until_a_read_succeeds():
     watched.host.count(watched.host.start(7, "cat"), SENDFILE)
     watched.scrape()
     assert watched.sampler.last_error == ""
+
+
+def test_rows_that_could_not_be_deleted_count_once():
+    watched = Watched()
+    process = watched.host.start(7, "cat")
+    watched.host.count(process, amount=10)
+    watched.scrape()
+    watched.host.count(process, amount=1)
+    watched.host.end(process)
+    forget = watched.host.forget
+    watched.host.forget = _fail  # type: ignore[method-assign]
+    for _ in range(2):
+        with pytest.raises(OSError, match="not permitted"):
+            watched.sampler.drain()
+    watched.host.forget = forget  # type: ignore[method-assign]
+    assert amount(watched.scrape()["7", "cat"]) == 11
+    assert watched.host.rows == {}
+
+
+def test_drains_that_fail_are_logged_once(caplog):
+    watched, stopped = Watched(), threading.Event()
+    waits = iter([False] * 4)
+    stopped.wait = lambda _: next(waits, True)  # type: ignore[method-assign,assignment]
+    watched.host.take_exits = _fail  # type: ignore[method-assign]
+    watched.sampler.drain_until(stopped)
+    assert len(caplog.records) == 1

@@ -1,11 +1,12 @@
-"""Whatever processes do, and whenever someone scrapes: nothing lost, nothing twice, nothing decreases, all bounded."""
+"""Random processes and scrapes: nothing is lost, nothing counts twice, nothing decreases, everything is bounded."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from exporter.counting.attribution import Attribution, Limits
+from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
+from exporter.counting.series import Limits
 from exporter.model import Identity, Rows
 from tests.support.sample_data import EAGAIN, READ, SECOND_NS, SENDFILE, SampleHost
 
@@ -60,18 +61,18 @@ class Host(RuleBasedStateMachine):
     def scrape(self) -> None:
         snapshot = self.sampler.read().snapshot
         assert total(snapshot.host) == total(self.host.truth)
-        for one in snapshot.series:
-            before, since = self.shown.get((one.pid, one.comm), (0, one.since_ns))
-            if since != one.since_ns:  # another process, or a series that had ended: it counts from zero
+        for series in snapshot.series:
+            before, since = self.shown.get((series.pid, series.comm), (0, series.since_ns))
+            if since != series.since_ns:  # another process, or a series that had ended: it counts from zero
                 before = 0
-            assert total(one.rows) >= before, "a counter decreased"
-            self.attributed += total(one.rows) - before
-            self.shown[one.pid, one.comm] = (total(one.rows), one.since_ns)
+            assert total(series.rows) >= before, "a counter decreased"
+            self.attributed += total(series.rows) - before
+            self.shown[series.pid, series.comm] = (total(series.rows), series.since_ns)
         # Each byte was in exactly one per-process series, once every process is known.
         assert self.attributed == total(self.host.truth)
         assert snapshot.tracked + snapshot.exited <= self.limits.process_max
-        common = {one.comm for one in snapshot.series if not one.pid.isdigit()}
-        assert len(common) <= self.limits.comms_max + 1
+        shared = {series.comm for series in snapshot.series if not series.pid.isdigit()}
+        assert len(shared) <= self.limits.comms_max + 1
 
     @precondition(lambda self: hasattr(self, "host"))
     @invariant()

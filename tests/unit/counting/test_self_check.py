@@ -1,9 +1,10 @@
-"""Whether the exporter notices that nothing is counted any more."""
+"""Whether the exporter notices that a probe has stopped counting."""
 
 import pytest
 
-from exporter.counting.attribution import Attribution, Limits
+from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
+from exporter.counting.series import Limits
 from tests.support.sample_data import READ, SampleHost
 
 
@@ -19,7 +20,7 @@ def host():
     return host
 
 
-def test_counts_that_stand_still_are_trouble_until_they_move_again(host, caplog):
+def test_counts_that_stand_still_are_an_error_until_they_move_again(host, caplog):
     sampler, mine = sampler_of(host), host.alive(7)
     for _ in range(5):
         host.count(mine, READ)
@@ -27,18 +28,18 @@ def test_counts_that_stand_still_are_trouble_until_they_move_again(host, caplog)
         assert sampler.stalled_probes == frozenset()
     assert [bool(sampler.read() and sampler.stalled_probes) for _ in range(5)] == [False, False, True, True, True]
     assert "restart" in sampler.last_error
-    assert len(caplog.records) == 1, "said once"
+    assert len(caplog.records) == 1, "logged once"
     host.count(mine, READ)
     sampler.read()
     assert sampler.stalled_probes == frozenset()
     assert sampler.last_error == ""
 
 
-def test_another_with_the_same_id_tells_nothing(host):
-    """In a container without the host's pid namespace, /proc tells an id that belongs to somebody else."""
+def test_another_process_with_the_same_id_is_ignored(host):
+    """In a container without the host's pid namespace, /proc shows an id that belongs to another process."""
     sampler = sampler_of(host)
     host.end(host.alive(7))
-    host.count(host.start(7, "somebody"), READ)
+    host.count(host.start(7, "another"), READ)
     for _ in range(5):
         sampler.read()
         assert sampler.stalled_probes == frozenset()

@@ -14,8 +14,9 @@ from prometheus_client.openmetrics.exposition import generate_latest as generate
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.counting.attribution import Attribution, Limits
+from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
+from exporter.counting.series import Limits
 from exporter.metrics import catalog, docs
 from exporter.metrics.catalog.exporter import SCRAPE_DURATION
 from exporter.metrics.collector import CopyCollector, NetworkCollector, ProcessesCollector

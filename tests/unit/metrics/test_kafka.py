@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import pytest
 from prometheus_client import CollectorRegistry
 
-from exporter.counting.attribution import Snapshot
 from exporter.counting.sampler import Reading
+from exporter.counting.series import Snapshot
 from exporter.kafka.broker import Broker, Facts, Listener
 from exporter.kafka.topics import TopicKey
 from exporter.kafka.tracker import KafkaSnapshot

@@ -1,0 +1,130 @@
+"""Per-process series: their limits, the groups that they are kept in, and what a scrape shows of them."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from exporter.counting.rows import add_rows
+from exporter.host.procfs import ProcessInfo, Stat
+from exporter.model import Identity, Rows
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds the series; `copy-exporter serve --help` explains each."""
+
+    process_max: int = 500
+    comms_max: int = 200
+    linger_ns: int = 120_000_000_000
+    by_comm: bool = False
+    include: re.Pattern[str] | None = None
+    exclude: re.Pattern[str] | None = None
+
+    def leave_out(self, comm: str) -> bool:
+        """Return whether a process of this name counts in the host's totals alone."""
+        included = self.include is None or self.include.search(comm)
+        return not included or bool(self.exclude and self.exclude.search(comm))
+
+
+@dataclass(frozen=True)
+class Series:
+    """What a scrape shows of one group."""
+
+    pid: str
+    comm: str
+    since_ns: int
+    rows: Rows
+    info: ProcessInfo | None = None
+    """None when the group is not that of one process; so is ``stat``."""
+    stat: Stat | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one scrape shows."""
+
+    host: Rows
+    series: list[Series]
+    tracked: int
+    """Processes with series of their own."""
+    exited: int
+    """Processes that have ended and whose series linger."""
+    aggregated: int
+    """Processes that count in a series that they share by name."""
+    by_comm: bool = False
+    """Whether series have no ``pid``."""
+
+    def pid_label(self, pid: int) -> str:
+        """Return the label ``pid`` of a process; empty where series have none."""
+        return "" if self.by_comm else str(pid)
+
+
+@dataclass
+class SeriesGroup:
+    """One set of per-process series: of one process (its ``pid`` and ``comm``), or of all that share a name."""
+
+    pid: str
+    """Empty with ``--process.labels=comm``."""
+    comm: str
+    since_ns: int
+    """CLOCK_BOOTTIME of its first count."""
+    owner: Identity | None = None
+    """The process, when it is the group of one."""
+    carried_over: Rows = field(default_factory=dict)
+    """The counts of processes that have left the group."""
+    left_ns: int | None = None
+    """When its process left it."""
+    info: ProcessInfo | None = None
+    stat: Stat | None = None
+
+    def series(self, live: Iterable[tuple[Rows, Rows]]) -> Series:
+        """Return the series with the present counts of its live processes, each less its base."""
+        present = list(live)
+        if not self.carried_over and len(present) == 1 and not present[0][1]:
+            rows = present[0][0]
+        else:
+            rows = dict(self.carried_over)
+            for counted, base in present:
+                add_rows(rows, counted, base)
+        return Series(self.pid, self.comm, self.since_ns, rows, self.info, self.stat)
+
+
+class TrackedGroups:
+    """The groups of one process each: at most ``process_max``, those that linger included."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._groups: dict[int, dict[str, SeriesGroup]] = {}
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[SeriesGroup]:
+        for by_comm in self._groups.values():
+            yield from by_comm.values()
+
+    def get_or_open(self, identity: Identity, comm: str, since_ns: int) -> SeriesGroup | None:
+        """Return the group of a process under its present name, opened if it is new; None when there is no room.
+
+        The series of an earlier process with the same id end now: two with the same labels cannot be shown.
+        """
+        by_comm = self._groups.setdefault(identity.pid, {})
+        for predecessor in [name for name, group in by_comm.items() if group.owner != identity]:
+            del by_comm[predecessor]
+            self._count -= 1
+        if comm not in by_comm and self._count < self._limits.process_max:
+            by_comm[comm] = SeriesGroup(str(identity.pid), comm, since_ns, identity)
+            self._count += 1
+        return by_comm.get(comm)
+
+    def expire(self, now_ns: int) -> None:
+        """End the series of processes that left them more than the linger time ago."""
+        oldest_ns = now_ns - self._limits.linger_ns
+        for pid, by_comm in list(self._groups.items()):
+            for comm, group in list(by_comm.items()):
+                if group.left_ns is not None and group.left_ns < oldest_ns:
+                    del by_comm[comm]
+                    self._count -= 1
+            if not by_comm:
+                del self._groups[pid]
