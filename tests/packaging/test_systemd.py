@@ -40,7 +40,7 @@ ALONE = "[Unit]\nDefaultDependencies=no\nAfter=\n"
 
 LISTEN = "--web.listen-address 127.0.0.1:{port} --watch.port {connection}"
 
-FINDERS = 1 << 2 | 1 << 19
+INSPECTOR_CAPABILITIES = 1 << 2 | 1 << 19
 """CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE."""
 
 needs_no_other = pytest.mark.skipif(
@@ -109,7 +109,7 @@ def _answers(client: httpx.Client) -> bool:
 
 
 def processes(program: Path) -> list[dict[str, str]]:
-    """/proc/PID/status of the service, then of its finder."""
+    """/proc/PID/status of the service, then of its inspector."""
     found = []
     for directory in Path("/proc").glob("[0-9]*"):
         with suppress(FileNotFoundError, ProcessLookupError):
@@ -127,12 +127,15 @@ def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed
     assert scrape.sum(BYTES, port=connection.label) == moved
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
     assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
-    wait_until(lambda: int(processes(installed)[1]["CapEff"], 16) == FINDERS, "a finder that gave up the rest")
-    service, finder = processes(installed)
+    wait_until(
+        lambda: int(processes(installed)[1]["CapEff"], 16) == INSPECTOR_CAPABILITIES,
+        "the inspector gives up its other capabilities",
+    )
+    service, inspector = processes(installed)
     assert int(service["Uid"].split()[0]) not in (0, pwd.getpwnam("nobody").pw_uid)
     assert {service[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
-    assert {status["NoNewPrivs"] for status in (service, finder)} == {"1"}
-    assert {status["Seccomp"] for status in (service, finder)} == {"2"}
+    assert {status["NoNewPrivs"] for status in (service, inspector)} == {"1"}
+    assert {status["Seccomp"] for status in (service, inspector)} == {"2"}
 
 
 @needs_no_other
