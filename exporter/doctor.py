@@ -1,4 +1,4 @@
-"""What this kernel allows, probe by probe: found out by loading and attaching for real."""
+"""``copy-exporter doctor``: loads and attaches every probe, and reports what this kernel refuses."""
 
 import json
 import os
@@ -21,27 +21,27 @@ from exporter.model import ProbeState
 _TIMEOUT_SECONDS = 180.0
 _MAP_ENTRIES = 1024
 _INEXACT = (
-    "inexact on a busy CPU: this kernel preempts the program and then skips it for others; "
-    "copy_exporter_probe_missed_runs_total tells how often"
+    "inexact on a busy CPU: this kernel preempts the program and then skips it for other tasks; "
+    "copy_exporter_probe_missed_runs_total counts the skipped runs"
 )
 _ROWS = {probe.name: probe for probe in PROBES}
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that has to be so."""
+    """A condition for serving."""
 
     name: str
     ok: bool
     why: str
     """What was found."""
     remedy: str = ""
-    """What to do; empty when it is well."""
+    """What to do; empty if ``ok``."""
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """All that was found."""
+    """The result of all checks, and the state of all probes."""
 
     kernel: str
     machine: str
@@ -50,19 +50,19 @@ class Diagnosis:
 
     @property
     def exit_status(self) -> int:
-        """0 when everything that counting needs attaches, else 1."""
+        """0 if all essential probes can be attached, else 1."""
         attached = {probe.name for probe in self.probes if probe.attached}
         return 0 if attached.issuperset(ESSENTIAL_PROBE_NAMES) else 1
 
 
 def examine(user: str = "nobody") -> Diagnosis:
-    """Check, then load and attach every probe, and detach them again."""
+    """Check the host, attach every probe, and detach them again."""
     checks = [_btf(), _privileges()]
     probes: tuple[ProbeState, ...] = ()
     try:
         loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries={"counts": _MAP_ENTRIES}), _TIMEOUT_SECONDS)
     except KernelError as error:
-        checks.append(Check("loader", False, str(error), "nothing can be attached before that is mended"))
+        checks.append(Check("loader", False, str(error), "fix this first; no probe can be attached"))
     else:
         checks += [
             Check("loader", True, f"compiled and loaded; reads with {loaded.read_method}"),
@@ -80,27 +80,25 @@ def _btf() -> Check:
 
 
 def _privileges() -> Check:
-    name, held = "privileges for start-up", ", ".join(sorted(capabilities.held())) or "no capability"
+    name, user = "privileges for start-up", "root" if privileges.is_root() else f"user id {os.geteuid()}"
+    held = ", ".join(sorted(capabilities.held())) or "no capability"
     if capabilities.can_load():
-        return Check(name, True, "root" if privileges.is_root() else f"{_whoever('')} with {held}")
+        return Check(name, True, user if privileges.is_root() else f"{user} with {held}")
     remedy = "run as root (sudo copy-exporter doctor), or with CAP_BPF and CAP_PERFMON"
-    return Check(name, False, f"{_whoever('root')} with {held}", remedy)
-
-
-def _whoever(root: str) -> str:
-    return root if privileges.is_root() else f"user id {os.geteuid()}"
+    return Check(name, False, f"{user} with {held}", remedy)
 
 
 def _reading(loaded: LoadedProbes, user: str) -> Check:
     name = "reading maps without privileges"
     account = privileges.find_user(user)
     if privileges.works_after_drop(account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
-        return Check(name, True, f"works as {_whoever(account.name)}, with no capability")
-    return Check(name, False, "refused by this kernel (before v5.19)", "none needed: the service keeps CAP_BPF")
+        user = account.name if privileges.is_root() else f"user id {os.geteuid()}"
+        return Check(name, True, f"works as {user}, with no capability")
+    return Check(name, False, "refused by this kernel (before v5.19)", "nothing: the service keeps CAP_BPF")
 
 
 def as_json(diagnosis: Diagnosis) -> str:
-    """For machines."""
+    """The diagnosis as a JSON document."""
     probes = [
         asdict(probe) | {"essential": probe.name in ESSENTIAL_PROBE_NAMES, "note": _note(probe)}
         for probe in diagnosis.probes
@@ -116,22 +114,22 @@ def as_json(diagnosis: Diagnosis) -> str:
 
 
 def show(diagnosis: Diagnosis, console: Console) -> None:
-    """For people."""
+    """Print the diagnosis as tables."""
     console.print(f"Linux {diagnosis.kernel} on {diagnosis.machine}", highlight=False)
     checks = _table("Check", "", "Found")
     for check in diagnosis.checks:
         checks.add_row(check.name, _mark(check.ok), _found(check.why, check.remedy))
     console.print(checks)
     if diagnosis.probes:
-        notes = list(dict.fromkeys(filter(None, map(_remark, diagnosis.probes))))
-        probes = _table("Probe", "", "Hook", "Shows")
+        notes = list(dict.fromkeys(filter(None, map(_explanation, diagnosis.probes))))
+        probes = _table("Probe", "", "Hook", "Counts")
         for probe in diagnosis.probes:
             hook = f"{probe.attach_method} {probe.hook}"
-            probes.add_row(probe.name, _mark(probe.attached), hook, _shows(probe, notes))
+            probes.add_row(probe.name, _mark(probe.attached), hook, _counts(probe, notes))
         console.print(probes)
         for number, note in enumerate(notes, 1):
             console.print(Text(f"({number}) {note}"))
-    verdict = "can serve" if diagnosis.exit_status == 0 else "cannot serve on this host as it is"
+    verdict = "can run on this host" if diagnosis.exit_status == 0 else "cannot run on this host"
     console.print(f"copy-exporter {verdict}.", highlight=False)
 
 
@@ -150,14 +148,14 @@ def _found(why: str, remedy: str) -> Text:
     return Text(f"{why}; what to do: {remedy}" if remedy else why)
 
 
-def _shows(probe: ProbeState, notes: list[str]) -> Text:
-    row, remark = _ROWS[probe.name], _remark(probe)
-    shows = row.counts if probe.attached else f"missing: {row.missing}"
-    return Text(f"{shows} ({notes.index(remark) + 1})" if remark else shows)
+def _counts(probe: ProbeState, notes: list[str]) -> Text:
+    row, explanation = _ROWS[probe.name], _explanation(probe)
+    counts = row.counts if probe.attached else f"missing: {row.missing}"
+    return Text(f"{counts} ({notes.index(explanation) + 1})" if explanation else counts)
 
 
-def _remark(probe: ProbeState) -> str:
-    """Why it is not attached, or what its hook misses: said once for all probes that have it in common."""
+def _explanation(probe: ProbeState) -> str:
+    """Why it is not attached, or what its hook misses; probes with the same explanation share one note."""
     return _note(probe) if probe.attached else str(_found(probe.reason, probe.remedy))
 
 

@@ -1,4 +1,4 @@
-"""What doctor prints, of a diagnosis made up here."""
+"""What doctor prints for a given diagnosis."""
 
 import io
 import json
@@ -22,17 +22,17 @@ def shown() -> str:
     return text.getvalue()
 
 
-def test_a_reason_that_probes_share_is_told_once():
+def test_a_shared_reason_is_printed_once():
     assert shown().count("there is no f; what to do: another kernel") == 1
     assert "missing: copy_kernel_copied_bytes_total from pipe to user (1)" in shown()
 
 
-def test_what_a_hook_misses_is_told():
+def test_what_a_hook_misses_is_printed():
     assert "bytes that pipe_write copied from user to pipe (2)" in shown().replace("anon_", "")
     assert "(2) inexact on a busy CPU: this kernel preempts the program" in shown()
 
 
-def test_for_machines_every_probe_has_its_own():
+def test_in_json_every_probe_has_its_own_reason():
     probes = json.loads(as_json(DIAGNOSIS))["probes"]
     assert [probe["reason"] for probe in probes] == ["there is no f", "there is no f", ""]
     assert "copy_exporter_probe_missed_runs_total" in probes[2]["note"]
