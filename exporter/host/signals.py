@@ -2,7 +2,7 @@
 
 Python discards exceptions that are raised in its own callbacks, such as those of weak references, of which imports make
 many. Until Python 3.12 it also turns an exception raised while a class is created into a RuntimeError. So the signal
-is remembered, and its exception is raised again.
+is remembered, and its exception is raised again. Imports defer signals.
 """
 
 import contextlib

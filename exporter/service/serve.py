@@ -11,7 +11,7 @@ def serve(config: Config) -> None:
     memory.tune_malloc()
     with TerminationSignals() as signals:
         sockets = bind(config)
-        loaded = load(config)
+        loaded = load(config, signals)
         privileged = open_privileged(config)
         drop_privileges(config, loaded)
         from exporter.service.run import run  # noqa: PLC0415  # load() has imported it while the loader compiled

@@ -12,6 +12,7 @@ from exporter.errors import KernelError, UsageError
 from exporter.host import privileges
 from exporter.host.network_devices import NetworkDevices
 from exporter.host.procfs import Procfs
+from exporter.host.signals import TerminationSignals
 from exporter.kafka.inspector import Inspector
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
@@ -39,7 +40,7 @@ def bind(config: Config) -> list[socket.socket]:
     return [listen.bind(address) for address in config.listen]
 
 
-def load(config: Config) -> LoadedProbes:
+def load(config: Config, signals: TerminationSignals) -> LoadedProbes:
     """Load and attach the probes, and meanwhile import what serving needs.
 
     Raises :class:`KernelError` when an essential probe cannot be attached, or any probe with ``--strict``.
@@ -51,7 +52,8 @@ def load(config: Config) -> LoadedProbes:
         sampling_rate=config.sampling_rate,
     )
     with handover.start(request) as loader:
-        _import_modules(config)
+        with signals.deferred():  # Python prints a traceback of what is raised in the callbacks of an import
+            _import_modules(config)
         loaded = handover.receive(loader, LOADER_TIMEOUT_SECONDS)
     _check_probes(loaded, strict=config.strict)
     return loaded
