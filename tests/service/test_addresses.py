@@ -1,4 +1,4 @@
-"""Where it listens: several addresses, IPv6, sockets of systemd."""
+"""Addresses that it listens on: several, IPv6, and sockets of systemd."""
 
 import os
 import socket
@@ -44,31 +44,31 @@ def test_all_addresses_are_of_both_families(start: Callable[..., ExporterProcess
 def handed(sockets: list[socket.socket], tmp_path: Path) -> tuple[str | Path, ...]:
     """A command that starts the service as systemd would, with these sockets."""
     program = tmp_path / "hand_over.py"
-    redirections = " ".join(f"{number}<&{one.fileno()}" for number, one in enumerate(sockets, 3))
+    redirections = " ".join(f"{number}<&{listener.fileno()}" for number, listener in enumerate(sockets, 3))
     program.write_text(_HAND_OVER)
     line = f'exec {sys.executable} {program} {len(sockets)} "$@" {redirections}'
-    for one in sockets:
-        os.set_inheritable(one.fileno(), True)
+    for listener in sockets:
+        os.set_inheritable(listener.fileno(), True)
     return ("bash", "-c", line, "bash", COMMAND, "serve", FLAG)
 
 
 @pytest.fixture
 def sockets(tmp_path: Path) -> Iterator[list[socket.socket]]:
-    """Numbered so that none stands where another has to go."""
+    """Their numbers are out of the way of the numbers that systemd uses."""
     made = [socket.create_server(("127.0.0.1", 0)), socket.create_server(("::1", 0), family=socket.AF_INET6)]
     made.append(socket.socket(socket.AF_UNIX))
     made[2].bind(str(tmp_path / "socket"))
     made[2].listen()
-    high = [socket.socket(fileno=os.dup2(one.fileno(), 100 + number)) for number, one in enumerate(made)]
-    for one in made:
-        one.close()
-    yield high
-    for one in high:
-        one.close()
+    numbered = [socket.socket(fileno=os.dup2(listener.fileno(), 100 + number)) for number, listener in enumerate(made)]
+    for listener in made:
+        listener.close()
+    yield numbered
+    for listener in numbered:
+        listener.close()
 
 
 def test_sockets_of_systemd(sockets: list[socket.socket], tmp_path: Path) -> None:
-    pass_fds = [one.fileno() for one in sockets]
+    pass_fds = [listener.fileno() for listener in sockets]
     with ExporterProcess(command=handed(sockets, tmp_path), pass_fds=pass_fds, listen=False) as service:
         assert service.port == sockets[0].getsockname()[1]
         assert httpx.get(f"http://[::1]:{sockets[1].getsockname()[1]}/metrics").status_code == 200
@@ -79,7 +79,7 @@ def test_sockets_of_systemd(sockets: list[socket.socket], tmp_path: Path) -> Non
 
 
 def test_systemd_socket_activate() -> None:
-    """The real tool: it starts the service with the first connection, which is served."""
+    """The real tool starts the service at the first connection, which is then served."""
     port = free_port()
     command = ["systemd-socket-activate", "-l", f"127.0.0.1:{port}", *map(str, SERVE), FLAG]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -97,7 +97,7 @@ def test_no_socket_of_systemd() -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "connected"])
-def test_descriptors_that_are_no_listening_sockets(kind: str, tmp_path: Path) -> None:
+def test_descriptors_that_are_not_listening_sockets(kind: str, tmp_path: Path) -> None:
     left, right = socket.socketpair()
     with left, right, (tmp_path / "file").open("w") as file:
         number = file.fileno() if kind == "file" else left.fileno()

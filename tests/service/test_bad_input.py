@@ -1,4 +1,4 @@
-"""What cannot be used ends with one line that names it and says what would do, and the right status."""
+"""Invalid input ends with one line that names it and a valid value, and with the right status."""
 
 import os
 import socket
@@ -83,7 +83,7 @@ def test_flag(words: tuple[str, ...]) -> None:
         (("doctor", "--nothing"), "--nothing"),
     ],
 )
-def test_words_that_nobody_knows(arguments: tuple[str, ...], named: str) -> None:
+def test_unknown_words(arguments: tuple[str, ...], named: str) -> None:
     status, line = refused(*arguments)
     assert status == USAGE
     assert named in line
@@ -122,7 +122,7 @@ def test_privilege_missing(before: Sequence[str]) -> None:
 
 @pytest.mark.parametrize("dropped", ["setuid", "setgid", "setpcap"])
 def test_cannot_give_up_privileges(dropped: str) -> None:
-    """It does not serve as root when it cannot become another user, unless it is told to."""
+    """The service does not run as root when it cannot become another user."""
     status, line = refused(*SERVE, before=("setpriv", f"--bounding-set=-{dropped}", "--inh-caps=-all"))
     assert status == UNABLE
     assert "give up" in line
@@ -147,8 +147,8 @@ def test_cannot_keep_what_it_does_not_have() -> None:
     assert "--capabilities.keep=CAP_SYS_PTRACE" in line
 
 
-def test_other_bcc_in_its_place(tmp_path: Path) -> None:
-    """PyPI has a package of that name that is about lattices."""
+def test_an_unrelated_bcc(tmp_path: Path) -> None:
+    """PyPI has an unrelated package of that name."""
     (tmp_path / "bcc.py").write_text("class Lattice: ...\n")
     status, line = refused(*SERVE, env={**os.environ, "PYTHONPATH": str(tmp_path)})
     assert status == UNABLE
@@ -176,7 +176,7 @@ def test_libbpf_missing(tmp_path: Path) -> None:
 
 
 def test_strict_when_a_probe_cannot_attach() -> None:
-    """Without its tracepoint, the sendfile probe cannot."""
+    """The sendfile probe needs its tracepoint."""
     status, line = refused(*SERVE, "--strict", before=WITHOUT_TRACEPOINTS)
     assert status == UNABLE
     assert "probe sendfile" in line

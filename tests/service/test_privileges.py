@@ -1,4 +1,4 @@
-"""What the serving process may still do: nothing that it does not need."""
+"""The serving process has no privilege that it does not need."""
 
 import os
 import pwd
@@ -31,7 +31,7 @@ def service() -> Iterator[ExporterProcess]:
 
 @pytest.fixture(scope="module")
 def needed() -> int:
-    """The capabilities without which this kernel lets nobody read maps: none since c8644cd0efe7 (v5.19)."""
+    """The capabilities that reading maps needs on this kernel: none since c8644cd0efe7 (v5.19)."""
     refused = subprocess.run(["/usr/bin/python3", "-c", ASKS], user="nobody", cwd="/", capture_output=True, check=True)
     return BPF if refused.stdout == b"True\n" else 0
 
@@ -78,7 +78,7 @@ except PermissionError:
 
 
 def test_the_files_of_root_are_out_of_reach() -> None:
-    """Of whoever gave up root as the service does (its status is looked at above)."""
+    """After giving up root as the service does."""
     python = COMMAND.with_name("python")
     assert subprocess.run([python, "-c", SHADOW], capture_output=True, text=True, check=True).stdout == "refused\n"
 
@@ -91,7 +91,7 @@ def test_the_loader_is_gone(service: ExporterProcess) -> None:
     assert any("bpf-prog" in target for target in held), "the probes are in these descriptors"
 
 
-def test_bcc_and_the_compiler_were_never_here(service: ExporterProcess) -> None:
+def test_bcc_and_the_compiler_are_not_loaded(service: ExporterProcess) -> None:
     lines = Path(f"/proc/{service.pid}/maps").read_text().splitlines()
     files = " ".join(line.split(maxsplit=5)[5] for line in lines if "/" in line)
     assert "libbpf" in files
@@ -122,7 +122,7 @@ def test_keep_exactly_one_capability(
     assert service.status()["NoNewPrivs"] == "1"
 
 
-def test_own_process_metrics_go_on(service: ExporterProcess) -> None:
+def test_metrics_of_the_own_process_work(service: ExporterProcess) -> None:
     text = service.metrics(openmetrics=False)
     for name in ("process_open_fds", "process_resident_memory_bytes", "process_cpu_seconds_total"):
         assert f"\n{name} " in text
@@ -145,7 +145,7 @@ def test_capabilities_without_root(
 
 
 def test_others_of_the_same_user_cannot_look_into_it(service: ExporterProcess) -> None:
-    """It was root, so it is not dumpable: its memory and environment are for root alone."""
+    """A process that was root is not dumpable: only root can read its memory and environment."""
     for name in ("environ", "mem", "maps"):
         path = f"/proc/{service.pid}/{name}"
         command = ["/usr/bin/python3", "-c", f"open({path!r})"]
