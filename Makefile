@@ -33,7 +33,7 @@ setup: $(VENV)/.run ## install the system packages and .venv/bin/copy-exporter
 run: $(VENV)/.run ## set everything up, then serve (ARGS="--web.listen-address :9000")
 	@exec $(BIN)/copy-exporter serve $(ARGS)
 
-demo: $(VENV)/.run ## measure the article's experiment on this host (ARGS="--size 1GiB")
+demo: $(VENV)/.run ## run the zero-copy experiment on this host (ARGS="--size 1GiB")
 	@$(BIN)/copy-exporter demo $(ARGS)
 
 doctor: $(VENV)/.run ## what this kernel allows, probe by probe

@@ -285,14 +285,14 @@ def doctor(as_json: bool) -> int:
     "--size",
     default=format_size(DEFAULT_SIZE),
     show_default=True,
-    type=_Parsed("size", lambda flag, text: parse_size(text, flag)),
+    type=_Parsed("size", parse_size),
     help="Size of the file that is sent.",
 )
 @click.option(
     "--chunk",
     default=format_size(DEFAULT_CHUNK),
     show_default=True,
-    type=_Parsed("size", lambda flag, text: parse_size(text, flag)),
+    type=_Parsed("size", parse_size),
     help="Bytes requested per call.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

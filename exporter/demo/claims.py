@@ -1,4 +1,4 @@
-"""The article's claims against what was measured: pure."""
+"""Compares the claims of the article (docs/demo.md) with the measurements. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,11 +8,11 @@ from exporter.demo.measurement import Measurement
 from exporter.demo.methods import READ_WRITE, SENDFILE, TLS
 
 _TOLERANCE = 0.02
-"""Relative: a call that the kernel cut short, a block of the file system's own."""
+"""Relative: the kernel may cut a call short, and file systems read blocks of their own."""
 
 
 class Verdict(Enum):
-    """What the measurement says of a claim."""
+    """The result of comparing a claim with the measurements."""
 
     HOLDS = "holds"
     CONTRADICTED = "contradicted"
@@ -21,7 +21,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence of the article, and what was seen here."""
+    """A claim of the article, and what was measured."""
 
     name: str
     says: str
@@ -30,9 +30,10 @@ class Claim:
 
 
 def judge(measurements: Sequence[Measurement]) -> tuple[Claim, ...]:
-    """All claims; what cannot be seen here is not checked, and says why."""
+    """Judge all claims. One that this host cannot show is not checked, and ``measured`` is the reason."""
     copying, passing, secure = (
-        [each for each in measurements if each.setting.method == method.name] for method in (READ_WRITE, SENDFILE, TLS)
+        [measurement for measurement in measurements if measurement.setting.method == method.name]
+        for method in (READ_WRITE, SENDFILE, TLS)
     )
     return (
         _mode_switches(copying, passing),
@@ -43,13 +44,13 @@ def judge(measurements: Sequence[Measurement]) -> tuple[Claim, ...]:
 
 
 def exit_status(claims: Sequence[Claim]) -> int:
-    """1 when the measurement contradicts one of them."""
+    """1 if the measurements contradict a claim, else 0."""
     return int(any(claim.verdict is Verdict.CONTRADICTED for claim in claims))
 
 
 def _mode_switches(copying: list[Measurement], passing: list[Measurement]) -> Claim:
-    before = [each.mode_switches_per_chunk for each in copying]
-    after = [each.mode_switches_per_chunk for each in passing]
+    before = [measurement.mode_switches_per_chunk for measurement in copying]
+    after = [measurement.mode_switches_per_chunk for measurement in passing]
     return Claim(
         name="mode_switches",
         says="sendfile halves the mode switches per chunk: 4 become 2",
@@ -59,8 +60,8 @@ def _mode_switches(copying: list[Measurement], passing: list[Measurement]) -> Cl
 
 
 def _cpu_copies(copying: list[Measurement], passing: list[Measurement]) -> Claim:
-    before = [each.cpu_copies_per_byte for each in copying]
-    after = [each.cpu_copies_per_byte for each in passing]
+    before = [measurement.cpu_copies_per_byte for measurement in copying]
+    after = [measurement.cpu_copies_per_byte for measurement in passing]
     return Claim(
         name="cpu_copies",
         says="sendfile removes the CPU copies of each byte: 2 become 0",
@@ -73,12 +74,16 @@ def _dma(copying: list[Measurement], passing: list[Measurement]) -> Claim:
     def claim(measured: str, verdict: Verdict) -> Claim:
         return Claim("dma", "DMA stays: from a cold cache, 1 read of each byte from disk stays 1", measured, verdict)
 
-    before = [each.dma_per_uncached_byte for each in copying if each.dma_per_uncached_byte is not None]
-    after = [each.dma_per_uncached_byte for each in passing if each.dma_per_uncached_byte is not None]
-    if not any(each.sees_disk for each in copying):
+    before = [
+        measurement.dma_per_uncached_byte for measurement in copying if measurement.dma_per_uncached_byte is not None
+    ]
+    after = [
+        measurement.dma_per_uncached_byte for measurement in passing if measurement.dma_per_uncached_byte is not None
+    ]
+    if not any(measurement.sees_disk for measurement in copying):
         return claim("the block probe is not attached", Verdict.NOT_CHECKED)
     if not before or not after:
-        return claim("the file could not be out of the page cache", Verdict.NOT_CHECKED)
+        return claim("the file could not be dropped from the page cache", Verdict.NOT_CHECKED)
     measured = f"{_range(before)} becomes {_range(after)}"
     if not any(before):
         return claim(f"{measured}: not read from a disk of this kernel", Verdict.NOT_CHECKED)
@@ -86,12 +91,12 @@ def _dma(copying: list[Measurement], passing: list[Measurement]) -> Claim:
 
 
 def _tls(passing: list[Measurement], secure: list[Measurement]) -> Claim:
-    share = [each.zero_copy_share for each in passing]
-    share_left = [each.zero_copy_share for each in secure]
-    copies = [each.cpu_copies_per_byte for each in secure]
+    share = [measurement.zero_copy_share for measurement in passing]
+    share_left = [measurement.zero_copy_share for measurement in secure]
+    copies = [measurement.cpu_copies_per_byte for measurement in secure]
     return Claim(
         name="tls",
-        says="TLS takes zero copy away: all of the bytes become none, and 2 CPU copies are back",
+        says="TLS disables zero copy: all of the bytes become none, and 2 CPU copies come back",
         measured=f"{_range(share, '.0%')} become {_range(share_left, '.0%')}, {_range(copies)} CPU copies",
         verdict=_verdict(_all_are(share, 1) and _all_are(share_left, 0) and _all_are(copies, 2)),
     )

@@ -1,4 +1,4 @@
-"""``copy-exporter demo`` put together: probes, experiment, claims, report."""
+"""Runs the demo: loads the probes, runs the experiment, judges the claims, prints the report."""
 
 import contextlib
 
@@ -17,17 +17,17 @@ from exporter.loading.handover import LoadedProbes, LoadRequest, load
 _LOADER_SECONDS = 60
 _MAIN_PROBE = "syscalls"
 _DISK_PROBE = "block"
-_ORDER = LoadRequest(probes=(_MAIN_PROBE, "exits", _DISK_PROBE))
+_REQUEST = LoadRequest(probes=(_MAIN_PROBE, "exits", _DISK_PROBE))
 _INTERRUPTED = 130
 
 
 def run_demo(options: DemoOptions, console: Console) -> int:
-    """See :func:`exporter.demo.run`."""
+    """Run the demo and return its exit status, as :func:`exporter.demo.run` describes it."""
     try:
         with TerminationSignals() as signals, signals.deferred():
-            results = _measured(options, console, signals)
+            results = _measure(options, console, signals)
     except (KeyboardInterrupt, SystemExit):
-        Console(stderr=True).print("the demo was interrupted: its file and its processes are gone")
+        Console(stderr=True).print("the demo was interrupted; its file and its processes are removed")
         return _INTERRUPTED
     claims = judge(results.measurements)
     show = print_json if options.json else print_report
@@ -35,26 +35,26 @@ def run_demo(options: DemoOptions, console: Console) -> int:
     return exit_status(claims)
 
 
-def _measured(options: DemoOptions, console: Console, signals: TerminationSignals) -> Results:
+def _measure(options: DemoOptions, console: Console, signals: TerminationSignals) -> Results:
     quiet = options.json or not console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=quiet) as bar:
         task = bar.add_task("loading the probes", total=1)
         with signals.allowed():
-            handover = load(_ORDER, _LOADER_SECONDS)
-        with contextlib.closing(handover):
+            loaded = load(_REQUEST, _LOADER_SECONDS)
+        with contextlib.closing(loaded):
             return run_experiment(
                 options,
-                KernelMaps(handover.maps, handover.programs),
-                _sees_disk(handover),
+                KernelMaps(loaded.maps, loaded.programs),
+                _sees_disk(loaded),
                 lambda description, part: bar.update(task, description=description, completed=part),
                 signals,
             )
 
 
-def _sees_disk(handover: LoadedProbes) -> bool:
-    states = {state.name: state for state in handover.probes}
+def _sees_disk(loaded: LoadedProbes) -> bool:
+    states = {state.name: state for state in loaded.probes}
     main = states[_MAIN_PROBE]
     if not main.attached:
-        raise KernelError(f"the probe {main.name} cannot attach to {main.hook}: {main.reason}; {main.remedy}")
+        raise KernelError(f"probe {main.name} cannot be attached to {main.hook}: {main.reason}; remedy: {main.remedy}")
     return states[_DISK_PROBE].attached

@@ -1,4 +1,4 @@
-"""The experiment: one transfer after the other, the probes read before and after while the sender is parked."""
+"""The experiment: one transfer after the other; the probes are read before and after each, while the sender waits."""
 
 import socket
 from collections.abc import Callable
@@ -16,15 +16,15 @@ from exporter.host.signals import TerminationSignals
 from exporter.model import Rows
 
 _START_SECONDS = 30
-_SLOWEST_DISK = 4 << 20  # bytes a second
+_SLOWEST_DISK = 4 << 20  # bytes per second
 
 Progress = Callable[[str, float], None]
-"""What is being done, and which part of all is done, from 0 to 1."""
+"""Called with the present step, and the part of all steps that is done, from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that was measured."""
+    """All measurements, and the facts that they have in common."""
 
     size: int
     chunk: int
@@ -33,13 +33,13 @@ class Results:
     can_be_cold: bool
     measurements: tuple[Measurement, ...]
     lost: int
-    """Counts that the probes lost meanwhile, of all processes: figures may be too low by them."""
+    """Counts of any process that the probes lost meanwhile; figures may be too low by so many."""
 
 
 def run_experiment(
     options: DemoOptions, source: KernelMaps, sees_disk: bool, progress: Progress, signals: TerminationSignals
 ) -> Results:
-    """Make the file, send it by every method, cold and warm. Children and file are gone afterwards.
+    """Create the file, and send it by every method from a cold and a warm cache; then remove the file.
 
     Allows ``signals`` to interrupt it only where it can clean up.
     """
@@ -50,7 +50,7 @@ def run_experiment(
         steps = len(runs) + 1
         with signals.allowed():
             payload.fill(lambda part: progress(f"writing the file to {payload.file_system}", part / steps))
-        experiment.measure(METHODS[0], cold=False)  # not kept: the first transfer pays for what the kernel sets up once
+        experiment.measure(METHODS[0], cold=False)  # discarded: the kernel sets up some things in the first transfer
         lost_before = _lost(source)
         measurements = []
         for step, (method, cold) in enumerate(runs, 1):
@@ -69,7 +69,7 @@ def run_experiment(
 
 @dataclass(frozen=True)
 class Experiment:
-    """What all transfers have in common."""
+    """Measures one transfer at a time."""
 
     payload: Payload
     chunk: int
@@ -78,13 +78,13 @@ class Experiment:
     signals: TerminationSignals
 
     def measure(self, method: Method, cold: bool) -> Measurement:
-        """One transfer, by fresh processes over a fresh connection."""
+        """Measure one transfer, by new processes over a new connection."""
         setting = Setting(method.name, cold)
-        _make_room(self.source)
+        _clear(self.source)
         try:
             near, far = connected()
             with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
-                near.close()  # or a child would not notice that the other one has ended
+                near.close()  # so that each child notices when the other one ends
                 far.close()
                 with self.signals.allowed():
                     return self._transfer(setting, sender, sink)
@@ -92,16 +92,16 @@ class Experiment:
             raise type(error)(f"{error} ({setting})") from None
 
     def _transfer(self, setting: Setting, sender: Child, sink: Child) -> Measurement:
-        patience = _START_SECONDS + self.payload.size / _SLOWEST_DISK
+        timeout = _START_SECONDS + self.payload.size / _SLOWEST_DISK
         sender.report(_START_SECONDS)
         cached = self.payload.drop_cache() if setting.cold else self.payload.warm_cache()
         before = _rows_of(self.source, sender.pid)
         sender.start()
-        sent = sender.report(patience)
-        received = sink.report(patience)
+        sent = sender.report(timeout)
+        received = sink.report(timeout)
         after = _rows_of(self.source, sender.pid)
         if received["received"] != self.payload.size:
-            raise CopyExporterError(f"the demo's sink had {received['received']} of {self.payload.size} bytes")
+            raise CopyExporterError(f"the demo's sink received {received['received']} of {self.payload.size} bytes")
         return Measurement(
             setting=setting,
             payload=self.payload.size,
@@ -111,7 +111,7 @@ class Experiment:
             sees_disk=self.sees_disk,
             seconds=(received["finished_ns"] - sent["started_ns"]) / 1e9,
             cpu_seconds=sent["cpu_ns"] / 1e9,
-            remark=sent["remark"],
+            note=sent["note"],
         )
 
     def _sender(self, method: Method, connection: socket.socket) -> Child:
@@ -128,13 +128,13 @@ def _rows_of(source: KernelMaps, pid: int) -> Rows:
         if identity.pid == pid and stat and stat.started_at(identity.start):
             return rows
     raise KernelError(
-        "the probes know the demo's sender under another process id: "
+        "the probes count the demo's sender under another process id: "
         "run the demo in the host's pid and time namespaces (a container: --pid=host)"
     )
 
 
-def _make_room(source: KernelMaps) -> None:
-    """Nobody else reads these maps: what other processes did meanwhile is not needed."""
+def _clear(source: KernelMaps) -> None:
+    """Delete what the maps hold of other processes: only the demo reads these maps, and does not need it."""
     source.take_exits()
     source.forget([key for keys in source.sample().keys.values() for key in keys])
 

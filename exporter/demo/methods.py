@@ -1,6 +1,6 @@
-"""The ways to send a file: each the calls that a server would make, and no other that the probes count.
+"""The methods to send a file: the calls that a server would make, and no others that the probes count.
 
-They run in the sender (:mod:`exporter.demo.sender`). Each returns a remark, mostly an empty one.
+They run in the sender (:mod:`exporter.demo.sender`). Each returns a note on its figures, or an empty string.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from exporter.demo.zerocopy import ZerocopySender
 _F_SETPIPE_SZ = 1031
 _PIPE_MIN = 64 << 10
 _PIPE_MAX = 1 << 20  # /proc/sys/fs/pipe-max-size, unless it was changed
-_COPIED_AFTER_ALL = (
+_KERNEL_COPIED = (
     "the kernel reports that it copied after all (SO_EE_CODE_ZEROCOPY_COPIED), as it always does on loopback"
 )
 
@@ -27,7 +27,7 @@ Fill = Callable[[memoryview], int]
 
 @dataclass(frozen=True)
 class Transfer:
-    """What is to be sent: ``size`` bytes of the file from its position, which is at the beginning."""
+    """Send ``size`` bytes of ``file`` from its beginning over ``connection``, in calls of ``chunk`` bytes."""
 
     file: int
     connection: socket.socket
@@ -36,7 +36,7 @@ class Transfer:
 
 
 def read_write(transfer: Transfer) -> str:
-    """Into a buffer and out of it."""
+    """Read into a buffer, and write from it."""
     out = transfer.connection.fileno()
     with _file(transfer) as file:
         _through_buffer(transfer, file.readinto, lambda view: os.write(out, view))
@@ -44,7 +44,7 @@ def read_write(transfer: Transfer) -> str:
 
 
 def readv_writev(transfer: Transfer) -> str:
-    """The same, in two halves each time."""
+    """The same with two buffers per call."""
     out = transfer.connection.fileno()
     _through_buffer(
         transfer, lambda view: os.readv(transfer.file, _halves(view)), lambda view: os.writev(out, _halves(view))
@@ -53,7 +53,7 @@ def readv_writev(transfer: Transfer) -> str:
 
 
 def mmap_write(transfer: Transfer) -> str:
-    """Straight from the mapped page cache."""
+    """Write from the mapped page cache."""
     out = transfer.connection.fileno()
     for chunk in _mapped(transfer):
         _send_all(chunk, lambda view: os.write(out, view))
@@ -61,7 +61,7 @@ def mmap_write(transfer: Transfer) -> str:
 
 
 def sendfile(transfer: Transfer) -> str:
-    """From file to socket inside the kernel."""
+    """Pass from file to socket inside the kernel."""
     out = transfer.connection.fileno()
     left = transfer.size
     while left:
@@ -70,7 +70,7 @@ def sendfile(transfer: Transfer) -> str:
 
 
 def splice(transfer: Transfer) -> str:
-    """From file to pipe and from pipe to socket."""
+    """Pass from file to pipe, and from pipe to socket."""
     out = transfer.connection.fileno()
     with _pipe(transfer.chunk) as (outlet, inlet):
         left = transfer.size
@@ -83,16 +83,16 @@ def splice(transfer: Transfer) -> str:
 
 
 def send_zerocopy(transfer: Transfer) -> str:
-    """From the mapped page cache by reference; done when the kernel needs the pages no more."""
+    """Send from the mapped page cache by reference; returns when the kernel no longer needs the pages."""
     sender = ZerocopySender(transfer.connection)
     for chunk in _mapped(transfer):
         _send_all(chunk, sender.send)
     sender.finish()
-    return _COPIED_AFTER_ALL if sender.copied else ""
+    return _KERNEL_COPIED if sender.copied else ""
 
 
 def tls(transfer: Transfer) -> str:
-    """Into a buffer, encrypted there and written by the TLS library: the connection is one of :mod:`ssl`."""
+    """Read into a buffer, which the TLS library encrypts and writes: the connection is one of :mod:`ssl`."""
     with _file(transfer) as file:
         _through_buffer(transfer, file.readinto, transfer.connection.send)
     return ""
@@ -100,12 +100,12 @@ def tls(transfer: Transfer) -> str:
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the experiment."""
+    """A method and its name in the report."""
 
     name: str
     send: Callable[[Transfer], str]
     secure: bool = False
-    """Over a TLS connection."""
+    """Whether the connection uses TLS."""
 
 
 READ_WRITE = Method("read+write", read_write)
@@ -160,7 +160,7 @@ def _mapped(transfer: Transfer) -> Iterator[memoryview]:
 def _pipe(size: int) -> Iterator[tuple[int, int]]:
     outlet, inlet = os.pipe()
     try:
-        with contextlib.suppress(PermissionError):  # the user has too much in pipes: then in smaller portions
+        with contextlib.suppress(PermissionError):  # the user's pipes are too large: this one stays smaller
             fcntl.fcntl(inlet, _F_SETPIPE_SZ, min(max(size, _PIPE_MIN), _PIPE_MAX))
         yield outlet, inlet
     finally:

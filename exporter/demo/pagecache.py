@@ -1,4 +1,4 @@
-"""One file out of the page cache: dropped, looked at, and dropped again until it is gone."""
+"""Drops one file from the page cache, and checks how much of it stayed."""
 
 import ctypes
 import mmap
@@ -13,7 +13,7 @@ _PAUSE_SECONDS = 0.05
 
 
 def drop(descriptor: int, size: int) -> int:
-    """Drop a written file, this one alone; returns the bytes that stayed, mostly 0."""
+    """Drop this file alone, after writing it to disk; returns the bytes that stayed, mostly 0."""
     os.fsync(descriptor)
     for attempt in range(_TRIES):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
@@ -27,7 +27,7 @@ def drop(descriptor: int, size: int) -> int:
 
 
 def cached_bytes(descriptor: int, size: int) -> int:
-    """How much of a file is in the page cache, in whole pages: mincore(2), for a file that we may write."""
+    """Bytes of the file in the page cache, in whole pages (mincore(2)); the file must be open for writing."""
     pages = -(-size // mmap.PAGESIZE)
     present = (ctypes.c_ubyte * pages)()
     with mmap.mmap(descriptor, size) as mapped:
@@ -35,14 +35,14 @@ def cached_bytes(descriptor: int, size: int) -> int:
         try:
             libc.call("mincore", ctypes.byref(start), ctypes.c_size_t(size), present)
         finally:
-            del start  # or the mapping could not be closed
+            del start  # the mapping cannot be closed while this refers to it
     return bytes(present).count(1) * mmap.PAGESIZE
 
 
 def _free_socket_buffers() -> None:
-    """Send a packet on each CPU: each frees the received buffers that wait there, with the pages sendfile passed.
+    """Send a packet on each CPU, so that it frees received buffers, which hold the pages that sendfile passed.
 
-    Up to 64 wait for their CPU's next packet (net.core.skb_defer_max; since v5.19, commit 68822bdf76f1).
+    Up to 64 buffers wait for the next packet of their CPU (net.core.skb_defer_max; since v5.19, commit 68822bdf76f1).
     """
     allowed = os.sched_getaffinity(0)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ping:

@@ -1,4 +1,4 @@
-"""The file that is sent: of random bytes, so that no file system can store it smaller, and never left behind."""
+"""The file that is sent. Its bytes are random, so that no file system can compress them."""
 
 import errno
 import os
@@ -17,22 +17,22 @@ _IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class Payload:
-    """A file without a name (O_TMPFILE, or unlinked at once): whatever ends us, it is gone.
+    """A file without a name (O_TMPFILE, or unlinked at once), which the kernel removes when this process ends.
 
     A context manager.
     """
 
     def __init__(self, directory: Path, size: int) -> None:
-        """Raises :class:`CopyExporterError` when there is no room for it."""
+        """Create an empty file. Raises :class:`CopyExporterError` if ``size`` bytes do not fit."""
         self.size = size
         self.file_system = file_system_of(directory, Path("/proc/self/mountinfo").read_text())
         self._directory = directory
         try:
-            room = os.statvfs(directory)
-            free = room.f_bavail * room.f_frsize
+            status = os.statvfs(directory)
+            free = status.f_bavail * status.f_frsize
             if free < size:
                 raise UsageError(
-                    f"--size={format_size(size)} does not fit into {directory}: {free >> 20}MiB or less would do"
+                    f"--size={format_size(size)} does not fit into {directory}; it must be at most {free >> 20}MiB"
                 )
             self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115  # closed in __exit__
         except OSError as error:
@@ -40,16 +40,16 @@ class Payload:
 
     @property
     def descriptor(self) -> int:
-        """For the sender."""
+        """The file's descriptor, for the sender."""
         return self._file.fileno()
 
     @property
     def can_be_cold(self) -> bool:
-        """A file in memory is always in the page cache: it is there or nowhere."""
+        """Whether it can be dropped from the page cache: a file in memory cannot."""
         return self.file_system not in _IN_MEMORY
 
     def fill(self, done: Callable[[float], None]) -> None:
-        """Write it to disk; ``done`` is told how much of it is written, from 0 to 1."""
+        """Write it to disk; calls ``done`` with the part that is written, from 0 to 1."""
         try:
             for offset in range(0, self.size, _BLOCK_BYTES):
                 block = memoryview(os.urandom(min(_BLOCK_BYTES, self.size - offset)))
@@ -72,9 +72,9 @@ class Payload:
         return self.size
 
     def _refused(self, error: OSError) -> CopyExporterError:
-        reason = "there is no more room" if error.errno == errno.ENOSPC else error.strerror
+        reason = "no space left" if error.errno == errno.ENOSPC else error.strerror
         return CopyExporterError(
-            f"the demo cannot make a file of {format_size(self.size)} in {self._directory}: {reason}"
+            f"the demo cannot create a file of {format_size(self.size)} in {self._directory}: {reason}"
         )
 
     def __enter__(self) -> Self:
@@ -87,7 +87,7 @@ class Payload:
 
 
 def file_system_of(directory: Path, mountinfo: str) -> str:
-    """The type of the file system that a directory is on; ``mountinfo`` as in proc_pid_mountinfo(5)."""
+    """The type of the file system of a directory; ``mountinfo`` as in proc_pid_mountinfo(5)."""
     place = directory.resolve()
     found = (0, "")
     for line in mountinfo.splitlines():

@@ -1,4 +1,4 @@
-"""What the demo prints: tables for people, one JSON document for machines."""
+"""The output of the demo: tables, or one JSON document."""
 
 import json
 import platform
@@ -20,52 +20,55 @@ _COLOURS = {Verdict.HOLDS: "green", Verdict.CONTRADICTED: "bold red", Verdict.NO
 
 
 def print_report(results: Results, claims: Sequence[Claim], console: Console) -> None:
-    """For people."""
+    """Print the tables."""
     console.print(
         f"{format_size(results.size)} from {results.file_system} to TCP on loopback "
         f"in chunks of {format_size(results.chunk)}, counted by the probes:",
         highlight=False,
     )
-    console.print(_measured(results.measurements))
-    for remark in of_methods(results):
-        console.print(Text(f"* {remark}"))
-    for remark in of_all(results):
-        console.print(Text(f"- {remark}"))
+    console.print(_measurement_table(results.measurements))
+    for note in method_notes(results):
+        console.print(Text(f"* {note}"))
+    for note in general_notes(results):
+        console.print(Text(f"- {note}"))
     console.print()
-    console.print(_judged(claims))
+    console.print(_claim_table(claims))
 
 
-def of_methods(results: Results) -> list[str]:
-    """What was remarkable about a method: its figures have an asterisk."""
-    return list(dict.fromkeys(f"{each.setting.method}: {each.remark}" for each in results.measurements if each.remark))
+def method_notes(results: Results) -> list[str]:
+    """Notes on a method, whose figures have an asterisk."""
+    noted = (measurement for measurement in results.measurements if measurement.note)
+    return list(dict.fromkeys(f"{measurement.setting.method}: {measurement.note}" for measurement in noted))
 
 
-def of_all(results: Results) -> list[str]:
-    """What a reader of the figures should know."""
-    said = []
+def general_notes(results: Results) -> list[str]:
+    """Notes on all figures."""
+    notes = []
     if not results.can_be_cold:
-        said.append(f"{results.file_system} is in memory: the file cannot be out of the page cache, nothing was cold")
+        notes.append(f"{results.file_system} is in memory: the file is always in the page cache, so no cache was cold")
     if not results.sees_disk:
-        said.append("the block probe is not attached, DMA is not seen: `copy-exporter doctor` tells why")
+        notes.append("the block probe is not attached, so DMA is not counted: `copy-exporter doctor` shows why")
     if results.lost:
-        said.append(f"the probes lost {results.lost} counts: figures may be too low")
-    said += [
-        f"{each.cached >> 10}KiB of the file stayed in the page cache: {each.setting}"
-        for each in results.measurements
-        if each.setting.cold and each.cached
+        notes.append(f"the probes lost {results.lost} counts: figures may be too low")
+    cold = [measurement for measurement in results.measurements if measurement.setting.cold]
+    warm = [measurement for measurement in results.measurements if not measurement.setting.cold]
+    notes += [
+        f"{measurement.cached >> 10}KiB of the file stayed in the page cache: {measurement.setting}"
+        for measurement in cold
+        if measurement.cached
     ]
-    if any(each.dma_bytes for each in results.measurements if not each.setting.cold):
-        said.append("the page cache did not keep all of the file: the warm transfers read from disk, too")
+    if any(measurement.dma_bytes for measurement in warm):
+        notes.append("the page cache did not keep all of the file: the warm transfers read from disk, too")
     speeds = [
-        f"{each.gbit_per_cpu_second:.0f} Gbit/s by {each.setting.method}"
-        for each in results.measurements
-        if not each.setting.cold and each.setting.method in (READ_WRITE.name, SENDFILE.name, TLS.name)
+        f"{measurement.gbit_per_cpu_second:.0f} Gbit/s by {measurement.setting.method}"
+        for measurement in warm
+        if measurement.setting.method in (READ_WRITE.name, SENDFILE.name, TLS.name)
     ]
-    said.append(f"one CPU of the sender would fill a network of {', '.join(speeds)} (warm cache)")
-    return said
+    notes.append(f"one CPU of the sender would fill a network of {', '.join(speeds)} (warm cache)")
+    return notes
 
 
-def _measured(measurements: Sequence[Measurement]) -> Table:
+def _measurement_table(measurements: Sequence[Measurement]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("\n\nmethod", no_wrap=True)
     table.add_column("\npage\ncache")
@@ -79,22 +82,22 @@ def _measured(measurements: Sequence[Measurement]) -> Table:
         "\n\nMiB/s",
     ):
         table.add_column(heading, justify="right")
-    for each in measurements:
+    for measurement in measurements:
         table.add_row(
-            each.setting.method,
-            each.setting.cache,
-            f"{each.syscalls_per_chunk:.2f}",
-            f"{each.mode_switches_per_chunk:.2f}",
-            f"{each.cpu_copies_per_byte:.2f}",
-            f"{each.zero_copy_share:.0%}{'*' if each.remark else ''}",
-            "-" if each.dma_bytes is None else f"{each.dma_bytes / (1 << 20):.0f}",
-            f"{each.cpu_seconds_per_gib:.2f}",
-            f"{each.bytes_per_second / (1 << 20):.0f}",
+            measurement.setting.method,
+            measurement.setting.cache,
+            f"{measurement.syscalls_per_chunk:.2f}",
+            f"{measurement.mode_switches_per_chunk:.2f}",
+            f"{measurement.cpu_copies_per_byte:.2f}",
+            f"{measurement.zero_copy_share:.0%}{'*' if measurement.note else ''}",
+            "-" if measurement.dma_bytes is None else f"{measurement.dma_bytes / (1 << 20):.0f}",
+            f"{measurement.cpu_seconds_per_gib:.2f}",
+            f"{measurement.bytes_per_second / (1 << 20):.0f}",
         )
     return table
 
 
-def _judged(claims: Sequence[Claim]) -> RenderableType:
+def _claim_table(claims: Sequence[Claim]) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("the article says", ratio=3)
     table.add_column("measured", ratio=2)
@@ -105,14 +108,14 @@ def _judged(claims: Sequence[Claim]) -> RenderableType:
 
 
 def print_json(results: Results, claims: Sequence[Claim], console: Console) -> None:
-    """For machines: docs/demo.md has the members."""
+    """Print one JSON document; docs/demo.md explains its members."""
     document = {
         "kernel": platform.release(),
         "file_system": results.file_system,
         "size_bytes": results.size,
         "chunk_bytes": results.chunk,
-        "measurements": [_measurement(each) for each in results.measurements],
-        "remarks": of_methods(results) + of_all(results),
+        "measurements": [_measurement_members(measurement) for measurement in results.measurements],
+        "notes": method_notes(results) + general_notes(results),
         "claims": [
             {"name": claim.name, "says": claim.says, "measured": claim.measured, "verdict": claim.verdict.value}
             for claim in claims
@@ -121,23 +124,23 @@ def print_json(results: Results, claims: Sequence[Claim], console: Console) -> N
     console.out(json.dumps(document, indent=2), highlight=False)
 
 
-def _measurement(each: Measurement) -> dict[str, Any]:
+def _measurement_members(measurement: Measurement) -> dict[str, Any]:
     return {
-        "method": each.setting.method,
-        "cache": each.setting.cache,
-        "chunks": each.chunks,
-        "syscalls": each.syscalls,
-        "syscalls_per_chunk": each.syscalls_per_chunk,
-        "mode_switches_per_chunk": each.mode_switches_per_chunk,
-        "cpu_copies_per_byte": each.cpu_copies_per_byte,
-        "zero_copy_share": each.zero_copy_share,
-        "cached_bytes": each.cached,
-        "dma_bytes": each.dma_bytes,
-        "cpu_seconds": each.cpu_seconds,
-        "cpu_seconds_per_gib": each.cpu_seconds_per_gib,
-        "seconds": each.seconds,
-        "bytes_per_second": each.bytes_per_second,
-        "remark": each.remark,
+        "method": measurement.setting.method,
+        "cache": measurement.setting.cache,
+        "chunks": measurement.chunks,
+        "syscalls": measurement.syscalls,
+        "syscalls_per_chunk": measurement.syscalls_per_chunk,
+        "mode_switches_per_chunk": measurement.mode_switches_per_chunk,
+        "cpu_copies_per_byte": measurement.cpu_copies_per_byte,
+        "zero_copy_share": measurement.zero_copy_share,
+        "cached_bytes": measurement.cached,
+        "dma_bytes": measurement.dma_bytes,
+        "cpu_seconds": measurement.cpu_seconds,
+        "cpu_seconds_per_gib": measurement.cpu_seconds_per_gib,
+        "seconds": measurement.seconds,
+        "bytes_per_second": measurement.bytes_per_second,
+        "note": measurement.note,
         "counts": [
             {
                 "kind": row.kind.name.lower(),
@@ -148,6 +151,6 @@ def _measurement(each: Measurement) -> dict[str, Any]:
                 "calls": count.events,
                 "bytes": count.amount,
             }
-            for row, count in sorted(each.rows.items())
+            for row, count in sorted(measurement.rows.items())
         ],
     }

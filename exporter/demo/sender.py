@@ -43,8 +43,8 @@ def _prepare(method: Method, arguments: list[str]) -> Transfer:
 
 def _send(method: Method, transfer: Transfer) -> dict[str, Any]:
     started, cpu = time.monotonic_ns(), time.process_time_ns()
-    remark = method.send(transfer)
-    return {"started_ns": started, "cpu_ns": time.process_time_ns() - cpu, "remark": remark}
+    note = method.send(transfer)
+    return {"started_ns": started, "cpu_ns": time.process_time_ns() - cpu, "note": note}
 
 
 if __name__ == "__main__":

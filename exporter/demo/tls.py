@@ -1,4 +1,4 @@
-"""TLS 1.2 without certificates: anonymous Diffie-Hellman, then AES-256-GCM as on a broker. For loopback only."""
+"""TLS 1.2 with AES-256-GCM as on a broker, but without certificates (anonymous Diffie-Hellman): for loopback only."""
 
 import socket
 import ssl
@@ -9,7 +9,7 @@ _GROUP = Path(__file__).with_name("ffdhe2048.pem")  # RFC 7919, appendix A.1
 
 
 def client(connection: socket.socket) -> ssl.SSLSocket:
-    """Handshake included."""
+    """Perform the handshake as the client."""
     context = _context(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -17,7 +17,7 @@ def client(connection: socket.socket) -> ssl.SSLSocket:
 
 
 def server(connection: socket.socket) -> ssl.SSLSocket:
-    """Handshake included."""
+    """Perform the handshake as the server."""
     context = _context(ssl.PROTOCOL_TLS_SERVER)
     context.load_dh_params(str(_GROUP))
     return context.wrap_socket(connection, server_side=True)

@@ -74,18 +74,18 @@ def document(directory):
 
 
 def transfers(document, method):
-    found = [each for each in document["measurements"] if each["method"] == method]
+    found = [transfer for transfer in document["measurements"] if transfer["method"] == method]
     expected = ["warm"] if document["file_system"] == "tmpfs" else ["cold", "warm"]
-    assert [each["cache"] for each in found] == expected
+    assert [transfer["cache"] for transfer in found] == expected
     return found
 
 
 @pytest.mark.parametrize("method", TRUTH)
 def test_calls_and_bytes_are_exact(document, method):
-    for each in transfers(document, method):
+    for transfer in transfers(document, method):
         rows = {
             (row["kind"], row["syscall"], row["source"], row["destination"]): (row["calls"], row["bytes"])
-            for row in each["counts"]
+            for row in transfer["counts"]
             if row["kind"] != "dma"
         }
         if method == "send MSG_ZEROCOPY":
@@ -97,35 +97,35 @@ def test_calls_and_bytes_are_exact(document, method):
 
 @pytest.mark.parametrize("method", COPIES)
 def test_cpu_copies(document, method):
-    assert [each["cpu_copies_per_byte"] for each in transfers(document, method)] == pytest.approx(
+    assert [transfer["cpu_copies_per_byte"] for transfer in transfers(document, method)] == pytest.approx(
         [COPIES[method]] * len(transfers(document, method)), abs=0
     )
 
 
 @pytest.mark.parametrize("method", TRUTH)
 def test_zero_copy_share(document, method):
-    for each in transfers(document, method):
-        assert each["zero_copy_share"] == (1 if method in BY_REFERENCE else 0)
+    for transfer in transfers(document, method):
+        assert transfer["zero_copy_share"] == (1 if method in BY_REFERENCE else 0)
 
 
 @pytest.mark.parametrize("method", TRUTH)
 def test_the_disk_is_read_when_cold_and_only_then(document, method):
-    for each in transfers(document, method):
-        if each["cache"] == "warm":
-            assert each["dma_bytes"] == 0
+    for transfer in transfers(document, method):
+        if transfer["cache"] == "warm":
+            assert transfer["dma_bytes"] == 0
         else:
-            assert each["cached_bytes"] == 0
-            assert SIZE <= each["dma_bytes"] <= SIZE * 1.02
+            assert transfer["cached_bytes"] == 0
+            assert SIZE <= transfer["dma_bytes"] <= SIZE * 1.02
 
 
 def test_times_are_measured(document):
-    for each in document["measurements"]:
-        assert 0 < each["cpu_seconds"] < 30
-        assert 0 < each["seconds"] < 30
+    for transfer in document["measurements"]:
+        assert 0 < transfer["cpu_seconds"] < 30
+        assert 0 < transfer["seconds"] < 30
 
 
-def test_the_kernel_tells_of_copies_on_loopback(document):
-    assert [bool(each["remark"]) for each in transfers(document, "send MSG_ZEROCOPY")] == [True, True]
+def test_the_kernel_reports_copies_on_loopback(document):
+    assert [bool(transfer["note"]) for transfer in transfers(document, "send MSG_ZEROCOPY")] == [True, True]
 
 
 def test_all_claims_hold(document):
@@ -135,7 +135,7 @@ def test_all_claims_hold(document):
         "dma": "holds",
         "tls": "holds",
     }
-    assert not any("lost" in remark for remark in document["remarks"])
+    assert not any("lost" in note for note in document["notes"])
 
 
 def test_in_memory_nothing_is_cold():
@@ -215,6 +215,6 @@ def test_interrupted(directory, number, json_too):
     os.killpg(demo.pid, number)
     out, said = demo.communicate(timeout=120)
     assert (demo.returncode, out) == (130, "")
-    assert said == "the demo was interrupted: its file and its processes are gone\n"
+    assert said == "the demo was interrupted; its file and its processes are removed\n"
     assert not any(Path(f"/proc/{child}").exists() for child in started)
     assert list(directory.iterdir()) == []

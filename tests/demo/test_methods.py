@@ -41,10 +41,10 @@ def sent(method: Method, file: int, chunk: int) -> bytes:
     sink.start()
     descriptor = os.open(f"/proc/self/fd/{file}", os.O_RDONLY)
     with tls.client(near) if method.secure else near as connection:
-        remark = method.send(Transfer(descriptor, connection, SIZE, chunk))
+        note = method.send(Transfer(descriptor, connection, SIZE, chunk))
         sink.join()
     os.close(descriptor)
-    assert ("SO_EE_CODE_ZEROCOPY_COPIED" in remark) == (method.name == "send MSG_ZEROCOPY")
+    assert ("SO_EE_CODE_ZEROCOPY_COPIED" in note) == (method.name == "send MSG_ZEROCOPY")
     return received[0]
 
 

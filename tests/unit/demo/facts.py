@@ -39,7 +39,7 @@ TLS = {
 }
 
 
-def measurement(method: str, rows: Rows, cold: bool = False, sees_disk: bool = True, remark: str = "") -> Measurement:
+def measurement(method: str, rows: Rows, cold: bool = False, sees_disk: bool = True, note: str = "") -> Measurement:
     return Measurement(
         setting=Setting(method, cold),
         payload=SIZE,
@@ -49,7 +49,7 @@ def measurement(method: str, rows: Rows, cold: bool = False, sees_disk: bool = T
         sees_disk=sees_disk,
         seconds=0.5,
         cpu_seconds=0.25,
-        remark=remark,
+        note=note,
     )
 
 

@@ -13,7 +13,7 @@ def verdicts(measurements):
 
 
 def with_changed(method, rows, cold=False):
-    others = [each for each in as_the_article_says() if each.setting != (method, cold)]
+    others = [transfer for transfer in as_the_article_says() if transfer.setting != (method, cold)]
     return [*others, measurement(method, rows, cold)]
 
 
@@ -57,10 +57,10 @@ def test_tls_by_reference_contradicts():
 
 def without_disk(measurements, *methods):
     return [
-        replace(each, rows={row: amount for row, amount in each.rows.items() if row.kind is not RowKind.DMA})
-        if each.setting.method in methods
-        else each
-        for each in measurements
+        replace(transfer, rows={row: amount for row, amount in transfer.rows.items() if row.kind is not RowKind.DMA})
+        if transfer.setting.method in methods
+        else transfer
+        for transfer in measurements
     ]
 
 
@@ -72,8 +72,8 @@ def test_sendfile_that_does_not_read_the_disk_contradicts():
     ("measurements", "reason"),
     [
         (
-            [each for each in as_the_article_says() if not each.setting.cold],
-            "the file could not be out of the page cache",
+            [transfer for transfer in as_the_article_says() if not transfer.setting.cold],
+            "the file could not be dropped from the page cache",
         ),
         (
             [

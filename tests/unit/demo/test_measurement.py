@@ -20,52 +20,52 @@ from .facts import (
 
 
 def test_copying():
-    each = measurement("read+write", READ_WRITE, cold=True)
-    assert (each.chunks, each.syscalls) == (CHUNKS, 2 * CHUNKS)
-    assert (each.syscalls_per_chunk, each.mode_switches_per_chunk) == (2, 4)
-    assert (each.cpu_copies_per_byte, each.zero_copy_share) == (2, 0)
-    assert each.dma_bytes == SIZE
+    transfer = measurement("read+write", READ_WRITE, cold=True)
+    assert (transfer.chunks, transfer.syscalls) == (CHUNKS, 2 * CHUNKS)
+    assert (transfer.syscalls_per_chunk, transfer.mode_switches_per_chunk) == (2, 4)
+    assert (transfer.cpu_copies_per_byte, transfer.zero_copy_share) == (2, 0)
+    assert transfer.dma_bytes == SIZE
 
 
 def test_passing():
-    each = measurement("sendfile", SENDFILE)
-    assert (each.syscalls_per_chunk, each.mode_switches_per_chunk) == (1, 2)
-    assert (each.cpu_copies_per_byte, each.zero_copy_share) == (0, 1)
-    assert each.dma_bytes == 0
+    transfer = measurement("sendfile", SENDFILE)
+    assert (transfer.syscalls_per_chunk, transfer.mode_switches_per_chunk) == (1, 2)
+    assert (transfer.cpu_copies_per_byte, transfer.zero_copy_share) == (0, 1)
+    assert transfer.dma_bytes == 0
 
 
 def test_a_pipe_on_the_way_passes_each_byte_into_the_socket_once():
     into = row(RowKind.ZERO_COPY, Operation.SPLICE, (Endpoint.PAGE_CACHE, Endpoint.PIPE))
     out_of = row(RowKind.ZERO_COPY, Operation.SPLICE, (Endpoint.PIPE, Endpoint.TCP))
-    each = measurement("splice", {into: count(CHUNKS, SIZE), out_of: count(CHUNKS, SIZE)})
-    assert (each.syscalls_per_chunk, each.zero_copy_share) == (2, 1)
+    transfer = measurement("splice", {into: count(CHUNKS, SIZE), out_of: count(CHUNKS, SIZE)})
+    assert (transfer.syscalls_per_chunk, transfer.zero_copy_share) == (2, 1)
 
 
 def test_errors_switch_modes_too():
     failed = row(RowKind.ERROR, Operation.SENDTO, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), errno_or_bucket=105)
-    each = measurement("send MSG_ZEROCOPY", {**SENDFILE, failed: count(CHUNKS)})
-    assert each.mode_switches_per_chunk == 4
+    transfer = measurement("send MSG_ZEROCOPY", {**SENDFILE, failed: count(CHUNKS)})
+    assert transfer.mode_switches_per_chunk == 4
 
 
 def test_rates():
-    each = measurement("sendfile", SENDFILE)
-    assert each.bytes_per_second == SIZE / 0.5
-    assert each.cpu_seconds_per_gib == 0.25 * 128
-    assert each.gbit_per_cpu_second == pytest.approx(SIZE * 8 / 1e9 / 0.25)
+    transfer = measurement("sendfile", SENDFILE)
+    assert transfer.bytes_per_second == SIZE / 0.5
+    assert transfer.cpu_seconds_per_gib == 0.25 * 128
+    assert transfer.gbit_per_cpu_second == pytest.approx(SIZE * 8 / 1e9 / 0.25)
 
 
 def test_the_last_chunk_may_be_smaller():
-    each = Measurement(
+    transfer = Measurement(
         Setting("sendfile", False), payload=1001, chunk=500, rows={}, cached=0, sees_disk=True, seconds=1, cpu_seconds=0
     )
-    assert each.chunks == 3
-    assert each.gbit_per_cpu_second == 0
+    assert transfer.chunks == 3
+    assert transfer.gbit_per_cpu_second == 0
 
 
 def test_what_was_cached_before_is_not_expected_from_disk():
-    each = measurement("sendfile", SENDFILE, cold=True)
-    assert each.dma_per_uncached_byte == 1
-    assert replace(each, cached=SIZE // 2).dma_per_uncached_byte == 2
+    transfer = measurement("sendfile", SENDFILE, cold=True)
+    assert transfer.dma_per_uncached_byte == 1
+    assert replace(transfer, cached=SIZE // 2).dma_per_uncached_byte == 2
     assert measurement("sendfile", SENDFILE).dma_per_uncached_byte is None
     assert measurement("sendfile", SENDFILE, cold=True, sees_disk=False).dma_per_uncached_byte is None
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from exporter.demo.claims import judge
-from exporter.demo.report import of_all, of_methods, print_json, print_report
+from exporter.demo.report import general_notes, method_notes, print_json, print_report
 from exporter.model import Endpoint, Operation, RowKind
 
 from .facts import CHUNKS, DISK_READ, SENDFILE, SIZE, as_the_article_says, count, measurement, results, row
@@ -21,7 +21,7 @@ def printed(show, measured) -> str:
 
 
 def test_the_table_fits_into_80_columns_and_has_every_run():
-    measured = results([measurement("send MSG_ZEROCOPY", SENDFILE, cold=True, remark="x"), *as_the_article_says()])
+    measured = results([measurement("send MSG_ZEROCOPY", SENDFILE, cold=True, note="x"), *as_the_article_says()])
     lines = printed(print_report, measured).splitlines()
     assert max(map(len, lines)) <= 80
     assert [line.split() for line in lines if line.startswith("sendfile") and "halves" not in line][:2] == [
@@ -31,30 +31,30 @@ def test_the_table_fits_into_80_columns_and_has_every_run():
     assert "100%*" in next(line for line in lines if line.startswith("send MSG_ZEROCOPY"))
 
 
-def test_remarks():
+def test_notes():
     plain = results(as_the_article_says())
-    assert of_methods(plain) == []
-    assert of_all(plain) == [
+    assert method_notes(plain) == []
+    assert general_notes(plain) == [
         "one CPU of the sender would fill a network of 0 Gbit/s by read+write, 0 Gbit/s by sendfile, "
         "0 Gbit/s by TLS in user space (warm cache)"
     ]
     odd = results(
         [
-            measurement("sendfile", {**SENDFILE, **DISK_READ}, remark="hm"),
-            replace(measurement("sendfile", SENDFILE, cold=True, remark="hm"), cached=4096),
+            measurement("sendfile", {**SENDFILE, **DISK_READ}, note="hm"),
+            replace(measurement("sendfile", SENDFILE, cold=True, note="hm"), cached=4096),
         ],
         file_system="tmpfs",
         can_be_cold=False,
         sees_disk=False,
         lost=3,
     )
-    said = of_all(odd)
-    assert of_methods(odd) == ["sendfile: hm"]
-    assert said[0].startswith("tmpfs is in memory")
-    assert said[1].startswith("the block probe is not attached")
-    assert said[2] == "the probes lost 3 counts: figures may be too low"
-    assert said[3] == "4KiB of the file stayed in the page cache: sendfile, cold cache"
-    assert said[4].startswith("the page cache did not keep all of the file")
+    notes = general_notes(odd)
+    assert method_notes(odd) == ["sendfile: hm"]
+    assert notes[0].startswith("tmpfs is in memory")
+    assert notes[1].startswith("the block probe is not attached")
+    assert notes[2] == "the probes lost 3 counts: figures may be too low"
+    assert notes[3] == "4KiB of the file stayed in the page cache: sendfile, cold cache"
+    assert notes[4].startswith("the page cache did not keep all of the file")
 
 
 def test_json_is_all_that_is_printed():
@@ -67,7 +67,7 @@ def test_json_is_all_that_is_printed():
         "size_bytes",
         "chunk_bytes",
         "measurements",
-        "remarks",
+        "notes",
         "claims",
     ]
     first = document["measurements"][0]
@@ -87,7 +87,7 @@ def test_json_is_all_that_is_printed():
         "cpu_seconds_per_gib": 32,
         "seconds": 0.5,
         "bytes_per_second": SIZE / 0.5,
-        "remark": "",
+        "note": "",
     }
     assert first["counts"][0] == {
         "kind": "error",
@@ -101,3 +101,5 @@ def test_json_is_all_that_is_printed():
     for name in (*document, *first, *first["counts"][0]):
         assert f"`{name}`" in DOCUMENTED
     assert [set(claim) for claim in document["claims"]] == [{"name", "says", "measured", "verdict"}] * 4
+    for claim in document["claims"]:
+        assert f"    {claim['says']}  " in DOCUMENTED
