@@ -66,7 +66,7 @@ def _summary() -> Iterator[Panel]:
     )
     yield number(
         "Moved by zero copy",
-        "Bytes per second that sendfile, splice, MSG_ZEROCOPY and similar calls passed by reference.",
+        "Bytes per second that sendfile, splice, MSG_ZEROCOPY and similar calls moved without a copy.",
         BYTE_RATE,
         Query(q.total(BYTES_OF_HOST, "instance", q.ZERO_COPY, q.HOST), "{{instance}}"),
     )

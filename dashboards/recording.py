@@ -17,14 +17,14 @@ LEVELS = {
     "topic": ("node_id", "topic"),
     "device": ("device",),
 }
-"""The first part of a recorded name: the labels that tell its series of one target apart."""
+"""The first part of a recorded name: the labels that identify its series among those of one target."""
 EXTRA_LABELS = {"mechanism", "operation", "name"}
 """Labels that series of any level may have on top."""
 _HEADER = """\
 # Written by `make dashboards` from dashboards/recording.py; edit that file.
 #
-# The series that panels and alerts share. Names are level:metric:operations. The level says which labels the series
-# have. The labels of the target (instance, and what the scrape configuration adds) are kept in all of them:
+# The series that panels and alerts share. Names are level:metric:operations. The level stands for the labels of the
+# series. The labels of the target (instance, and what the scrape configuration adds) are kept in all of them:
 #
 #   host             the whole host, from copy_host_*: complete, whichever processes have series
 #   host_hop         + source, destination
