@@ -1,4 +1,4 @@
-"""``python -m bench [--json FILE] [--rounds N]``: everything, in one run, as root."""
+"""``python -m bench [--json FILE] [--rounds N]``: measures everything in one run, as root."""
 
 import argparse
 import json
@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -15,51 +16,49 @@ from rich.progress import Progress
 
 from bench.alternatives import alternatives
 from bench.figures import Section, markdown
-from bench.footprint import footprint, unattended
 from bench.overhead import overhead
+from bench.resource_usage import resource_usage, unscraped_usage
 from bench.sampling import sampling
 from bench.variants import compiled
 from bench.workload import Workload
 
-BUSY = 0.5
-STARTS, SCRAPES, UNATTENDED_SECONDS, BIRTHS = 5, 20, 10, 1000
+MAX_LOAD = 0.5
+STARTS, SCRAPES, UNSCRAPED_SECONDS, BIRTHS_PER_SECOND = 5, 20, 10, 1000
 
 
 def main() -> int:
-    """Print the report; the exit status says whether all targets are met."""
+    """Print the report; the exit status is 0 if all targets are met."""
     arguments = _arguments()
     if os.geteuid():
         print("bench: attaching probes needs root: sudo make bench", file=sys.stderr)
         return 1
     started = time.monotonic()
-    busy = os.getloadavg()[0]
+    load = os.getloadavg()[0]
     print(
-        f"Linux {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs, load {busy:.1f} before", flush=True
+        f"Linux {platform.release()}, {platform.machine()}, {os.cpu_count()} CPUs, load {load:.1f} before", flush=True
     )
-    if busy > BUSY:
-        print("bench: the host is busy: start-up, in wall-clock time, will look worse than it is", file=sys.stderr)
+    if load > MAX_LOAD:
+        print("bench: the host is busy: the wall-clock time of the start will be too long", file=sys.stderr)
     sections = []
     for section in run(arguments.rounds):
         sections.append(section)
         show(section)
     show_targets(sections)
-    print(f"{time.monotonic() - started:.0f} s in all")
+    print(f"{time.monotonic() - started:.0f} s in total")
     if arguments.json:
-        arguments.json.write_text(json.dumps([section.plain() for section in sections], indent=2) + "\n")
-    return 0 if all(target.kept for section in sections for target in section.targets) else 1
+        arguments.json.write_text(json.dumps([section.as_json() for section in sections], indent=2) + "\n")
+    return 0 if all(target.met for section in sections for target in section.targets) else 1
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what docs/performance.md reports.")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument(
-        "--rounds", type=int, default=30, help="through all that can be attached (default: %(default)s)"
-    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to FILE")
+    parser.add_argument("--rounds", type=int, default=30, help="rounds through all variants (default: %(default)s)")
     return parser.parse_args()
 
 
 def run(rounds: int) -> Iterator[Section]:
-    """One section after the other."""
+    """Measure one section after the other."""
     with tempfile.TemporaryDirectory(prefix="copy-exporter-bench-") as name:
         directory = Path(name)
         compiled()
@@ -70,8 +69,9 @@ def run(rounds: int) -> Iterator[Section]:
             yield _with_progress("alternatives", half, lambda step: alternatives(workload, half, step))
         third = max(1, rounds // 3)
         yield _with_progress("sampling", third, lambda step: sampling(directory, third, step))
-        yield _with_progress("footprint", STARTS + 3, lambda step: footprint(directory, SCRAPES, STARTS, step))
-        yield _with_progress("unattended", 1, lambda step: unattended(directory, UNATTENDED_SECONDS, BIRTHS, step))
+        yield _with_progress("resources", STARTS + 3, lambda step: resource_usage(directory, SCRAPES, STARTS, step))
+        unscraped = partial(unscraped_usage, directory, UNSCRAPED_SECONDS, BIRTHS_PER_SECOND)
+        yield _with_progress("unscraped", 1, unscraped)
 
 
 def _with_progress(name: str, steps: int, measure: Callable[[Callable[[], object]], Section]) -> Section:
@@ -81,14 +81,14 @@ def _with_progress(name: str, steps: int, measure: Callable[[Callable[[], object
 
 
 def show(section: Section) -> None:
-    """One table and its notes, in Markdown."""
+    """Print a section as Markdown."""
     print(f"\n## {section.title}\n\n{markdown(section.columns, section.rows)}")
     for note in filter(None, section.notes):
         print(f"\n{note}", flush=True)
 
 
 def show_targets(sections: list[Section]) -> None:
-    """All targets in one table."""
+    """Print the targets of all sections as one table."""
     rows = [target.row() for section in sections for target in section.targets]
     print(f"\n## Targets\n\n{markdown(('target', 'measured', 'at most', 'verdict'), rows)}\n")
 

@@ -1,17 +1,17 @@
-"""The ways that the product chose between, measured against each other."""
+"""Compares each implementation that was chosen with its alternatives."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.figures import Section
-from bench.rounds import Measured, interleave
+from bench.interleave import Measurements, interleave
 from bench.variants import FLOOR, NOTHING, Variant, product, typed, untyped
 from bench.workload import Workload
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 
 _CAST = "bpf_rdonly_cast"
-_URING_SWITCH = Path("/proc/sys/kernel/io_uring_disabled")
+_IO_URING_DISABLED = Path("/proc/sys/kernel/io_uring_disabled")
 _TASK = "BPF_FUNC_get_current_task_btf"
 
 
@@ -20,12 +20,12 @@ def _without(*names: str) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Ways to do one thing; the first is the product's."""
+class Comparison:
+    """Variants that do the same thing; the first is the exporter's."""
 
-    what: str
-    work: str
-    ways: tuple[Variant, ...]
+    subject: str
+    operation: str
+    variants: tuple[Variant, ...]
 
 
 _SHARED = Variant("shared hash, atomic adds", lambda: typed("count_shared"))
@@ -41,65 +41,71 @@ _REGISTERS = (
 )
 _PROBES = (
     Variant("all probes", lambda: product(*DEFAULT_PROBE_NAMES)),
-    Variant("all but sendfile's duration", lambda: product(*_without("sendfile"))),
+    Variant("all but the duration of sendfile", lambda: product(*_without("sendfile"))),
 )
 _RECEIVES = (_PROBES[0], Variant("all but the kernel's copies from sockets", lambda: product(*_without("sockets"))))
 _REQUESTS = (
     _PROBES[0],
-    Variant("all but io_uring's submissions", lambda: product(*_without("io_uring_multishot"))),
-    Variant("all but io_uring's", lambda: product(*_without("io_uring", "io_uring_multishot"))),
+    Variant("all but submissions of io_uring", lambda: product(*_without("io_uring_multishot"))),
+    Variant("all but io_uring", lambda: product(*_without("io_uring", "io_uring_multishot"))),
 )
 _BROKERS = (
-    Variant("a process like any other", lambda: product(*DEFAULT_PROBE_NAMES)),
-    Variant("a broker: its folders too", lambda: product(*DEFAULT_PROBE_NAMES, brokers=True)),
+    Variant("a process that is not a broker", lambda: product(*DEFAULT_PROBE_NAMES)),
+    Variant("a broker, whose folders are counted too", lambda: product(*DEFAULT_PROBE_NAMES, brokers=True)),
 )
 
-CHOICES = (
-    Choice("count table, one thread", "read_zero", (_SHARED, _PERCPU)),
-    Choice("count table, two CPUs on one key", "read_zero_twice", (_SHARED, _PERCPU)),
-    Choice("kernel structures, device", "read_zero", _READING),
-    Choice("kernel structures, socket", "send_tcp", _READING),
-    Choice("registers, a call that moves no data", "getppid", _REGISTERS),
-    Choice("probes, a call that moves no data", "getppid", _PROBES),
-    Choice("probes, a cached file of 4 KiB", "read_file", _BROKERS),
-    Choice("probes, a receive", "peek", _RECEIVES),
-    Choice("probes, a request of io_uring", "uring_read", _REQUESTS),
+COMPARISONS = (
+    Comparison("count table, one thread", "read_zero", (_SHARED, _PERCPU)),
+    Comparison("count table, two CPUs on one key", "read_zero_twice", (_SHARED, _PERCPU)),
+    Comparison("kernel structures, device", "read_zero", _READING),
+    Comparison("kernel structures, socket", "send_tcp", _READING),
+    Comparison("registers, a call that moves no data", "getppid", _REGISTERS),
+    Comparison("probes, a call that moves no data", "getppid", _PROBES),
+    Comparison("probes, a cached file of 4 KiB", "read_file", _BROKERS),
+    Comparison("probes, a receive", "peek", _RECEIVES),
+    Comparison("probes, a request of io_uring", "uring_read", _REQUESTS),
 )
 
 
-def possible() -> tuple[Choice, ...]:
-    """Without those that this host has switched off."""
-    io_uring = not _URING_SWITCH.exists() or _URING_SWITCH.read_text() == "0\n"
-    return tuple(choice for choice in CHOICES if io_uring or choice.work != "uring_read")
+def supported() -> tuple[Comparison, ...]:
+    """The comparisons that this host allows: io_uring may be disabled."""
+    io_uring = not _IO_URING_DISABLED.exists() or _IO_URING_DISABLED.read_text() == "0\n"
+    return tuple(each for each in COMPARISONS if io_uring or each.operation != "uring_read")
 
 
 def alternatives(workload: Workload, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
-    """The section of the report."""
-    choices = possible()
-    ways = tuple(dict.fromkeys(way for choice in choices for way in choice.ways))
-    works = tuple(dict.fromkeys(choice.work for choice in choices))
-    measured = interleave(workload, (NOTHING, FLOOR, *ways), works, rounds, progress)
+    """Measure ``rounds`` rounds through all variants."""
+    comparisons = supported()
+    variants = tuple(dict.fromkeys(variant for comparison in comparisons for variant in comparison.variants))
+    operations = tuple(dict.fromkeys(comparison.operation for comparison in comparisons))
+    measured = interleave(workload, (NOTHING, FLOOR, *variants), operations, rounds, progress)
     return Section(
         title="Alternatives: nanoseconds added to the call, above the floor",
-        columns=("what", "call", "way", "added", "of ours"),
-        rows=tuple(row for choice in choices for row in rows(choice, measured)),
+        columns=("subject", "call", "variant", "added", "ratio to the first"),
+        rows=tuple(row for comparison in comparisons for row in rows(comparison, measured)),
         notes=(
-            "Median (quartiles); the first way of each is the product's.",
+            "Median (quartiles). The first variant of each comparison is the exporter's.",
             measured.note(),
         ),
         figures={
-            f"{choice.what}: {way.name}": measured.added(way, choice.work, FLOOR)
-            for choice in choices
-            for way in choice.ways
+            f"{comparison.subject}: {variant.name}": measured.added(variant, comparison.operation, FLOOR)
+            for comparison in comparisons
+            for variant in comparison.variants
         },
     )
 
 
-def rows(choice: Choice, measured: Measured) -> Sequence[tuple[str, ...]]:
-    """One a way; no ratio to a cost that cannot be told from none."""
-    above = [measured.added(way, choice.work, FLOOR) for way in choice.ways]
-    ours = above[0].median
+def rows(comparison: Comparison, measured: Measurements) -> Sequence[tuple[str, ...]]:
+    """One row per variant; without a ratio where the first adds less than can be measured."""
+    added = [measured.added(variant, comparison.operation, FLOOR) for variant in comparison.variants]
+    first = added[0].median
     return [
-        (choice.what, choice.work, way.name, f"+{figure}", f"{figure.median / ours:.2f}" if ours >= 1 else "")
-        for way, figure in zip(choice.ways, above, strict=True)
+        (
+            comparison.subject,
+            comparison.operation,
+            variant.name,
+            f"+{figure}",
+            f"{figure.median / first:.2f}" if first >= 1 else "",
+        )
+        for variant, figure in zip(comparison.variants, added, strict=True)
     ]

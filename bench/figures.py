@@ -1,4 +1,4 @@
-"""Statistics, and what a section of the report is made of: plain data, without a kernel."""
+"""Statistics, and the sections of a report as plain data."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -19,36 +19,36 @@ class Figure:
 
 
 def figure(values: Sequence[float]) -> Figure:
-    """Of one value or more."""
+    """The median and quartiles of one or more values."""
     if len(values) == 1:
         return Figure(values[0], values[0], values[0])
     low, middle, high = quantiles(values, n=4, method="inclusive")
     return Figure(middle, low, high)
 
 
-def added(values: Sequence[float], base: Sequence[float]) -> Figure:
-    """What was added: differences between the measurements of one round, so that a slow spell is in both."""
+def differences(values: Sequence[float], base: Sequence[float]) -> Figure:
+    """The differences between two measurements of the same round, so that a slow phase of the host is in both."""
     return figure([value - below for value, below in zip(values, base, strict=True)])
 
 
 @dataclass(frozen=True)
 class Target:
-    """A promise of the design, and what was measured."""
+    """A limit that the exporter is meant to keep, and what was measured."""
 
-    promise: str
+    name: str
     measured: float
     limit: float
     unit: str = ""
 
     @property
-    def kept(self) -> bool:
-        """Whether the measured is within the limit."""
+    def met(self) -> bool:
+        """Whether the measured value is within the limit."""
         return self.measured <= self.limit
 
     def row(self) -> tuple[str, str, str, str]:
-        """What the table of targets shows."""
-        verdict = "pass" if self.kept else "FAIL"
-        return self.promise, f"{number(self.measured)}{self.unit}", f"{number(self.limit)}{self.unit}", verdict
+        """The row of the table of targets."""
+        verdict = "pass" if self.met else "FAIL"
+        return self.name, f"{number(self.measured)}{self.unit}", f"{number(self.limit)}{self.unit}", verdict
 
 
 @dataclass(frozen=True)
@@ -61,27 +61,27 @@ class Section:
     targets: tuple[Target, ...] = ()
     notes: tuple[str, ...] = ()
     figures: dict[str, Any] = field(default_factory=dict)
-    """The same for machines: plain values and :class:`Figure`."""
+    """The measured values for ``--json``: numbers and :class:`Figure`."""
 
-    def plain(self) -> dict[str, Any]:
-        """For ``--json``."""
+    def as_json(self) -> dict[str, Any]:
+        """The section for ``--json``."""
         return {
             "title": self.title,
             "figures": {
                 name: asdict(value) if isinstance(value, Figure) else value for name, value in self.figures.items()
             },
-            "targets": [asdict(target) | {"kept": target.kept} for target in self.targets],
+            "targets": [asdict(target) | {"met": target.met} for target in self.targets],
             "notes": list(self.notes),
         }
 
 
 def number(value: float) -> str:
-    """Three digits, or all in front of the point."""
+    """A number with three significant digits, or with all digits before the point."""
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def markdown(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table to be read as it is and pasted as it is."""
+    """A Markdown table with aligned columns."""
     lines = [columns, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(columns))]
     padded = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]

@@ -1,4 +1,4 @@
-"""``python -m bench.fleet``: one real Prometheus and the recorded expositions of a fleet, for docs/fleet.md."""
+"""``python -m bench.fleet``: a real Prometheus that scrapes recorded expositions of a fleet, for docs/fleet.md."""
 
 import argparse
 import gzip
@@ -27,7 +27,7 @@ from tests.support.prometheus import Prometheus
 from tests.support.wait import wait_until
 
 HOST = (100, 20, 5)
-"""Processes, names, and rows of a process on each host of the fleet."""
+"""Processes, names and rows per process on each host of the fleet."""
 COUNTER = re.compile(r"^(\w+_total(?:\{.*\})?) (\d+)$", re.MULTILINE)
 TYPE = "application/openmetrics-text; version=1.0.0; charset=utf-8"
 RULES = ROOT / "deploy/prometheus/fleet.yml"
@@ -36,12 +36,12 @@ _SCRAPE_SECONDS = 120.0
 
 @dataclass(frozen=True)
 class Setting:
-    """How the fleet is run and scraped."""
+    """Flags of the exporters, and the rules with which Prometheus scrapes them."""
 
     name: str
     flags: tuple[str, ...] = ()
     job: str = ""
-    """Whose rules of fleet.yml; empty: none."""
+    """The job of fleet.yml whose rules apply; empty: no rules."""
 
 
 SETTINGS = (
@@ -54,24 +54,24 @@ SETTINGS = (
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a Prometheus that scrapes the fleet."""
+    """The cost of a Prometheus that scrapes the fleet."""
 
     up: float
-    """The part of all scrapes that succeeded."""
+    """The share of scrapes that succeeded."""
     series: float
-    samples_a_second: float
+    samples_per_second: float
     resident_mib: float
     cpu_percent: float
     slowest_scrape_ms: float
 
     def row(self) -> tuple[str, ...]:
-        """For the table."""
-        values = (self.series, self.samples_a_second, self.resident_mib, self.cpu_percent, self.slowest_scrape_ms)
+        """The row of the table."""
+        values = (self.series, self.samples_per_second, self.resident_mib, self.cpu_percent, self.slowest_scrape_ms)
         return tuple(number(value) for value in values)
 
 
-def growing(exposition: str, scrapes: int) -> list[bytes]:
-    """The exposition as so many scrapes would have it: every counter goes on, each at a pace of its own."""
+def growing_expositions(exposition: str, scrapes: int) -> list[bytes]:
+    """Compressed expositions of successive scrapes, in which every counter grows at its own rate."""
 
     def at(scrape: int) -> bytes:
         position = iter(range(10**9))
@@ -83,7 +83,7 @@ def growing(exposition: str, scrapes: int) -> list[bytes]:
 
 @contextmanager
 def serve_expositions(bodies: Sequence[bytes]) -> Iterator[int]:
-    """All exporters behind one port: ``/N/metrics`` is the N-th, and each scrape of it gets the next body."""
+    """Serve all exporters on one port: each scrape of ``/N/metrics`` gets the next body of exporter N."""
     seen: dict[str, int] = defaultdict(int)
 
     class Handler(BaseHTTPRequestHandler):
@@ -129,17 +129,17 @@ def configuration(port: int, targets: int, interval: int, rules: list[dict[str, 
 
 
 def rules_of(job: str) -> list[dict[str, Any]]:
-    """The relabelling of a job in fleet.yml."""
-    jobs = {one["job_name"]: one for one in yaml.safe_load(RULES.read_text())["scrape_configs"]}
+    """The relabelling rules of a job in fleet.yml."""
+    jobs = {config["job_name"]: config for config in yaml.safe_load(RULES.read_text())["scrape_configs"]}
     return list(jobs[job]["metric_relabel_configs"]) if job else []
 
 
 def simulate(directory: Path, setting: Setting, targets: int, interval: int, scrapes: int) -> Cost:
-    """Let a Prometheus scrape the fleet so many times; over the second half, in which every series is known already."""
+    """Let a Prometheus scrape the fleet ``scrapes`` times; its cost in the second half, when it has every series."""
     (exposition,) = record(directory, setting.flags, HOST, 1)
     data = Path(tempfile.mkdtemp(dir=directory))
     with (
-        serve_expositions(growing(exposition, scrapes + 2)) as port,
+        serve_expositions(growing_expositions(exposition, scrapes + 2)) as port,
         Prometheus(data, configuration(port, targets, interval, rules_of(setting.job))) as prometheus,
     ):
         wait_until(prometheus.ready, "Prometheus to start")
@@ -152,7 +152,7 @@ def simulate(directory: Path, setting: Setting, targets: int, interval: int, scr
         return Cost(
             up=prometheus.number(f"avg(avg_over_time(up{window})) * (count(up) == bool {targets})"),
             series=prometheus.number("sum(scrape_samples_post_metric_relabeling)"),
-            samples_a_second=prometheus.number("sum(scrape_samples_post_metric_relabeling)") / interval,
+            samples_per_second=prometheus.number("sum(scrape_samples_post_metric_relabeling)") / interval,
             resident_mib=resident_kib(prometheus.pid) / 1024,
             cpu_percent=spent / (time.monotonic() - start) * 100,
             slowest_scrape_ms=prometheus.number(f"max(max_over_time(scrape_duration_seconds{window}))") * 1000,
@@ -176,7 +176,7 @@ def main() -> int:
             rows.append((setting.name, *cost.row()))
     processes, names, calls = HOST
     print(f"{arguments['targets']} hosts of {processes} processes under {names} names, {2 * calls} series each:\n")
-    columns = ("fleet", "series", "samples a second", "resident, MiB", "CPU, % of one", "slowest scrape, ms")
+    columns = ("fleet", "series", "samples per second", "resident, MiB", "CPU, % of one", "slowest scrape, ms")
     print(markdown(columns, rows))
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""``python -m bench.loader_peak``: the loader's peak of resident memory in KiB, as its parent and no other's."""
+"""``python -m bench.loader_peak``: prints the loader's peak of resident memory in KiB. It has no other child."""
 
 from resource import RUSAGE_CHILDREN, getrusage
 

@@ -1,13 +1,13 @@
-"""What a system call takes longer while something is attached, and whether that keeps the design's promises."""
+"""The time that each variant adds to a system call, and the targets for it."""
 
 from collections.abc import Callable
 
 from bench.figures import Figure, Section, Target
-from bench.rounds import Measured, interleave
+from bench.interleave import Measurements, interleave
 from bench.variants import BPFTRACE, FLOOR, INCREMENT, NOTHING, OURS, Variant
 from bench.workload import Workload
 
-WORKS = {
+OPERATIONS = {
     "getppid": "getppid",
     "read_zero": "read 1 byte, /dev/zero",
     "read_file": "read 4 KiB, cached file",
@@ -18,37 +18,44 @@ FLOOR_MARGIN_NS = 40
 
 
 def overhead(workload: Workload, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
-    """The section of the report; ``rounds`` times through all variants."""
-    measured = interleave(workload, VARIANTS, tuple(WORKS), rounds, progress)
+    """Measure ``rounds`` rounds through all variants."""
+    measured = interleave(workload, VARIANTS, tuple(OPERATIONS), rounds, progress)
     return Section(
         title="Nanoseconds added to a system call",
-        columns=("attached", *WORKS.values()),
+        columns=("attached", *OPERATIONS.values()),
         rows=tuple(rows(measured)),
         targets=targets(measured),
         notes=(
-            "Median (quartiles), each against the same round with nothing attached, whose row is what the call takes.",
-            "bpftrace's script sees read and write alone: what it adds to getppid and send is for nothing.",
+            "Median (quartiles) of the differences to nothing attached in the same round; its row has the time itself.",
+            "The bpftrace script counts only read and write, but it slows down getppid and send too.",
             measured.note(),
         ),
-        figures={f"{variant.name}: {work}": shown(measured, variant, work) for variant in VARIANTS for work in WORKS},
+        figures={
+            f"{variant.name}: {operation}": shown(measured, variant, operation)
+            for variant in VARIANTS
+            for operation in OPERATIONS
+        },
     )
 
 
-def shown(measured: Measured, variant: Variant, work: str) -> Figure:
-    """The time itself with nothing attached, else what was added to it."""
-    return measured.figure(NOTHING, work) if variant is NOTHING else measured.added(variant, work)
+def shown(measured: Measurements, variant: Variant, operation: str) -> Figure:
+    """With nothing attached the time of a call, otherwise the time added to it."""
+    return measured.figure(NOTHING, operation) if variant is NOTHING else measured.added(variant, operation)
 
 
-def rows(measured: Measured) -> list[tuple[str, ...]]:
-    """One a variant."""
+def rows(measured: Measurements) -> list[tuple[str, ...]]:
+    """One row per variant."""
     return [
-        (variant.name, *(f"{'' if variant is NOTHING else '+'}{shown(measured, variant, work)}" for work in WORKS))
+        (
+            variant.name,
+            *(f"{'' if variant is NOTHING else '+'}{shown(measured, variant, operation)}" for operation in OPERATIONS),
+        )
         for variant in VARIANTS
     ]
 
 
-def targets(measured: Measured) -> tuple[Target, ...]:
-    """Those of DESIGN section 6."""
+def targets(measured: Measurements) -> tuple[Target, ...]:
+    """The targets of docs/performance.md."""
     added = {variant: measured.added(variant, "read_zero").median for variant in VARIANTS}
     getppid = {variant: measured.added(variant, "getppid").median for variant in (OURS, FLOOR)}
     return (

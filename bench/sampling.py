@@ -1,4 +1,4 @@
-"""What samples of the CPU clock cost: each one's time, from which follows the part of a CPU at any rate."""
+"""The cost of a sample of the CPU clock, which gives the share of a CPU at any sampling rate."""
 
 import os
 import subprocess
@@ -14,53 +14,53 @@ from exporter.model import DEFAULT_SAMPLING_RATE
 RATE = 10_000
 MILLISECONDS = 300
 _COPIED, _TIMES = 1 << 20, 2000
-_ORDER = LoadRequest(
+_REQUEST = LoadRequest(
     probes=("syscalls", "exits", "copy_time"), map_entries={"counts": 1024}, statistics=True, sampling_rate=RATE
 )
 
 
 def sampling(directory: Path, rounds: int, progress: Callable[[], object] = lambda: None) -> Section:
-    """The section of the report."""
-    gaps = build("gaps", directory)
+    """Measure ``rounds`` rounds with and without samples."""
+    interruptions = build("interruptions", directory)
     without, samples, program = [], [], []
     for _ in range(rounds):
-        without.append(_gaps(gaps)[1])
-        loaded = load(_ORDER, 60)
+        without.append(_interruptions(interruptions)[1])
+        loaded = load(_REQUEST, 60)
         try:
-            samples.append(_gaps(gaps))
-            _copy_for_a_while()
+            samples.append(_interruptions(interruptions))
+            _copy()
             program.append(_program_ns(loaded))
         finally:
             loaded.close()
         progress()
-    interrupted = figure([gap for gap, _ in samples])
+    interrupted = figure([median for median, _ in samples])
     run = figure(program)
     per_cent = 100 * DEFAULT_SAMPLING_RATE * (interrupted.median + run.median) / 1e9
     values = {
-        "a sample interrupts for, ns": interrupted.median,
-        "of a sample in the kernel, the program, ns": run.median,
-        f"all CPUs, at {DEFAULT_SAMPLING_RATE} samples a second, per cent": per_cent,
+        "interruption by a sample, ns": interrupted.median,
+        "of it the BPF program, ns": run.median,
+        f"share of each CPU at {DEFAULT_SAMPLING_RATE} samples per second, per cent": per_cent,
     }
     return Section(
         title="Samples of the CPU clock",
-        columns=("what", "measured"),
+        columns=("figure", "measured"),
         rows=tuple((name, number(value)) for name, value in values.items()),
         notes=(
-            f"At {RATE:,} a second: {figure([count for _, count in samples]).median:,.0f} interruptions in "
+            f"At {RATE:,} samples per second: {figure([count for _, count in samples]).median:,.0f} interruptions in "
             f"{MILLISECONDS} ms, {figure(without).median:,.0f} without samples; median of {rounds} rounds.",
         ),
         figures=values,
     )
 
 
-def _gaps(program: Path) -> tuple[int, int]:
-    """Median in ns and number of the interruptions of a program that keeps a CPU busy."""
+def _interruptions(program: Path) -> tuple[int, int]:
+    """The median in ns and the number of the interruptions of a program that keeps a CPU busy."""
     answer = subprocess.run([program, str(MILLISECONDS)], check=True, capture_output=True, text=True)
     median, count = answer.stdout.split()
     return int(median), int(count)
 
 
-def _copy_for_a_while() -> None:
+def _copy() -> None:
     with open(os.memfd_create("copied"), "r+b", buffering=0) as file:
         file.truncate(_COPIED)
         for _ in range(_TIMES):
@@ -68,6 +68,6 @@ def _copy_for_a_while() -> None:
 
 
 def _program_ns(loaded: LoadedProbes) -> float:
-    """Of one run that counts, by the kernel's own measurement."""
+    """Nanoseconds per run of the BPF program, as the kernel measures it."""
     info = program_info(loaded.programs["copy_time"])
     return info.run_time_ns / max(1, info.run_count)

@@ -1,4 +1,4 @@
-"""``python -m bench.series``: how many series a host has, by setting, for docs/fleet.md."""
+"""``python -m bench.series``: the number of series of a host, by flags, for docs/fleet.md."""
 
 import gzip
 import os
@@ -10,10 +10,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.crowd import crowd
+from bench.exposition import samples
 from bench.figures import markdown, number
-from bench.footprint import ours
-from bench.served import samples
+from bench.processes import idle_processes
+from bench.resource_usage import start_copy_exporter
 
 PROCESSES, NAMES, ROWS = 1000, 50, 5
 SCRAPES = 3
@@ -32,7 +32,7 @@ _PROCESS = re.compile(r'^copy_\w+\{(?:pid="[^"]*",)?comm="', re.MULTILINE)
 
 @dataclass(frozen=True)
 class Size:
-    """Of one exposition in OpenMetrics."""
+    """The size of an exposition in OpenMetrics."""
 
     series: int
     of_processes: int
@@ -42,13 +42,13 @@ class Size:
     zipped_kib: float
 
     def row(self) -> tuple[str, ...]:
-        """For the table."""
+        """The row of the table."""
         counts = (self.series, self.of_processes, self.of_host, self.created)
         return (*(f"{count:,}" for count in counts), number(self.kib), number(self.zipped_kib))
 
 
 def size(exposition: str) -> Size:
-    """Count the series; ``_created`` ones are counted apart."""
+    """Count the series, those that end in ``_created`` separately."""
     created = len(_CREATED.findall(exposition))
     return Size(
         series=len(samples(exposition)) - created,
@@ -62,17 +62,17 @@ def size(exposition: str) -> Size:
 
 @contextmanager
 def busy_host(directory: Path, processes: int, names: int, rows: int) -> Iterator[None]:
-    """So many processes under so many names, with so many rows each: a row is a series of calls and one of bytes."""
+    """``processes`` processes of ``names`` names with ``rows`` rows each, of two series: calls and bytes."""
     with ExitStack() as stack:
         for name in range(names):
-            stack.enter_context(crowd(directory, processes // names, rows, f"host-{name}"))
+            stack.enter_context(idle_processes(directory, processes // names, rows, f"host-{name}"))
         yield
 
 
 def record(directory: Path, flags: tuple[str, ...], host: tuple[int, int, int], scrapes: int) -> list[str]:
-    """Successive expositions of a service with these flags, on a host with so many processes, names and rows."""
-    with ours(*flags) as served, busy_host(directory, *host):
-        return [served.scrape() for _ in range(scrapes)]
+    """Successive expositions of an exporter with these flags; ``host``: processes, names and rows per process."""
+    with start_copy_exporter(*flags) as exporter, busy_host(directory, *host):
+        return [exporter.scrape() for _ in range(scrapes)]
 
 
 def main() -> int:

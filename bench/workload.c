@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Times system calls. Each line on standard input, "WORK BATCHES CALLS", is answered by one line: the median, over
- * BATCHES batches of CALLS calls each, of nanoseconds per call. A batch is shorter than a time slice, so that the
- * median does not see what else the CPU was given to meanwhile. */
+ * Times system calls. For each line on standard input, "OPERATION BATCHES CALLS", it prints one line: the median, over
+ * BATCHES batches of CALLS calls each, of nanoseconds per call. A batch is shorter than a time slice, so that other
+ * processes on the CPU do not change the median. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
@@ -37,13 +37,13 @@ static void call_getppid(void) { syscall(SYS_getppid); }
 static void call_read_zero(void) { must(read(zero, page, 1), "read"); }
 static void call_read_file(void) { must(read(file, page, PAGE), "read"); }
 static void call_send_tcp(void) { must(send(sender, page, 1, 0), "send"); }
-/* The datagram stays: the kernel copies it each time. */
+/* The datagram stays in the socket: the kernel copies it each time. */
 static void call_peek(void) { must(recv(peeked, page, 1, MSG_PEEK), "recv"); }
 
-/* The one entry of the ring, filled anew for each request: 1 byte of /dev/zero, complete when the call returns. */
+/* The ring has one entry. Each request reads 1 byte of /dev/zero and is complete when the call returns. */
 static void call_uring_read(void) {
     if (!request)
-        errx(1, "io_uring is switched off here");
+        errx(1, "io_uring is disabled on this host");
     *request = (struct io_uring_sqe){.opcode = IORING_OP_READ, .fd = zero, .addr = (unsigned long)page, .len = 1};
     __atomic_fetch_add(requests_tail, 1, __ATOMIC_RELEASE);
     must(syscall(SYS_io_uring_enter, ring, 1, 1, IORING_ENTER_GETEVENTS, NULL, 0), "io_uring_enter");
@@ -53,7 +53,7 @@ static void call_uring_read(void) {
 static void nothing(int calls) { (void)calls; }
 static void rewind_file(int calls) { (void)calls, must(lseek(file, 0, SEEK_SET), "lseek"); }
 
-/* Loopback delivers within the send: everything is there by now, and nobody has waited for it. */
+/* Loopback delivers within the send, so that recv never waits. */
 static void drain_tcp(int calls) {
     while (calls > 0) {
         int received = recv(receiver, page, PAGE, 0);
@@ -62,12 +62,12 @@ static void drain_tcp(int calls) {
     }
 }
 
-static const struct work {
+static const struct operation {
     const char *name;
     void (*call)(void);
     void (*afterwards)(int calls);
     int threads;
-} works[] = {
+} operations[] = {
     {"getppid", call_getppid, nothing, 1},
     {"read_zero", call_read_zero, nothing, 1},
     {"read_file", call_read_file, rewind_file, 1},
@@ -78,7 +78,7 @@ static const struct work {
 };
 
 struct job {
-    const struct work *work;
+    const struct operation *operation;
     int batches, calls, cpu;
     atomic_int *waiting, *done;
     double results[BATCHES_MAX];
@@ -98,7 +98,7 @@ static double nanoseconds(void) {
     return now.tv_sec * 1e9 + now.tv_nsec;
 }
 
-/* With two threads, ends with the first that is done: alone, the other would measure something else. */
+/* Both threads stop when the first is done: the other would measure an uncontended call after that. */
 static void *measure(void *argument) {
     struct job *job = argument;
     pin(job->cpu);
@@ -108,9 +108,9 @@ static void *measure(void *argument) {
     for (job->measured = 0; job->measured < job->batches && !atomic_load(job->done); job->measured++) {
         double start = nanoseconds();
         for (int i = 0; i < job->calls; i++)
-            job->work->call();
+            job->operation->call();
         job->results[job->measured] = (nanoseconds() - start) / job->calls;
-        job->work->afterwards(job->calls);
+        job->operation->afterwards(job->calls);
     }
     atomic_store(job->done, 1);
     return NULL;
@@ -121,20 +121,20 @@ static int ascending(const void *left, const void *right) {
     return (a > b) - (a < b);
 }
 
-/* Of the first thread: the second is there to be in its way. */
-static double run(const struct work *work, int batches, int calls) {
+/* The result is that of the first thread; the second one only contends with it. */
+static double run(const struct operation *operation, int batches, int calls) {
     static struct job jobs[2];
-    atomic_int waiting = work->threads, done = 0;
-    for (int i = 0; i < work->threads; i++) {
-        jobs[i].work = work, jobs[i].batches = batches, jobs[i].calls = calls;
+    atomic_int waiting = operation->threads, done = 0;
+    for (int i = 0; i < operation->threads; i++) {
+        jobs[i].operation = operation, jobs[i].batches = batches, jobs[i].calls = calls;
         jobs[i].cpu = sysconf(_SC_NPROCESSORS_ONLN) - 1 - i;
         jobs[i].waiting = &waiting, jobs[i].done = &done;
     }
     pthread_t second;
-    if (work->threads > 1 && pthread_create(&second, NULL, measure, &jobs[1]))
+    if (operation->threads > 1 && pthread_create(&second, NULL, measure, &jobs[1]))
         errx(1, "pthread_create");
     measure(&jobs[0]);
-    if (work->threads > 1)
+    if (operation->threads > 1)
         pthread_join(second, NULL);
     qsort(jobs[0].results, jobs[0].measured, sizeof(double), ascending);
     return jobs[0].results[jobs[0].measured / 2];
@@ -161,7 +161,7 @@ static void open_datagram(void) {
     peeked = pair[1];
 }
 
-/* Where io_uring is switched off, only the work that needs it ends the program. */
+/* Where io_uring is disabled, only the operation that needs it exits. */
 static void open_ring(void) {
     struct io_uring_params params = {0};
     ring = syscall(SYS_io_uring_setup, 1, &params);
@@ -197,9 +197,9 @@ int main(int count, char **arguments) {
     while (scanf("%31s %d %d", name, &batches, &calls) == 3) {
         if (batches < 1 || batches > BATCHES_MAX || calls < 1 || calls > 256)
             errx(2, "1 to %d batches of 1 to 256 calls", BATCHES_MAX);
-        for (size_t i = 0; i < sizeof(works) / sizeof(*works); i++)
-            if (!strcmp(works[i].name, name))
-                printf("%.1f\n", run(&works[i], batches, calls));
+        for (size_t i = 0; i < sizeof(operations) / sizeof(*operations); i++)
+            if (!strcmp(operations[i].name, name))
+                printf("%.1f\n", run(&operations[i], batches, calls));
         fflush(stdout);
     }
     return 0;

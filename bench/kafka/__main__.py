@@ -38,7 +38,7 @@ def main() -> int:
     show(section)
     show_targets([section])
     print(f"{time.monotonic() - started:.0f} s in total")
-    return 0 if all(target.kept for target in section.targets) else 1
+    return 0 if all(target.met for target in section.targets) else 1
 
 
 if __name__ == "__main__":

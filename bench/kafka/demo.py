@@ -14,7 +14,7 @@ from bench.kafka.java import Java
 from bench.kafka.kafka_jars import JarsUnavailableError, fetch_jars
 from bench.kafka.kafka_server import KafkaServer
 from bench.kafka.throughput import start_exporter
-from bench.served import Served
+from bench.running_exporter import RunningExporter
 from tests.support.scrape import Scrape
 
 RECORD_BYTES = 10_240
@@ -44,7 +44,7 @@ def main() -> int:
     return 0
 
 
-def run_steps(server: KafkaServer, exporter: Served, status: Status) -> Iterator[Step]:
+def run_steps(server: KafkaServer, exporter: RunningExporter, status: Status) -> Iterator[Step]:
     """Produce and consume two topics, one step after the other."""
     orders, payments = RECORDS
 

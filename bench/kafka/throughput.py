@@ -7,11 +7,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bench.exposition import samples
 from bench.figures import Figure, Section, Target, figure
-from bench.footprint import OURS
 from bench.kafka.kafka_server import KafkaServer
-from bench.rounds import tracing_programs, wait_for_quiet
-from bench.served import Served, samples
+from bench.resource_usage import COPY_EXPORTER
+from bench.running_exporter import RunningExporter
+from bench.tracing_programs import tracing_programs, wait_for_removal
 from tests.support.wait import wait_until
 
 RECORD_BYTES, RECORDS = 10_240, 104_858
@@ -56,9 +57,9 @@ def throughput(server: KafkaServer, rounds: int) -> Section:
         server.create_topic(topic, retention_bytes=2 << 30)
     server.produce(_READ_TOPIC, RECORDS, RECORD_BYTES)
     _measure(server, Measurements())  # warms up compilers and caches
-    comparison, residents = Comparison(), tracing_programs()
+    comparison, existing = Comparison(), tracing_programs()
     for number in range(rounds):
-        wait_for_quiet(residents)  # the kernel removes our own programs a little after they are closed
+        wait_for_removal(existing)  # the kernel removes our own programs a little after they are closed
         others = tracing_programs()
         turns: list[tuple[Measurements, Callable[[], AbstractContextManager[object]]]] = [
             (comparison.without_exporter, nullcontext),
@@ -67,14 +68,14 @@ def throughput(server: KafkaServer, rounds: int) -> Section:
         for measurements, context in turns if number % 2 else reversed(turns):
             with context():
                 _measure(server, measurements)
-        wait_for_quiet(residents)
+        wait_for_removal(existing)
         comparison.disturbed_rounds += bool(others or tracing_programs())
     return _section(comparison, rounds)
 
 
-def start_exporter(server: KafkaServer) -> Served:
+def start_exporter(server: KafkaServer) -> RunningExporter:
     """The exporter, once it has found the broker."""
-    exporter = Served(*OURS, good='\ncopy_exporter_scrape_success{collector="processes"} 1')
+    exporter = RunningExporter(*COPY_EXPORTER, ready='\ncopy_exporter_scrape_success{collector="processes"} 1')
     pid = f'pid="{server.pid}"'
     wait_until(
         lambda: any(pid in line for line in samples(exporter.scrape(), "copy_kafka_listener_info")),

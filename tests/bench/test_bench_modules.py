@@ -1,15 +1,19 @@
-"""Every variant attaches once, and every program of the bench runs: small, for that it works at all."""
+"""Every variant attaches once and every benchmark runs once, with few repetitions."""
+
+import time
+from pathlib import Path
 
 import pytest
 
-from bench import rounds
-from bench.alternatives import alternatives, possible
-from bench.crowd import births, crowd
-from bench.footprint import ours
-from bench.overhead import VARIANTS, WORKS
+from bench import interleave, tracing_programs
+from bench.alternatives import alternatives, supported
+from bench.exposition import samples, total
+from bench.overhead import OPERATIONS, VARIANTS
+from bench.processes import IDLE_PROCESSES, idle_processes, short_lived_processes
+from bench.resource_usage import start_copy_exporter
 from bench.sampling import sampling
-from bench.served import samples, total
 from bench.workload import Workload
+from tests.support.wait import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:not a bytes object")  # BCC's own
 
@@ -23,31 +27,32 @@ def workload(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch):
-    monkeypatch.setattr(rounds, "BATCHES", dict.fromkeys(rounds.BATCHES, 3))
-    monkeypatch.setattr(rounds, "QUIET_WAIT", 0.05)
+def _few_repetitions(monkeypatch):
+    monkeypatch.setattr(interleave, "BATCHES", dict.fromkeys(interleave.BATCHES, 3))
+    monkeypatch.setattr(tracing_programs, "WAIT_SECONDS", 0.05)
 
 
-@pytest.mark.parametrize("work", rounds.BATCHES)
-def test_the_workload_does_each_work(workload, work):
-    assert 10 < workload.measure(work, 3) < 1e6
+@pytest.mark.parametrize("operation", interleave.BATCHES)
+def test_the_workload_times_each_operation(workload, operation):
+    assert 10 < workload.measure(operation, 3) < 1e6
 
 
-def test_an_unknown_work_is_not_measured_as_something_else(tmp_path):
+def test_an_unknown_operation_is_an_error(tmp_path):
     with Workload(tmp_path) as workload, pytest.raises(RuntimeError, match="dance"):
         workload.measure("dance", 0)
 
 
 def test_a_round_measures_every_variant_of_the_overhead(workload):
-    measured = rounds.interleave(workload, VARIANTS, tuple(WORKS), rounds=1)
+    measured = interleave.interleave(workload, VARIANTS, tuple(OPERATIONS), rounds=1)
     assert {len(values) for values in measured.values.values()} == {1}
-    assert set(measured.values) == {(variant.name, work) for variant in VARIANTS for work in WORKS}
+    assert set(measured.values) == {(variant.name, operation) for variant in VARIANTS for operation in OPERATIONS}
 
 
-def test_every_alternative_is_measured_on_its_own_work(workload):
+def test_every_variant_of_every_comparison_is_measured(workload):
     section = alternatives(workload, rounds=1)
-    assert len(section.rows) == sum(len(choice.ways) for choice in possible())
-    assert set(section.figures) == {f"{choice.what}: {way.name}" for choice in possible() for way in choice.ways}
+    pairs = [(comparison, variant) for comparison in supported() for variant in comparison.variants]
+    assert len(section.rows) == len(pairs)
+    assert set(section.figures) == {f"{comparison.subject}: {variant.name}" for comparison, variant in pairs}
 
 
 def test_samples_cost_something(tmp_path):
@@ -58,29 +63,37 @@ def test_samples_cost_something(tmp_path):
     assert per_cent == pytest.approx(99 * (interrupted + program) / 1e7)
 
 
-def test_a_crowd_is_there_for_as_long_as_it_is_wanted(tmp_path):
-    with crowd(tmp_path, processes=3, rows=10):
+def processes_named(name: str) -> int:
+    return sum(path.read_text() == f"{name}\n" for path in Path("/proc").glob("[0-9]*/comm") if path.exists())
+
+
+def test_idle_processes_live_as_long_as_the_context(tmp_path):
+    before = processes_named(IDLE_PROCESSES)
+    with idle_processes(tmp_path, processes=3, rows=10):
+        assert processes_named(IDLE_PROCESSES) == before + 4
+    wait_until(lambda: processes_named(IDLE_PROCESSES) == before, "the end of the processes")
+
+
+def test_short_lived_processes_start_during_their_time(tmp_path):
+    began = time.monotonic()
+    with short_lived_processes(tmp_path, per_second=100, seconds=1):
         pass
+    assert time.monotonic() - began >= 1
 
 
-def test_births_go_on_for_their_time(tmp_path):
-    with births(tmp_path, rate=100, seconds=1):
-        pass
-
-
-def test_samples_are_told_apart_by_their_whole_name():
+def test_samples_are_selected_by_their_whole_name():
     assert samples(EXPOSITION, "a_total") == ['a_total{x="1"} 2', 'a_total{x="2"} 3']
     assert len(samples(EXPOSITION)) == 4
     assert total(EXPOSITION, "a_total") == 5
 
 
-def test_the_service_is_looked_at_from_outside():
-    with ours() as served:
-        assert 0 < served.startup_seconds < 30
-        assert 0 < served.scrape_seconds(scrapes=2, pause=0) < 5
-        assert 0 <= served.idle_share(0.1) < 1
-        assert 10 < served.resident_mib() < 500
-        assert samples(served.scrape(), "copy_exporter_scrape_success") == [
+def test_the_exporter_is_measured_from_outside():
+    with start_copy_exporter() as exporter:
+        assert 0 < exporter.startup_seconds < 30
+        assert 0 < exporter.scrape_seconds(scrapes=2, pause=0) < 5
+        assert 0 <= exporter.cpu_share(0.1) < 1
+        assert 10 < exporter.resident_mib() < 500
+        assert samples(exporter.scrape(), "copy_exporter_scrape_success") == [
             'copy_exporter_scrape_success{collector="processes"} 1',
             'copy_exporter_scrape_success{collector="network"} 1',
         ]

@@ -1,18 +1,18 @@
-"""The simulated fleet, small: every target is scraped, its counters go on, and the rules take away what they say."""
+"""A small simulated fleet: every target is scraped, its counters grow, and the rules drop series."""
 
 import gzip
 from pathlib import Path
 
 import pytest
 
-from bench.fleet import SETTINGS, Cost, growing, rules_of, simulate
+from bench.fleet import SETTINGS, Cost, growing_expositions, rules_of, simulate
 from bench.series import record, size
 
 EXPOSITION = 'a_total{x="1"} 5\na_created{x="1"} 1.5\nb_total 7\nb 8\n# EOF\n'
 
 
-def test_counters_go_on_and_nothing_else_does() -> None:
-    first, second = (gzip.decompress(body).decode() for body in growing(EXPOSITION, 2))
+def test_only_counters_grow() -> None:
+    first, second = (gzip.decompress(body).decode() for body in growing_expositions(EXPOSITION, 2))
     assert first == EXPOSITION
     assert second == EXPOSITION.replace("b_total 7", "b_total 4103")
 
@@ -22,7 +22,7 @@ def test_rules_are_looked_up() -> None:
 
 
 def test_sizes(tmp_path: Path) -> None:
-    """By name there is less to scrape, and the two counts of created times are one a series that counts."""
+    """By name there are fewer series."""
     every, by_name = (size(record(tmp_path, flags, (40, 4, 5), 1)[0]) for flags in ((), ("--process.labels", "comm")))
     assert every.of_processes >= 40 * 10
     assert every.series > by_name.series > by_name.of_processes >= 4 * 10
@@ -39,5 +39,5 @@ def test_a_fleet(costs: list[Cost]) -> None:
     assert everything.up == totals.up == 1
     assert everything.series > 4 * 100 * 10
     assert totals.series < everything.series / 10
-    assert everything.samples_a_second == everything.series
+    assert everything.samples_per_second == everything.series
     assert everything.resident_mib > 10

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * crowd PROCESSES ROWS: as many processes, each with calls that make as many rows, that then wait. Says "ready" when all
- * have done so, and ends, and they with it, when its standard input does. */
+ * idle_processes PROCESSES ROWS: starts PROCESSES processes, each of which makes ROWS rows and then waits. Prints "ready"
+ * when all have made them. All end with its standard input. */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -33,7 +33,7 @@ static ssize_t make_row(int row, int zero, int null) {
     }
 }
 
-static void live(int rows, int zero, int null, atomic_int *ready) {
+static void wait_with_rows(int rows, int zero, int null, atomic_int *ready) {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     for (int row = 0; row < rows; row++)
         if (make_row(row, zero, null) != 1)
@@ -46,7 +46,7 @@ static void live(int rows, int zero, int null, atomic_int *ready) {
 int main(int count, char **arguments) {
     int processes = count == 3 ? atoi(arguments[1]) : 0, rows = count == 3 ? atoi(arguments[2]) : 0;
     if (processes < 1 || rows < 1 || rows > ROWS_MAX)
-        errx(2, "usage: crowd PROCESSES ROWS, at most %d rows", ROWS_MAX);
+        errx(2, "usage: idle_processes PROCESSES ROWS, at most %d rows", ROWS_MAX);
     int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
     atomic_int *ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (zero < 0 || null < 0 || ready == MAP_FAILED)
@@ -56,7 +56,7 @@ int main(int count, char **arguments) {
         if (child < 0)
             err(1, "fork");
         if (!child)
-            live(rows, zero, null, ready);
+            wait_with_rows(rows, zero, null, ready);
     }
     while (atomic_load(ready) < processes)
         usleep(1000);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * births RATE SECONDS: at an even rate, processes that read one byte and end. Says how many there were. */
+ * short_lived_processes PER_SECOND SECONDS: starts processes at an even rate that read one byte and exit; prints how many. */
 #include <err.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -16,7 +16,7 @@ int main(int count, char **arguments) {
     struct timespec next;
     char byte;
     if (rate < 1 || births < 1)
-        errx(2, "usage: births RATE SECONDS");
+        errx(2, "usage: short_lived_processes PER_SECOND SECONDS");
     signal(SIGCHLD, SIG_IGN);
     clock_gettime(CLOCK_MONOTONIC, &next);
     for (long born = 0; born < births; born++) {
