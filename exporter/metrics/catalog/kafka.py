@@ -40,7 +40,7 @@ LISTENER_INFO = ValueFamily(
     name="copy_kafka_listener_info",
     type="gauge",
     labels=(*PROCESS, "node_id", "listener", "protocol", "port"),
-    help="1; a listener of a running Kafka broker or controller. Join other metrics with it by port.",
+    help="1; a listener of a running Kafka broker or controller. Join other metrics on pid, comm and port.",
     flag="--kafka",
     values=_listeners,
 )

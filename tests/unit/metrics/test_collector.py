@@ -1,151 +1,69 @@
-"""The whole exposition of a small host, against golden files; and every family against the contract.
+"""From a reading to metrics: which samples there are, and what happens when a collector fails."""
 
-To accept a wanted change: rerun with --accept and look at the difference in git.
-"""
-
-import re
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import generate_latest
-from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.counting.attribution import Attribution
-from exporter.counting.sampler import Sampler
-from exporter.counting.series import Limits
-from exporter.metrics import catalog, docs
-from exporter.metrics.catalog.exporter import SCRAPE_DURATION
-from exporter.metrics.collector import CopyCollector, NetworkCollector, ProcessesCollector
-from exporter.metrics.text_format import encode, negotiate
-from exporter.model import ProbeState
-from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, SampleHost
-from tests.support.sample_network_devices import SampleNetworkDevices
-
-GOLDEN = Path(__file__).parent / "golden"
-CHANGING = re.compile(
-    r"^(copy_exporter_scrape_duration_seconds\{[^}]*\} |copy_host_cpus |copy_exporter_build_info\{|"
-    r"\w+_created\{[^}]*\} )(.*)$",
-    re.MULTILINE,
-)
-PROBES = (
-    ProbeState("syscalls", "sys_exit", "raw_tracepoint", True),
-    ProbeState("sendfile", "syscalls/sys_enter_sendfile64", "tracepoint", False, "Permission denied", "run as root"),
-)
+from exporter.metrics.catalog.exporter import PROBE_RUN_SECONDS, PROBE_RUNS
+from exporter.metrics.text_format import encode
+from tests.support.sample_data import READ
+from tests.unit.metrics.small_host import JAVA, PORTS, registry_of, small_host
 
 
-def small_host() -> SampleHost:
-    host = SampleHost()
-    java = host.start(100, "java")
-    for row, amount in ((READ, 4096), (SENDFILE, 1 << 40), (EAGAIN, 0), (DISK, 8192), (RECEIVED, 512)):
-        host.count(java, row, amount)
-    host.count(java, DIRECT, 4096)
-    host.count(java, SLOW, 5_000_000, events=2)
-    host.count(java, COPYING, 3 * 10_101_010, events=3)
-    host.count(host.start(101, 'a"b\\c\nd'), READ, 1)
-    short = host.start(102, "cat")
-    host.count(short, READ, 7)
-    host.end(short)
-    return host
-
-
-def registry(host: SampleHost, *, created: bool = False, by_comm: bool = False) -> CollectorRegistry:
-    attribution = Attribution(Limits(by_comm=by_comm))
-    sampler = Sampler(host, host, attribution, lambda: host.now_ns)  # type: ignore[arg-type]
-    flags = {family.flag for family in catalog.FAMILIES}
-    processes = ProcessesCollector(sampler.read, flags=flags, created=created)
-    made = CollectorRegistry()
-    made.register(
-        CopyCollector([processes, NetworkCollector(SampleNetworkDevices())], PROBES, lambda: sampler.stalled_probes)
-    )
-    return made
-
-
-def samples(families: Iterator[object]) -> set[tuple[str, tuple[tuple[str, str], ...], float]]:
-    return {
-        (sample.name, tuple(sorted(sample.labels.items())), sample.value)
-        for family in families
-        for sample in family.samples  # type: ignore[attr-defined]
-        if not sample.name.endswith("_created") and sample.name != SCRAPE_DURATION.name
-    }
-
-
-@pytest.mark.parametrize(
-    ("name", "created", "by_comm"), [("text", False, False), ("openmetrics", True, False), ("by_comm", False, True)]
-)
-def test_the_exposition_is_the_golden_one(name, created, by_comm, request):
-    written = encode(registry(small_host(), created=created, by_comm=by_comm), openmetrics=created).decode()
-    steady = CHANGING.sub(r"\1…", written)
-    golden = GOLDEN / f"{name}.prom"
-    if request.config.getoption("--accept"):
-        golden.write_text(steady)
-    assert steady == golden.read_text()
-
-
-def test_text_has_the_samples_that_prometheus_client_writes():
-    made = registry(small_host())
-    ours, theirs = encode(made, openmetrics=False).decode(), generate_latest(made).decode()
-    assert samples(parse_text(ours)) == samples(parse_text(theirs))
-
-
-def test_openmetrics_has_the_samples_that_prometheus_client_writes():
-    made = registry(small_host(), created=True)
-    ours, theirs = encode(made, openmetrics=True).decode(), generate_openmetrics(made).decode()
-    assert samples(parse_openmetrics(ours)) == samples(parse_openmetrics(theirs))
-
-
-def test_every_family_is_of_the_contract():
-    collected = {family.name: family for family in registry(small_host()).collect()}
-    promised = {family.name.removesuffix("_total"): family for family in catalog.FAMILIES}
-    assert collected.keys() == promised.keys()
-    for name, family in collected.items():
-        assert family.type == promised[name].type
-        for sample in family.samples:
-            assert set(sample.labels) - {"le"} == set(promised[name].labels) - {"partition"}, sample
+def values(registry: CollectorRegistry, name: str, **labels: str) -> list[float]:
+    """The values of all samples that have this name and these labels."""
+    return [
+        sample.value
+        for metric in registry.collect()
+        for sample in metric.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
 
 
 def test_kept_labels_show_the_present_values():
     host = small_host()
-    made = registry(host)
-    encode(made, openmetrics=False)
-    host.count(next(iter(host.comms)), READ, 1)
-    lines = encode(made, openmetrics=False).decode()
-    expected = (
-        'pid="100",comm="java",mechanism="cpu",syscall="read",source="page_cache",destination="user",port=""} 4097\n'
+    registry = registry_of(host)
+    labels = {"pid": str(JAVA), "syscall": "read"}
+    assert values(registry, "copy_bytes_total", **labels) == [4096]
+    host.count(host.alive(JAVA), READ, 1)
+    assert values(registry, "copy_bytes_total", **labels) == [4097]
+
+
+def test_the_ports_of_a_process_are_one_series_of_the_host():
+    registry = registry_of(small_host())
+    sendfile = {"mechanism": "zero_copy", "syscall": "sendfile"}
+    ports = [values(registry, "copy_bytes_total", port=str(port), **sendfile) for port in PORTS]
+    assert ports == [[1 << 40], [1]]
+    assert values(registry, "copy_host_bytes_total", **sendfile) == [(1 << 40) + 1]
+    assert values(registry, "copy_host_syscalls_total", syscall="sendfile") == [2]
+
+
+def test_reads_of_the_block_layer_are_bytes_and_no_system_calls():
+    registry = registry_of(small_host())
+    assert values(registry, "copy_bytes_total", source="disk", syscall="") == [8192]
+    assert values(registry, "copy_syscalls_total", source="disk") == values(
+        registry, "copy_syscalls_total", source="disk", syscall="pread64"
     )
-    assert f"copy_bytes_total{{{expected}" in lines
 
 
-def test_a_failed_read_leaves_no_half_filled_families(caplog):
+def test_families_with_a_flag_need_it():
     host = small_host()
-    made = registry(host)
-    host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))  # type: ignore[method-assign]
-    families = {family.name: family for family in parse_text(encode(made, openmetrics=False).decode())}
-    success = {sample.labels["collector"]: sample.value for sample in families["copy_exporter_scrape_success"].samples}
-    assert success == {"processes": 0, "network": 1}
-    assert "copy_syscalls" not in families
-    assert "copy_exporter_probe_attached" in families
-    assert "Operation not permitted" in caplog.text
+    for family in (PROBE_RUNS, PROBE_RUN_SECONDS):
+        assert values(registry_of(host, [family.flag]), family.name)
+        assert not values(registry_of(host, []), family.name)
+    assert values(registry_of(host, []), "copy_exporter_probe_missed_runs_total")
 
 
-@pytest.mark.parametrize(
-    ("accept", "openmetrics"),
-    [
-        ("", False),
-        ("*/*", False),
-        ("text/plain;version=0.0.4", False),
-        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75", True),
-    ],
-)
-def test_negotiation(accept, openmetrics):
-    wanted, content_type = negotiate(accept)
-    assert wanted is openmetrics
-    assert content_type.startswith("application/openmetrics-text" if openmetrics else "text/plain")
-
-
-def test_the_page_in_docs_is_the_contract():
-    page = Path(__file__).parents[3] / "docs" / "metrics.md"
-    assert page.read_text() == docs.page(), "run make docs"
+def test_a_collector_that_fails_leaves_out_its_families_alone(caplog):
+    host = small_host()
+    registry, sample = registry_of(host), host.sample
+    host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))
+    for _ in range(2):
+        names = {metric.name for metric in parse_text(encode(registry, openmetrics=False).decode())}
+        assert "copy_syscalls" not in names
+        assert {"copy_exporter_probe_attached", "copy_network_receive_bytes"} <= names
+        assert values(registry, "copy_exporter_scrape_success", collector="processes") == [0]
+        assert values(registry, "copy_exporter_scrape_success", collector="network") == [1]
+    assert caplog.text.count("Operation not permitted") == 1
+    host.sample = sample
+    assert values(registry, "copy_exporter_scrape_success", collector="processes") == [1]
+    assert values(registry, "copy_syscalls_total")

@@ -1,4 +1,4 @@
-"""What a scrape shows of brokers and topics."""
+"""The metrics of brokers, listeners and topics."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ def shown(
     losses: tuple[Loss, ...] = (),
     by_comm: bool = False,
 ) -> list[str]:
-    """The lines about Kafka."""
+    """Return the lines about Kafka, without the prefix of their names."""
     snapshot = Snapshot({}, [], 0, 0, 0, by_comm)
     registry = CollectorRegistry()
     reading = Reading(snapshot, {}, [], [], KafkaSnapshot(brokers, topics or {}, losses))
@@ -49,7 +49,7 @@ def test_losses() -> None:
 
 
 def test_listeners_without_pid() -> None:
-    """Two brokers that nothing tells apart are one series."""
+    """Brokers with the same labels are one series."""
     twins = (Broker(7, 1, "java", FACTS), Broker(8, 1, "java", FACTS))
     assert [line.split("{")[1].split(",")[0] for line in shown(*twins, by_comm=True)] == ['comm="java"'] * 2
 
