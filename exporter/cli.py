@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_COMMAND = "serve"
 _LIMITS = tuple(field.name for field in fields(Limits))
-_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
+_HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 120, "show_default": True}
 
 
 class _Parsed(click.ParamType[Any]):
@@ -70,7 +70,6 @@ def cli() -> None:
     "listen",
     multiple=True,
     default=(":10435",),
-    show_default=True,
     type=_Parsed("host:port", config.parse_address),
     help="Address to listen on. Repeatable.",
 )
@@ -78,7 +77,6 @@ def cli() -> None:
     "--web.telemetry-path",
     "telemetry_path",
     default="/metrics",
-    show_default=True,
     type=_Parsed("path", config.parse_path),
     help="Path of the metrics.",
 )
@@ -92,6 +90,7 @@ def cli() -> None:
     "--web.config.file",
     "web_config_file",
     default="",
+    show_default=False,
     metavar="FILE",
     help="File with TLS, users and headers, in the format of Prometheus's own exporters (docs/web.md).",
 )
@@ -99,7 +98,6 @@ def cli() -> None:
     "--web.max-requests",
     "max_requests",
     default="200",
-    show_default=True,
     type=_number(1, 500),
     help="Maximum number of scrapes at the same time; others are answered with status 503.",
 )
@@ -107,7 +105,6 @@ def cli() -> None:
     "--path.procfs",
     "procfs",
     default="/proc",
-    show_default=True,
     metavar="DIR",
     help="Mount point of the host's procfs.",
 )
@@ -135,7 +132,6 @@ def cli() -> None:
     "--process.max",
     "process_max",
     default="500",
-    show_default=True,
     type=_number(0, 100_000),
     help="Maximum number of processes with series of their own; the others count in pid=other.",
 )
@@ -143,7 +139,6 @@ def cli() -> None:
     "--process.linger",
     "linger_ns",
     default="2m",
-    show_default=True,
     type=_Parsed("duration", config.parse_duration),
     help="How long the series of a process stay after its exit; use more than two scrape intervals.",
 )
@@ -151,7 +146,6 @@ def cli() -> None:
     "--process.labels",
     "by_comm",
     default="pid,comm",
-    show_default=True,
     type=_Parsed("labels", config.parse_labels),
     help="pid,comm for series per process, comm for series per process name.",
 )
@@ -159,7 +153,6 @@ def cli() -> None:
     "--process.comms.max",
     "comms_max",
     default="200",
-    show_default=True,
     type=_number(0, 100_000),
     help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other.",
 )
@@ -167,21 +160,18 @@ def cli() -> None:
     "--sampling.rate",
     "sampling_rate",
     default=str(DEFAULT_SAMPLING_RATE),
-    show_default=True,
     type=_number(1, 10_000),
     help="Samples per second per CPU for copy_cpu_seconds_total; --no-probe.copy_time disables sampling.",
 )
 @click.option(
     "--kafka/--no-kafka",
     default=True,
-    show_default=True,
     help="Find Kafka brokers and watch their ports; a child process with CAP_SYS_PTRACE reads their configuration.",
 )
 @click.option(
     "--kafka.topics.max",
     "kafka_topics_max",
     default="500",
-    show_default=True,
     type=_number(0, 100_000),
     help="Maximum number of topics (or partitions) with series of their own; the others count in topic=other.",
 )
@@ -193,7 +183,6 @@ def cli() -> None:
     "--user",
     "account",
     default="nobody",
-    show_default=True,
     type=_Parsed("user", config.parse_user),
     help="User to run as after start-up.",
 )
@@ -201,7 +190,6 @@ def cli() -> None:
     "--capabilities.keep",
     "keep_capabilities",
     default="none",
-    show_default=True,
     type=_Parsed("names", config.parse_capabilities),
     help="Capabilities to keep after start-up, separated by commas, or none.",
 )
@@ -212,7 +200,6 @@ def cli() -> None:
     "--log.level",
     "log_level",
     default="info",
-    show_default=True,
     metavar="|".join(logs.LEVELS),
     type=_choice(*logs.LEVELS),
     help="Least severe log lines to print.",
@@ -221,7 +208,6 @@ def cli() -> None:
     "--log.format",
     "log_format",
     default="logfmt",
-    show_default=True,
     metavar="|".join(logs.FORMATS),
     type=_choice(*logs.FORMATS),
     help="Format of the log lines.",
@@ -240,7 +226,6 @@ def _probe_flags(command: click.Command) -> None:
         flag = click.Option(
             [f"--probe.{probe.name}/--no-probe.{probe.name}", name],
             default=probe.by_default,
-            show_default=True,
             help=f"Count {probe.counts}.",
         )
         command.params.append(flag)
@@ -252,7 +237,6 @@ def _map_flags(command: click.Command) -> None:
             flag = click.Option(
                 [spec.flag, f"map_{spec.name}"],
                 default=str(spec.entries),
-                show_default=True,
                 type=_number(1, 16_777_216),
                 help=f"Maximum number of {spec.holds}.",
             )
@@ -284,14 +268,12 @@ def doctor(as_json: bool) -> int:
 @click.option(
     "--size",
     default=format_size(DEFAULT_SIZE),
-    show_default=True,
     type=_Parsed("size", parse_size),
     help="Size of the file that is sent.",
 )
 @click.option(
     "--chunk",
     default=format_size(DEFAULT_CHUNK),
-    show_default=True,
     type=_Parsed("size", parse_size),
     help="Bytes requested per call.",
 )

@@ -1,4 +1,4 @@
-"""How memory is asked for: a service that scrapes for months gives back what a scrape took."""
+"""Tunes memory allocation, so that a service that runs for months returns the memory of each scrape."""
 
 import gc
 
@@ -10,10 +10,10 @@ _OBJECTS_PER_SCRAPE = 200_000
 
 
 def tune_malloc() -> None:
-    """Let glibc keep one heap for all threads, and give large buffers back at once; to be called before other threads.
+    """Let glibc use one heap for all threads and return large buffers at once. Call it before starting a thread.
 
-    By itself it makes a heap for each thread that serves a scrape, and after the first large buffer it keeps such
-    buffers in there: memory grew for hours (``make soak``). Other C libraries have no such switches.
+    By default glibc creates a heap per thread, and keeps large buffers in it after the first one. So memory grew for
+    hours (``make soak``). Other C libraries have no such settings.
     """
     if libc.has("mallopt"):
         libc.call("mallopt", _M_ARENA_MAX, 1)
@@ -21,6 +21,6 @@ def tune_malloc() -> None:
 
 
 def tune_gc() -> None:
-    """Keep Python from looking through a scrape's objects: tens of thousands, none in a cycle, a third of its time."""
+    """Keep the garbage collector out of scrapes: it took a third of their time, though their objects form no cycles."""
     gc.freeze()
     gc.set_threshold(_OBJECTS_PER_SCRAPE)
