@@ -1,4 +1,4 @@
-# Two commands are all: `make run` serves, `make test` passes the tests. Both install what they need.
+# `make run` builds and serves, `make test` runs all tests. Each target installs the packages that it needs.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -6,12 +6,12 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
-# Everything that `make run` needs of the system, and what the tests need on top.
+# Debian packages: for `make run`, and in addition for the tests, the image, the benchmarks and the kernel matrix.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
 TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs ethtool gcc gdb iproute2 \
 	libc6-dev maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
 	util-linux xfsprogs
-# Other packages of kubectl than Debian's keep that one from being installed.
+# Debian's package conflicts with other packages of kubectl.
 TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)
 
 IMAGE_PACKAGES := buildah debootstrap
@@ -28,29 +28,29 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-setup: $(VENV)/.run ## install the system packages and .venv/bin/copy-exporter
+setup: $(VENV)/.run ## install the Debian packages and .venv/bin/copy-exporter
 
-run: $(VENV)/.run ## set everything up, then serve (ARGS="--web.listen-address :9000")
+run: $(VENV)/.run ## install everything, then serve (ARGS="--web.listen-address :9000")
 	@exec $(BIN)/copy-exporter serve $(ARGS)
 
 demo: $(VENV)/.run ## run the zero-copy experiment on this host (ARGS="--size 1GiB")
 	@$(BIN)/copy-exporter demo $(ARGS)
 
-doctor: $(VENV)/.run ## what this kernel allows, probe by probe
+doctor: $(VENV)/.run ## show which probes this kernel supports, and how to fix the others
 	@$(BIN)/copy-exporter doctor $(ARGS)
 
-test: $(VENV)/.matrix lint ## lint, types, and every test, also under two other kernels (ARGS="-k sendfile")
+test: $(VENV)/.matrix lint ## run lint and all tests, also on two other kernels (ARGS="-k sendfile")
 	@$(BIN)/python -m pytest $(ARGS)
 
-matrix: $(VENV)/.matrix ## the tests under other kernels, emulated; writes docs/kernels.md
+matrix: $(VENV)/.matrix ## run the probe tests on all kernels, emulated; writes docs/kernels.md
 	@$(BIN)/python -m pytest -m "vm or matrix" tests/matrix $(ARGS)
 
-lint: $(VENV)/.test ## ruff and mypy
+lint: $(VENV)/.test ## check style and types with ruff and mypy
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary
 
-format: $(VENV)/.test ## let ruff rewrite
+format: $(VENV)/.test ## format the code with ruff
 	@$(BIN)/ruff format --quiet .
 	@$(BIN)/ruff check --quiet --fix .
 
@@ -60,35 +60,35 @@ docs: $(VENV)/.run ## write docs/metrics.md from the code
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json and the recording rules from the code
 	@$(BIN)/python -m dashboards.generate
 
-bench: $(VENV)/.bench ## every figure of docs/performance.md, measured in one run
+bench: $(VENV)/.bench ## measure the figures of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
 
-soak: $(VENV)/.test ## a mixed load for 10 minutes: exact at the end? (SECONDS=60)
+soak: $(VENV)/.test ## check that counts are exact after 10 minutes of mixed load (SECONDS=60)
 	@$(BIN)/python -m tests.soak $(SECONDS)
 
-fleet: $(VENV)/.test ## series by setting, and one Prometheus that scrapes 200 hosts (docs/fleet.md)
+fleet: $(VENV)/.test ## measure series per host and a Prometheus that scrapes 200 hosts (docs/fleet.md)
 	@$(BIN)/python -m bench.series
 	@$(BIN)/python -m bench.fleet $(ARGS)
 
-image: $(VENV)/.run ## build the container image copy-exporter with buildah (BASE=image to build on)
+image: $(VENV)/.run ## build the container image copy-exporter with buildah (BASE=base image)
 	@./deploy/install-packages $(IMAGE_PACKAGES)
 	@./deploy/image/build copy-exporter
 
-lock: $(VENV)/.test ## pin what the image installs: deploy/image/*requirements.txt
+lock: $(VENV)/.test ## write deploy/image/*requirements.txt, the pinned packages of the image
 	@$(LOCK) pyproject.toml --output-file deploy/image/requirements.txt
 	@echo 'hatchling>=1.25' | $(LOCK) - --output-file deploy/image/build-requirements.txt
 
-audit: $(VENV)/.run ## ask for known vulnerabilities of the Python packages that the image installs
+audit: $(VENV)/.run ## list known vulnerabilities of the Python packages in the image
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[audit]'
 	@$(BIN)/pip-audit --strict --disable-pip --progress-spinner off --requirement deploy/image/requirements.txt
 
-kafka-demo: $(VENV)/.test ## start a real broker and show by listener and topic what is copied
+kafka-demo: $(VENV)/.test ## run a real broker and show what is copied, by listener and topic
 	@$(BIN)/python -m bench.kafka.demo
 
-bench-kafka: $(VENV)/.test ## a real broker with and without the exporter (ARGS="--rounds 10")
+bench-kafka: $(VENV)/.test ## measure a real broker with and without the exporter (ARGS="--rounds 10")
 	@$(BIN)/python -m bench.kafka $(ARGS)
 
-clean: ## remove what was built
+clean: ## remove .venv, caches and packages
 	@rm -rf $(VENV) .cache dist build
 
 $(VENV)/.run: pyproject.toml
