@@ -1,4 +1,4 @@
-"""Programs compiled once, a connection for each test, services, and the reason when none of it can be."""
+"""Programs compiled once per session; connections, exporters and movers for each test."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -46,14 +46,14 @@ def connection() -> Iterator[WatchedConnection]:
 
 @pytest.fixture
 def start(connection: WatchedConnection) -> Iterator[Callable[..., ExporterProcess]]:
-    """Start services that count the connection's port apart; they end with the test."""
+    """Start exporters that count the connection's port separately; they stop with the test."""
     with ExitStack() as stack:
         yield lambda *flags, **options: stack.enter_context(ExporterProcess(*connection.flags, *flags, **options))
 
 
 @pytest.fixture
 def move(connection: WatchedConnection, mover: Path) -> Iterator[Callable[..., Mover]]:
-    """Start movers; they end with the test."""
+    """Start movers; they exit with the test."""
     with ExitStack() as stack:
 
         def begin(*before: str, program: Path = mover) -> Mover:

@@ -1,6 +1,5 @@
 """Processes that move known numbers of bytes on a watched connection."""
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -10,10 +9,10 @@ from tests.support.watched_connection import BYTES, CALLS, HOST_BYTES, HOST_CALL
 
 
 class Mover:
-    """A process that moves as many bytes as it is told to."""
+    """A process that receives as many bytes as requested."""
 
     def __init__(self, connection: WatchedConnection, program: Path, *before: str) -> None:
-        """``before``: a command that starts the program, such as unshare."""
+        """``before`` is a command that starts the program, such as unshare."""
         self.bytes = self.calls = 0
         end = connection.server.fileno()
         self.process = subprocess.Popen(
@@ -24,25 +23,25 @@ class Mover:
     def pid(self) -> int:
         return self.process.pid
 
-    def tell(self, *words: object) -> int:
-        """Give a command; its answer."""
+    def command(self, *words: object) -> int:
+        """Send a command of ``mover.c``; its answer."""
         assert self.process.stdin
         assert self.process.stdout
         print(*words, file=self.process.stdin, flush=True)
         return int(self.process.stdout.readline())
 
     def move(self, count: int) -> None:
-        assert self.tell("move", count) == count
+        assert self.command("move", count) == count
         self.bytes += count
         self.calls += 1
 
     def become(self, program: Path) -> None:
-        """Exec; the new program answers the next command."""
+        """Exec a program, which answers the next command."""
         assert self.process.stdin
         print("exec", program, file=self.process.stdin, flush=True)
 
     def end(self) -> None:
-        """Let it end, if it has not, and wait for that."""
+        """Let it exit unless it has, and wait for that."""
         if self.process.stdin and not self.process.stdin.closed:
             self.process.stdin.close()
         assert self.process.stdout
@@ -51,16 +50,16 @@ class Mover:
 
 
 def births(
-    program: Path, connection: WatchedConnection, count: int, most: int = 1000, names: int = 0
+    program: Path, connection: WatchedConnection, count: int, max_bytes: int = 1000, names: int = 0
 ) -> subprocess.Popen[bytes]:
-    """``count`` processes, born one after the other; :func:`born_bytes` is their truth."""
+    """Start ``count`` short-lived processes one after the other; they receive :func:`born_bytes` bytes."""
     end = connection.server.fileno()
-    return subprocess.Popen([program, *map(str, (end, count, most, names))], pass_fds=(end,))
+    return subprocess.Popen([program, *map(str, (end, count, max_bytes, names))], pass_fds=(end,))
 
 
-def born_bytes(count: int, most: int = 1000) -> int:
-    """How many bytes ``count`` births move."""
-    return sum(1 + number % most for number in range(count))
+def born_bytes(count: int, max_bytes: int = 1000) -> int:
+    """The bytes that ``count`` processes of :func:`births` receive."""
+    return sum(1 + number % max_bytes for number in range(count))
 
 
 def agree(
@@ -75,7 +74,3 @@ def agree(
     assert scrape.sum(HOST_BYTES, **RECVMMSG) == recorder.total(BYTES, **RECVMMSG)
     assert scrape.sum("copy_exporter_dropped_updates_total") == 0
     assert scrape.sum("copy_exporter_probe_missed_runs_total") == 0
-
-
-def is_gone(pid: int) -> bool:
-    return not os.path.exists(f"/proc/{pid}")

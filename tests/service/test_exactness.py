@@ -57,7 +57,7 @@ def test_end_between_and_after_scrapes(start: Start, move: Move, connection: Wat
 def test_processes_of_other_users(start: Start, move: Move, connection: WatchedConnection) -> None:
     service, recorder = start(), ScrapeRecorder()
     mine, theirs = move(), move()
-    assert theirs.tell("uid", 65533) == 0
+    assert theirs.command("uid", 65533) == 0
     for round_ in range(3):
         mine.move(10 + round_)
         theirs.move(1000 + round_)
@@ -89,7 +89,7 @@ def test_exec_and_rename_while_scraped(
     agree(service, recorder, connection, 2, 150)
     process.move(7)
     agree(service, recorder, connection, 3, 157)
-    assert process.tell("name", 'a thread\'s "name"') == 0
+    assert process.command("name", 'a thread\'s "name"') == 0
     process.move(1)
     agree(service, recorder, connection, 4, 158)
     process.move(2)

@@ -58,7 +58,7 @@ def test_labels_comm(start: Start, move: Move, connection: WatchedConnection, wo
     agree(service, recorder, connection, 2, 101)
     second.move(2)
     second.end()
-    with births(workload("births"), connection, 500, most=1) as parent:
+    with births(workload("births"), connection, 500, max_bytes=1) as parent:
         pass
     assert parent.returncode == 0
     agree(service, recorder, connection, 503, 603)
@@ -77,7 +77,7 @@ def test_include_and_exclude(
     including = start("--process.include", "^mov")
     excluding = start("--process.exclude", "^mover$|^copy")
     mover = move()
-    with births(workload("births"), connection, 20, most=1) as parent:
+    with births(workload("births"), connection, 20, max_bytes=1) as parent:
         pass
     assert parent.returncode == 0
     for _ in range(3):

@@ -1,14 +1,14 @@
-"""``python -m tests.soak [SECONDS]``: the mixed load, as root; a report, and status 1 when something is not well."""
+"""``python -m tests.soak [SECONDS]``: runs the mixed load as root; prints a report, exits with 1 if a check fails."""
 
 import sys
 import tempfile
 from pathlib import Path
 from statistics import median
 
-from .mixture import ROWS_LEFT, SCRAPE_CPU_SECONDS, Plan, Soak
+from .mixed_load import MAX_ROWS_LEFT, SCRAPE_CPU_SECONDS, Plan, Soak
 
-SLOPE_KIB = 200
-"""A minute, at most: a leak of one object a birth would be more than ten times that."""
+MAX_KIB_PER_MINUTE = 200
+"""Limit for the growth of memory: a leak of one object per birth would be more than ten times this."""
 
 
 def main() -> int:
@@ -17,36 +17,36 @@ def main() -> int:
         soak = Soak(plan, Path(directory))
     for name, value in report(soak):
         print(f"{name:44}{value}")
-    problems = soak.wrong() + [text for text, well in judged(soak) if not well]
-    print("\n".join(problems) or "well: counts exact, nothing lost, nothing left behind")
+    problems = soak.wrong_counts() + [problem for problem, ok in checks(soak) if not ok]
+    print("\n".join(problems) or "ok: counts are exact, no update was lost, no row and no memory remains")
     return 1 if problems else 0
 
 
 def report(soak: Soak) -> list[tuple[str, str]]:
-    plan, first, last = soak.plan, soak.moments[0], soak.moments[-1]
-    loaded = [moment for moment in soak.moments if moment.seconds <= soak.load_seconds]
-    resident = (first.resident_kib, median(moment.resident_kib for moment in loaded), last.resident_kib)
-    rows = (first.map_entries, max(moment.map_entries for moment in soak.moments), last.map_entries)
+    plan, first, last = soak.plan, soak.snapshots[0], soak.snapshots[-1]
+    loaded = [snapshot for snapshot in soak.snapshots if snapshot.seconds <= soak.load_seconds]
+    resident = (first.resident_kib, median(snapshot.resident_kib for snapshot in loaded), last.resident_kib)
+    rows = (first.map_entries, max(snapshot.map_entries for snapshot in soak.snapshots), last.map_entries)
     return [
         ("load, s", f"{soak.load_seconds:.0f}"),
-        ("births, one in ten with exec", f"{plan.births_a_second * plan.seconds:,}"),
-        ("births a second", f"{plan.births_a_second * plan.seconds / soak.load_seconds:,.0f}"),
+        ("births, one in ten with exec", f"{plan.births_per_second * plan.seconds:,}"),
+        ("births per second", f"{plan.births_per_second * plan.seconds / soak.load_seconds:,.0f}"),
         ("live processes", f"{plan.live:,}"),
         ("calls counted on the port", f"{soak.calls:,}"),
         ("bytes received, sent, read from a file", f"{soak.bytes:,}, {soak.sent:,}, {soak.read:,}"),
-        ("scrapes", f"{len(soak.moments)}"),
+        ("scrapes", f"{len(soak.snapshots)}"),
         ("CPU time of a scrape under load, ms", f"{soak.scrape_cpu() * 1000:.0f}"),
-        ("rows in the table: before, most, after", ", ".join(f"{entries:.0f}" for entries in rows)),
+        ("rows in the map: before, highest, after", ", ".join(f"{entries:.0f}" for entries in rows)),
         ("resident, MiB: before, under load, after", ", ".join(f"{kib / 1024:.1f}" for kib in resident)),
-        ("memory slope, second half, KiB a minute", f"{soak.memory_slope():.1f}"),
+        ("memory growth, second half, KiB per minute", f"{soak.memory_slope():.1f}"),
     ]
 
 
-def judged(soak: Soak) -> list[tuple[str, bool]]:
+def checks(soak: Soak) -> list[tuple[str, bool]]:
     limit = SCRAPE_CPU_SECONDS * soak.plan.live / 1000
     return [
-        (f"memory grows by more than {SLOPE_KIB} KiB a minute", soak.memory_slope() <= SLOPE_KIB),
-        (f"more than {ROWS_LEFT} rows are left", soak.rows_left() <= ROWS_LEFT),
+        (f"memory grows by more than {MAX_KIB_PER_MINUTE} KiB per minute", soak.memory_slope() <= MAX_KIB_PER_MINUTE),
+        (f"more than {MAX_ROWS_LEFT} rows remain", soak.rows_left() <= MAX_ROWS_LEFT),
         (f"a scrape takes more than {limit:g} s of CPU", soak.scrape_cpu() <= limit),
     ]
 

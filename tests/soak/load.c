@@ -1,11 +1,11 @@
-/* load ROLE ...: moves known numbers of bytes, and says at its end "CALLS BYTES", the truth. SOCKET is one that always has
- * 32768 bytes to receive; they are looked at, never taken.
- *   births SOCKET RATE SECONDS          so many processes a second, each receives 1 + i % 1000 bytes; every tenth by exec
+/* load ROLE ...: moves known numbers of bytes and finally prints "CALLS BYTES". SOCKET always has 32768 bytes to receive;
+ * readers peek and never consume.
+ *   births SOCKET RATE SECONDS          RATE processes per second, each receives 1 + i % 1000 bytes; every tenth by exec
  *   threads SOCKET THREADS SECONDS PAUSE  threads of one process receive 1 byte, 64 times, pause (microseconds), again
- *   crowd SOCKET PROCESSES               each receives 1 byte and lives until standard input ends; says "ready" before that
+ *   idle SOCKET PROCESSES                each receives 1 byte and lives until standard input ends; prints "ready" before
  *   files PATH SECONDS                   reads 4096 bytes at random places of a file of 1 MiB, with pauses
- *   sendfile SOCKET PEER PATH SECONDS    sends the first 4096 bytes of the file, and takes them off the other end
- * All but those that have to exec are of users of their own. */
+ *   sendfile SOCKET PEER PATH SECONDS    sends the first 4096 bytes of the file and receives them at the other end
+ * All processes but those that exec change to different users. */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -26,7 +26,7 @@
 #define SECOND 1000000000L
 #define PIECE 4096
 #define USERS 1000
-#define FIRST_USER 20000 /* nobody's, on most systems */
+#define FIRST_USER 20000 /* unused on most systems */
 
 static char room[1 << 15];
 static int from;
@@ -132,7 +132,7 @@ static void live(atomic_int *ready) {
         pause();
 }
 
-static void crowd(char **argument) {
+static void idle(char **argument) {
     int count = atoi(argument[3]);
     atomic_int *ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     for (int i = 0; i < count; i++) {
@@ -186,8 +186,8 @@ int main(int count, char **argument) {
         births(argument);
     else if (!strcmp(role, "threads") && count == 6)
         threads(argument);
-    else if (!strcmp(role, "crowd") && count == 4)
-        crowd(argument);
+    else if (!strcmp(role, "idle") && count == 4)
+        idle(argument);
     else if (!strcmp(role, "files") && count == 4)
         files(argument);
     else if (!strcmp(role, "sendfile") && count == 6)

@@ -1,6 +1,7 @@
-/* births SOCKET COUNT MOST NAMES: COUNT children, born as fast as they go, at most 32 at a time. Child number i receives
- * 1 + i % MOST bytes from SOCKET in one call, leaves them there, and ends; with NAMES > 0 under the name born-(i % NAMES).
- * By recvmmsg, which hardly any other program calls on TCP. The parent itself moves nothing. Status 0: every child did exactly that. */
+/* births SOCKET COUNT MAX NAMES: starts COUNT children as fast as possible, at most 32 at a time. Child i receives
+ * 1 + i % MAX bytes from SOCKET in one call, leaves them there and exits; with NAMES > 0 its name is born-(i % NAMES).
+ * It calls recvmmsg, which hardly any other program calls on TCP. The parent moves nothing. The exit status is 0 if every
+ * child received exactly its bytes. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +30,7 @@ static int reaped(void) {
 int main(int argc, char **argv) {
     if (argc != 5)
         return 2;
-    long count = atol(argv[2]), most = atol(argv[3]), names = atol(argv[4]), alive = 0, bad = 0;
+    long count = atol(argv[2]), max = atol(argv[3]), names = atol(argv[4]), alive = 0, bad = 0;
     for (long i = 0; i < count; i++) {
         if (alive == 32) {
             bad += reaped();
@@ -39,7 +40,7 @@ int main(int argc, char **argv) {
         if (pid < 0)
             return 3;
         if (pid == 0)
-            _exit(child(atoi(argv[1]), 1 + i % most, names > 0 ? i % names : -1));
+            _exit(child(atoi(argv[1]), 1 + i % max, names > 0 ? i % names : -1));
         alive++;
     }
     while (alive--)

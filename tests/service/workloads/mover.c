@@ -1,7 +1,7 @@
-/* Does what it is told, line by line on standard input, and answers each line on standard output:
- *   move N   receive N bytes from the socket that argv[1] names, and leave them there for others; answers N
- *   name S   take another name           uid N   become another user            exec PATH   become another program
- * Linked statically: nothing else of it is counted on the socket's port. */
+/* Runs commands, one per line of standard input, and prints a line with the result of each:
+ *   move N   receive N bytes from the socket that argv[1] names, and leave them there; prints N
+ *   name S   take another name           uid N   change to another user            exec PATH   run another program
+ * It is linked statically: the loading of libraries would be counted. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static long peek(int from, void *bytes, size_t size) {
 int main(int argc, char **argv) {
     static char line[4096], bytes[1 << 16];
     int from = argc > 1 ? atoi(argv[1]) : -1;
-    setvbuf(stdin, NULL, _IONBF, 0); /* what follows `exec` is for the next program to read */
+    setvbuf(stdin, NULL, _IONBF, 0); /* the next program reads what follows `exec` */
     while (fgets(line, sizeof(line), stdin)) {
         line[strcspn(line, "\n")] = 0;
         char *word = strchr(line, ' ');

@@ -1,4 +1,4 @@
-"""A mixed load with a known truth, a service beside it, and what it did to the service."""
+"""A mixed load of known calls and bytes, an exporter beside it, and what the load did to the exporter."""
 
 import subprocess
 import time
@@ -18,37 +18,37 @@ SOURCE = Path(__file__).parent / "load.c"
 SCRAPE_SECONDS = 1.0
 FILE_BYTES = 1 << 20
 SCRAPE_CPU_SECONDS = 0.1
-"""At most, for each 1,000 processes: the design's target."""
-ROWS_LEFT = 500
-"""At most, of this host's other processes that have come meanwhile."""
+"""Limit per 1,000 processes: the target of docs/performance.md."""
+MAX_ROWS_LEFT = 500
+"""Limit for the rows that remain: other processes of the host may have started meanwhile."""
 SENDFILE = {"mechanism": "zero_copy", "syscall": "sendfile", "source": "page_cache", "destination": "tcp"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of what."""
+    """The size of the load."""
 
     seconds: int
-    births_a_second: int = 1000
+    births_per_second: int = 1000
     live: int = 5000
     threads: int = 64
     pause_us: int = 20_000
-    """Of each thread between 64 calls; 0: none."""
+    """Pause of each thread after 64 calls; 0: none."""
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What one scrape said of the service itself."""
+class Snapshot:
+    """The exporter itself at one scrape."""
 
     seconds: float
     resident_kib: int
     map_entries: float
     scrape_cpu_seconds: float
-    """CPU time of the whole service from before the scrape until after it."""
+    """CPU time of the exporter from before the scrape until after it."""
 
 
 class Roles:
-    """Processes of ``load.c``, under a name of their own that only they have."""
+    """Processes of ``load.c``, one per role."""
 
     def __init__(self, directory: Path, connection: WatchedConnection) -> None:
         self._connection = connection
@@ -59,7 +59,7 @@ class Roles:
         self.file.write_bytes(bytes(FILE_BYTES))
 
     def start(self, role: str, *arguments: object) -> None:
-        """Begin; the role is also the process's name, with a number that nobody else has."""
+        """Start the process of a role; its name contains the port, so that no other process has it."""
         program = self._directory / self.comm(role)
         program.hardlink_to(self._program)
         fds = (self._connection.server.fileno(), self._connection.client.fileno())
@@ -68,39 +68,39 @@ class Roles:
         )
 
     def comm(self, role: str) -> str:
-        """Its name: at most 15 letters."""
+        """The name of a role's process: at most 15 characters."""
         return f"{role}-{self._connection.port}"
 
-    def wait_for_crowd(self) -> None:
-        """Until all live."""
-        said = self._running["crowd"].stdout
-        assert said
-        assert said.readline() == "ready\n"
+    def wait_for_idle(self) -> None:
+        """Wait until all idle processes have started."""
+        output = self._running["idle"].stdout
+        assert output
+        assert output.readline() == "ready\n"
 
-    def busy(self, *roles: str) -> bool:
-        """Whether any has not ended."""
+    def running(self, *roles: str) -> bool:
+        """Whether a process of these roles is running."""
         return any(self._running[role].poll() is None for role in roles)
 
-    def truth(self, role: str) -> tuple[int, int]:
-        """Let it end if it waits for that; calls and bytes that it made."""
+    def result(self, role: str) -> tuple[int, int]:
+        """Wait for the end of a role's process; the calls and bytes that it made."""
         process = self._running[role]
-        said, _ = process.communicate()
-        assert process.returncode == 0, f"{role} ended with {process.returncode}"
-        calls, moved = map(int, said.split())
+        output, _ = process.communicate()
+        assert process.returncode == 0, f"{role} exited with status {process.returncode}"
+        calls, moved = map(int, output.split())
         return calls, moved
 
     def kill(self) -> None:
-        """What a test that failed has left."""
+        """Kill all processes that are still running."""
         for process in self._running.values():
             process.kill()
             process.wait()
 
 
 class Soak:
-    """One run."""
+    """One run of the load, and its results."""
 
     def __init__(self, plan: Plan, directory: Path, *flags: str) -> None:
-        self.plan, self.moments = plan, list[Moment]()
+        self.plan, self.snapshots = plan, list[Snapshot]()
         self.recorder = ScrapeRecorder()
         self.calls = self.bytes = self.sent = self.read = 0
         with ExitStack() as stack:
@@ -117,24 +117,24 @@ class Soak:
 
     def _load(self, roles: Roles, connection: WatchedConnection, service: ExporterProcess) -> None:
         plan, end, peer = self.plan, connection.server.fileno(), connection.client.fileno()
-        roles.start("crowd", end, plan.live)
-        roles.wait_for_crowd()
+        roles.start("idle", end, plan.live)
+        roles.wait_for_idle()
         timed = ("births", "threads", "files", "sendfile")
-        roles.start("births", end, plan.births_a_second, plan.seconds)
+        roles.start("births", end, plan.births_per_second, plan.seconds)
         roles.start("threads", end, plan.threads, plan.seconds, plan.pause_us)
         roles.start("files", roles.file, plan.seconds)
         roles.start("sendfile", end, peer, roles.file, plan.seconds)
-        while roles.busy(*timed):
+        while roles.running(*timed):
             self._scrape(service)
             time.sleep(SCRAPE_SECONDS)
         self.load_seconds = time.monotonic() - self._began
-        self._scrape(service)  # the crowd is still there
-        for role in ("crowd", "births", "threads"):
-            calls, moved = roles.truth(role)
+        self._scrape(service)  # the idle processes are still there
+        for role in ("idle", "births", "threads"):
+            calls, moved = roles.result(role)
             self.calls += calls
             self.bytes += moved
-        self.read = roles.truth("files")[1]
-        self.sent = roles.truth("sendfile")[1]
+        self.read = roles.result("files")[1]
+        self.sent = roles.result("sendfile")[1]
         self.reader = roles.comm("files")
 
     def _scrape(self, service: ExporterProcess) -> Scrape:
@@ -144,52 +144,54 @@ class Soak:
         self.recorder.add(scrape)
         resident = resident_kib(service.pid)
         entries = scrape.sum("copy_exporter_map_entries", map="counts")
-        self.moments.append(Moment(time.monotonic() - self._began, resident, entries, spent))
+        self.snapshots.append(Snapshot(time.monotonic() - self._began, resident, entries, spent))
         return scrape
 
     def _last(self, service: ExporterProcess) -> Scrape:
-        """When all that has ended has been forgotten."""
-        patience = time.monotonic() + 30
+        """A scrape after the series of exited processes have ended."""
+        deadline = time.monotonic() + 30
         while (scrape := self._scrape(service)).sum(
             "copy_exporter_processes", state="exited"
-        ) > 0 and time.monotonic() < patience:
+        ) > 0 and time.monotonic() < deadline:
             time.sleep(SCRAPE_SECONDS)
         return scrape
 
-    def wrong(self) -> list[str]:
-        """Each count that is not the truth."""
+    def wrong_counts(self) -> list[str]:
+        """A line for each wrong count: the port has what the load has done, and the host what all processes have."""
         host, port = self.last, {"port": self.port}
         expected = {
-            "calls of the host": (host.sum(HOST_CALLS, **RECVMMSG), self.calls),
-            "bytes of the host": (host.sum(HOST_BYTES, **RECVMMSG), self.bytes),
+            "calls of the host": (host.sum(HOST_CALLS, **RECVMMSG), self.recorder.total(CALLS, **RECVMMSG)),
+            "bytes of the host": (host.sum(HOST_BYTES, **RECVMMSG), self.recorder.total(BYTES, **RECVMMSG)),
             "calls of the processes": (self.recorder.total(CALLS, **RECVMMSG, **port), self.calls),
             "bytes of the processes": (self.recorder.total(BYTES, **RECVMMSG, **port), self.bytes),
-            "bytes sent by the host": (host.sum(HOST_BYTES, **SENDFILE), self.sent),
+            "bytes sent by the host": (host.sum(HOST_BYTES, **SENDFILE), self.recorder.total(BYTES, **SENDFILE)),
             "bytes sent by the processes": (self.recorder.total(BYTES, **SENDFILE, **port), self.sent),
             "bytes read from the file": (self.recorder.total(BYTES, syscall="pread64", comm=self.reader), self.read),
             "dropped updates": (host.sum("copy_exporter_dropped_updates_total"), 0),
             "missed runs": (host.sum("copy_exporter_probe_missed_runs_total"), 0),
         }
         return [
-            f"{name}: {counted:.0f} instead of {truth}"
-            for name, (counted, truth) in expected.items()
-            if counted != truth
+            f"{name}: {counted:.0f} instead of {true}" for name, (counted, true) in expected.items() if counted != true
         ]
 
     def memory_slope(self) -> float:
-        """KiB a minute, over the second half of the load."""
-        loaded = [moment for moment in self.moments if self.load_seconds / 2 <= moment.seconds <= self.load_seconds]
-        return linear_regression([one.seconds / 60 for one in loaded], [one.resident_kib for one in loaded]).slope
+        """Growth of resident memory over the second half of the load, in KiB per minute."""
+        second_half = [each for each in self._under_load() if each.seconds >= self.load_seconds / 2]
+        minutes = [each.seconds / 60 for each in second_half]
+        return linear_regression(minutes, [each.resident_kib for each in second_half]).slope
 
     def scrape_cpu(self) -> float:
-        """Seconds of CPU for a scrape while the load ran: the median."""
-        return median(moment.scrape_cpu_seconds for moment in self.moments if moment.seconds <= self.load_seconds)
+        """The median of the CPU seconds per scrape during the load."""
+        return median(each.scrape_cpu_seconds for each in self._under_load())
 
     def growth(self) -> int:
-        """KiB of resident memory from the middle of the load to the end of all."""
-        middle = next(moment for moment in self.moments if moment.seconds >= self.load_seconds / 2)
-        return self.moments[-1].resident_kib - middle.resident_kib
+        """Growth of resident memory from the middle of the load to the end, in KiB."""
+        middle = next(each for each in self.snapshots if each.seconds >= self.load_seconds / 2)
+        return self.snapshots[-1].resident_kib - middle.resident_kib
+
+    def _under_load(self) -> list[Snapshot]:
+        return [each for each in self.snapshots if each.seconds <= self.load_seconds]
 
     def rows_left(self) -> float:
-        """Rows in the table of counts that were not there before the load."""
-        return self.moments[-1].map_entries - self.moments[0].map_entries
+        """How many more rows the map of counts has than before the load."""
+        return self.snapshots[-1].map_entries - self.snapshots[0].map_entries
