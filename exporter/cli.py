@@ -102,6 +102,12 @@ def cli() -> None:
     help="Maximum number of scrapes at the same time; others are answered with status 503.",
 )
 @click.option(
+    "--web.disable-ui",
+    "disable_ui",
+    is_flag=True,
+    help="Serve a plain page at / instead of the live page, and nothing below /api.",
+)
+@click.option(
     "--path.procfs",
     "procfs",
     default="/proc",

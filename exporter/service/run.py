@@ -47,8 +47,7 @@ def run(
         sampler,
         loaded.probes,
         (NetworkCollector(privileged.devices),),
-        telemetry_path=config.telemetry_path,
-        flags=config.enabled_flags,
+        config,
     )
     _announce(config, loaded, sockets, "https" if web_config().ssl_context else "http")
     memory.tune_gc()

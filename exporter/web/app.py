@@ -10,10 +10,12 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.exposition import gzip_accepted
 
 from exporter import __version__
+from exporter.config import Config
 from exporter.counting.sampler import Sampler
 from exporter.metrics.collector import Collector, CopyCollector, ProcessesCollector
 from exporter.metrics.text_format import negotiate
 from exporter.model import ProbeState
+from exporter.web import ui_files
 from exporter.web.middleware import HeadMiddleware
 from exporter.web.shared_scrape import SharedScrape, SlicedResponse
 
@@ -21,14 +23,12 @@ from exporter.web.shared_scrape import SharedScrape, SlicedResponse
 def create_app(
     sampler: Sampler,
     probes: Iterable[ProbeState],
-    collectors: Iterable[Collector] = (),
-    *,
-    telemetry_path: str = "/metrics",
-    flags: Collection[str] = (),
+    collectors: Iterable[Collector],
+    config: Config,
 ) -> FastAPI:
     """Return the application for a sampler that another thread drains.
 
-    ``collectors`` add families that no probe counts. Families that need a flag are exposed when it is in ``flags``.
+    ``collectors`` add families that no probe counts.
     """
     probe_states, other_collectors = tuple(probes), tuple(collectors)
     app = FastAPI(
@@ -41,14 +41,16 @@ def create_app(
     scrapes = {
         (openmetrics, gzipped): SharedScrape(registry, openmetrics=openmetrics, gzipped=gzipped)
         for openmetrics in (False, True)
-        for registry in [_registry(sampler, probe_states, other_collectors, flags=flags, created=openmetrics)]
+        for registry in [
+            _registry(sampler, probe_states, other_collectors, flags=config.enabled_flags, created=openmetrics)
+        ]
         for gzipped in (False, True)
     }
 
     # All handlers are coroutines: FastAPI runs plain functions in threads of its own, and such a thread keeps the
     # process alive after a signal has ended the event loop. SharedScrape reads the maps in a thread of asyncio.
     @app.get(
-        telemetry_path,
+        config.telemetry_path,
         response_class=PlainTextResponse,
         summary="All metrics",
         responses={503: {"description": "Too many concurrent scrapes", "content": {"text/plain": {}}}},
@@ -78,11 +80,17 @@ def create_app(
             return PlainTextResponse(f"not ready: {sampler.last_error}\n", status_code=503)
         return PlainTextResponse("copy-exporter is ready\n")
 
+    if config.disable_ui:
+        _add_landing_page(app, probe_states, config.telemetry_path)
+    else:
+        ui_files.add_routes(app)
+    return app
+
+
+def _add_landing_page(app: FastAPI, probes: tuple[ProbeState, ...], telemetry_path: str) -> None:
     @app.get("/", response_class=HTMLResponse, include_in_schema=False)
     async def landing_page() -> str:
-        return _landing_page(probe_states, telemetry_path)
-
-    return app
+        return _landing_page(probes, telemetry_path)
 
 
 def _registry(

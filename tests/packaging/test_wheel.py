@@ -22,7 +22,7 @@ def run(command: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def test_the_wheel_has_the_c_files_and_the_revision(dist: Path) -> None:
     (wheel,) = dist.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
-        assert {f"exporter/{name}" for name in SOURCES} <= set(archive.namelist())
+        assert {*(f"exporter/{name}" for name in SOURCES), "exporter/web/ui/index.html"} <= set(archive.namelist())
         assert archive.read("exporter/REVISION").decode().strip() == REVISION
         assert not [name for name in archive.namelist() if name.startswith(("tests", "bench"))]
 

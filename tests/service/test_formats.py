@@ -143,8 +143,8 @@ def test_head(service: ExporterProcess) -> None:
     assert int(answer.headers["content-length"]) > 1000
 
 
-def test_landing_page_lists_every_probe(service: ExporterProcess) -> None:
-    answer = service.get("/")
+def test_landing_page_lists_every_probe(start: Callable[..., ExporterProcess]) -> None:
+    answer = start("--web.disable-ui", "--web.telemetry-path", "/a/metrics").get("/")
     assert answer.headers["content-type"].startswith("text/html")
     assert "/a/metrics" in answer.text
     assert answer.text.count("<td>attached</td>") == len(DEFAULT_PROBE_NAMES)

@@ -162,7 +162,8 @@ def test_a_probe_left_out(start: Start, move: Move, connection: WatchedConnectio
 
 def test_a_probe_that_cannot_attach(start: Start, move: Move, connection: WatchedConnection) -> None:
     """The other probes count; the metrics, the page and the log show which one is missing."""
-    service, recorder, mover = start(command=(*WITHOUT_TRACEPOINTS, *SERVE)), ScrapeRecorder(), move()
+    service = start("--web.disable-ui", command=(*WITHOUT_TRACEPOINTS, *SERVE))
+    recorder, mover = ScrapeRecorder(), move()
     mover.move(9)
     agree(service, recorder, connection, 1, 9)
     scrape = Scrape(service.metrics())

@@ -42,6 +42,7 @@ def test_capabilities():
         (config.parse_labels, "pid"),
         (config.parse_path, "metrics"),
         (config.parse_path, "/docs"),
+        (config.parse_path, "/ui/metrics"),
         (config.parse_capabilities, "CAP_EVERYTHING"),
     ],
 )
