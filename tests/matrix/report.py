@@ -12,41 +12,6 @@ from tests.support.requirements import NOT_IN_THIS_KERNEL
 
 from .results import Outcome, ProbeState, TargetResult
 
-
-def _kernel_level(*tests: str) -> tuple[str, ...]:
-    return tuple(f"probes/test_kernel_level::{test}" for test in tests)
-
-
-TESTS_BY_PROBE = {
-    "syscalls": (
-        "probes/test_endpoints::*",
-        "probes/test_folders::*",
-        "probes/test_failures::*",
-        "probes/test_transfers::*",
-        "probes/test_compat::*",
-        "probes/test_against_strace::*",
-        "probes/test_sockets::*",
-        "probes/test_identity::*",
-    ),
-    "exits": ("probes/test_identity::*", "probes/test_churn::*"),
-    "sendfile": ("probes/test_sendfile::*",),
-    "sockets": ("probes/test_sockets::*kernel_copies*", "probes/test_sockets::*copied*"),
-    "block": ("probes/test_block::*",),
-    "io_uring": ("probes/test_io_uring::*",),
-    "io_uring_multishot": ("probes/test_io_uring::*shot*",),
-    "copy_time": ("probes/test_copy_time::*",),
-    "copy_to_user": ("probes/test_usercopy::*",),
-    "copy_from_user": ("probes/test_usercopy::*",),
-    "filemap_read": _kernel_level("*ext4*", "*xfs*", "*page_cache*", "*direct*", "*sendfile*", "*splice*"),
-    "shmem_file_read_iter": (*_kernel_level("*tmpfs*", "*from_memory*"), "probes/test_missed_runs::*"),
-    "generic_perform_write": _kernel_level("*ext4*", "*tmpfs*", "*to_a_file*"),
-    "iomap_file_buffered_write": _kernel_level("*xfs*"),
-    "tcp_sendmsg_locked": _kernel_level("*tcp*", "*zero_copy*", "*io_uring*"),
-    "pipe_read": _kernel_level("*pipe*"),
-    "pipe_write": _kernel_level("*pipe*"),
-}
-"""The tests that compare the counts of a probe with a known truth, as patterns of ``module::name``."""
-
 MISSED_RUNS = "probes/test_missed_runs::*"
 
 TOGETHER = {
@@ -132,12 +97,12 @@ class Summary:
 
 def summarize(result: TargetResult) -> Summary:
     """Reduce a result to what the page shows."""
-    missed = [outcome.measured for outcome in _matching(result, [MISSED_RUNS]) if outcome.measured]
+    missed = [outcome.measured for outcome in _matching(result, MISSED_RUNS) if outcome.measured]
     return Summary(
         name=result.name,
         release=result.release,
         probes={probe.name: _summarize_probe(result, probe) for probe in result.probes},
-        together={column: _mark(_matching(result, [pattern])) for column, pattern in TOGETHER.items()},
+        together={column: _mark(_matching(result, pattern)) for column, pattern in TOGETHER.items()},
         missed_runs="; ".join(missed),
         checks={name: result.checks[name] for name in CHECKS if name in result.checks},
         skips=tuple(_skips(result)),
@@ -147,15 +112,11 @@ def summarize(result: TargetResult) -> Summary:
 
 def outcomes_of(result: TargetResult, probe: str) -> list[Outcome]:
     """The outcomes of the tests of a probe."""
-    return _matching(result, TESTS_BY_PROBE.get(probe, ()))
+    return [outcome for outcome in result.outcomes if probe in outcome.probes]
 
 
-def _matching(result: TargetResult, patterns: Sequence[str]) -> list[Outcome]:
-    return [
-        outcome
-        for outcome in result.outcomes
-        if any(fnmatch(f"{outcome.module}::{outcome.name}", pattern) for pattern in patterns)
-    ]
+def _matching(result: TargetResult, pattern: str) -> list[Outcome]:
+    return [outcome for outcome in result.outcomes if fnmatch(f"{outcome.module}::{outcome.name}", pattern)]
 
 
 def _summarize_probe(result: TargetResult, probe: ProbeState) -> ProbeSummary:

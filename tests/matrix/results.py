@@ -22,6 +22,8 @@ class Outcome:
     reason: str = ""
     measured: str = ""
     """A figure that the test recorded as the property ``measured``."""
+    probes: tuple[str, ...] = ()
+    """The probes whose counts the test compares with a known truth, by its marks (``tests/probes/conftest.py``)."""
 
     def __str__(self) -> str:
         return f"{self.module}::{self.name}: {self.reason}"
@@ -93,12 +95,16 @@ def read_outcomes(junit: Path) -> Iterator[Outcome]:
         module = case.get("classname", "").removeprefix("tests.").replace(".", "/")
         name = case.get("name", "")
         problem = next((case.find(tag) for tag in ("failure", "error", "skipped") if case.find(tag) is not None), None)
+        probes = tuple(dict.fromkeys(_properties(case, "probe")))
         if problem is None:
-            measured = case.find("properties/property[@name='measured']")
-            yield Outcome(module, name, "passed", measured="" if measured is None else measured.get("value", ""))
+            yield Outcome(module, name, "passed", measured="; ".join(_properties(case, "measured")), probes=probes)
         else:
             state = "skipped" if problem.tag == "skipped" else "failed"
-            yield Outcome(module, name, state, problem.get("message", "").split("\n")[0])
+            yield Outcome(module, name, state, problem.get("message", "").split("\n")[0], probes=probes)
+
+
+def _properties(case: ET.Element, name: str) -> list[str]:
+    return [found.get("value", "") for found in case.findall(f"properties/property[@name='{name}']")]
 
 
 def _doctor(path: Path) -> dict[str, list[dict[str, object]]]:

@@ -1,4 +1,8 @@
-"""The probes, attached once for all tests, and the workloads, compiled once."""
+"""The probes, attached once for all tests, and the workloads, compiled once.
+
+A test that compares counts with a known truth is marked with the probes that it tests, ``pytest.mark.probe("block")``.
+``docs/kernels.md`` is made from these marks: they are in the JUnit file, as the property ``probe`` of each test.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,30 +15,52 @@ from tests.support.filesystems import command, file_system
 from tests.support.ports import free_port
 from tests.support.requirements import require_bpf
 
-from .probe_fixture import Ground, loaded
+from .probe_fixture import ATTACHED, ProbeFixture, attached_probes
 
 WORKLOADS = Path(__file__).parent / "workloads"
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "probe(*names): compares the counts of these probes with a known truth")
+
+
+def marked_probes(item: pytest.Item) -> list[str]:
+    """The names of the probes that a test is marked with."""
+    return [name for marker in item.iter_markers("probe") for name in marker.args]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.user_properties += [("probe", name) for name in marked_probes(item)]
+
+
 @pytest.fixture(scope="session")
-def premises() -> None:
+def bpf() -> None:
+    """Skips the test where no probes can be loaded."""
     require_bpf()
 
 
 @pytest.fixture(scope="package")
-def ground(premises: None) -> Iterator[Ground]:  # noqa: ARG001
-    yield from loaded()
+def probes(bpf: None) -> Iterator[ProbeFixture]:  # noqa: ARG001
+    with attached_probes() as attached:
+        yield attached
 
 
 @pytest.fixture(scope="package")
-def deep(premises: None) -> Iterator[Ground]:  # noqa: ARG001
-    """Every probe of the table, those that are off by default too."""
-    yield from loaded(probes=PROBE_NAMES)
+def all_probes(bpf: None) -> Iterator[ProbeFixture]:  # noqa: ARG001
+    """Every probe of the table, also those that are off by default."""
+    with attached_probes(probes=PROBE_NAMES) as attached:
+        yield attached
+
+
+@pytest.fixture(autouse=True)
+def _maps_have_room() -> None:
+    for attached in ATTACHED:
+        attached.make_room()
 
 
 @pytest.fixture(scope="session")
 def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Compile ``workloads/NAME.c``, statically: the dynamic loader's reads are not in the truth."""
+    """Compiles ``workloads/NAME.c``, statically: the reads of a dynamic loader would count too."""
     directory = tmp_path_factory.mktemp("workloads")
 
     def build(name: str, *flags: str) -> Path:
@@ -46,7 +72,7 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A directory on ext4, with a disk below, whatever temporary files are on."""
+    """A directory on ext4 with a disk below, whatever file system temporary files are on."""
     directory = tmp_path_factory.mktemp("disk")
     if command("stat", "--file-system", "--format=%T", directory) == "ext2/ext3":
         yield directory
@@ -56,7 +82,7 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture
-def port(ground: Ground) -> Iterator[int]:
-    """One to watch; afterwards none is."""
+def port(probes: ProbeFixture) -> Iterator[int]:
+    """A free port to watch. Afterwards no port is watched."""
     yield free_port()
-    ground.reader.watch_ports([])
+    probes.maps.watch_ports([])

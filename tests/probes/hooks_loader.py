@@ -1,4 +1,4 @@
-"""The loader where one attach method alone attaches to the entries of functions: the first argument names it."""
+"""The loader with only one attach method for the entries of functions, which the first argument names."""
 
 import errno
 import os

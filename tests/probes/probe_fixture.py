@@ -1,7 +1,8 @@
-"""The probes as the tests see them: run something, get exactly that process's rows."""
+"""Attached probes for tests: run a program, get the rows of exactly that process."""
 
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from platform import machine
@@ -9,28 +10,28 @@ from platform import machine
 from exporter.counting.maps import KernelMaps
 from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
-from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Identity, Operation, Row, RowKind, Rows
+from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Identity, Operation, ProbeState, Row, RowKind, Rows
 from tests.support.requirements import skip_for_kernel
 from tests.support.wait import wait_until
 
 Counts = dict[Row, tuple[int, int]]
-"""Events and amount: a count without its time."""
+"""Events and amount of each row, without the time of the first event."""
 
 
-def cpu(call: Operation, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
-    return Row(RowKind.CPU_COPY, call, source, destination, port, 0)
+def cpu(operation: Operation, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
+    return Row(RowKind.CPU_COPY, operation, source, destination, port, 0)
 
 
-def zero_copy(call: Operation, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
-    return Row(RowKind.ZERO_COPY, call, source, destination, port, 0)
+def zero_copy(operation: Operation, source: Endpoint, destination: Endpoint, port: int = 0) -> Row:
+    return Row(RowKind.ZERO_COPY, operation, source, destination, port, 0)
 
 
-def dma(call: Operation, source: Endpoint, destination: Endpoint) -> Row:
-    return Row(RowKind.DMA, call, source, destination, 0, 0)
+def dma(operation: Operation, source: Endpoint, destination: Endpoint) -> Row:
+    return Row(RowKind.DMA, operation, source, destination, 0, 0)
 
 
-def error(call: Operation, number: int) -> Row:
-    return Row(RowKind.ERROR, call, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
+def error(operation: Operation, number: int) -> Row:
+    return Row(RowKind.ERROR, operation, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, number)
 
 
 DISK_READS = dma(Operation.NONE, Endpoint.DISK, Endpoint.PAGE_CACHE)
@@ -45,7 +46,7 @@ def socket_copy(source: Endpoint) -> Row:
 
 
 def syscalls(rows: Rows) -> Counts:
-    """What was counted at system calls: everything but their durations and what deeper probes saw."""
+    """The counts of system calls and requests, without durations and without rows of other probes."""
     return {
         row: (count.events, count.amount)
         for row, count in rows.items()
@@ -57,7 +58,7 @@ def amount(rows: Rows, row: Row) -> int:
     return rows[row].amount if row in rows else 0
 
 
-def since(before: Rows, after: Rows) -> Counts:
+def added_between(before: Rows, after: Rows) -> Counts:
     """What was added between two samples of one process."""
     added = {}
     for row, count in after.items():
@@ -69,8 +70,8 @@ def since(before: Rows, after: Rows) -> Counts:
 
 
 @dataclass(frozen=True)
-class Ran:
-    """A process that has ended."""
+class FinishedProcess:
+    """A process that has ended, and what was counted of it."""
 
     pid: int
     identity: Identity | None
@@ -83,25 +84,28 @@ class Ran:
         return syscalls(self.rows)
 
 
-class Ground:
-    """One set of attached probes."""
+class ProbeFixture:
+    """A set of attached probes."""
 
-    def __init__(self, handover: LoadedProbes) -> None:
-        self.handover = handover
-        self.reader = KernelMaps(handover.maps, handover.programs)
+    def __init__(self, loaded: LoadedProbes) -> None:
+        self.loaded = loaded
+        self.maps = KernelMaps(loaded.maps, loaded.programs)
         self._exits: dict[Identity, str] = {}
 
-    def needs(self, *probes: str) -> None:
-        """Skip the test when this kernel does not let one of these probes attach."""
-        for probe in self.handover.probes:
-            if probe.name in probes and not probe.attached:
+    def state(self, name: str) -> ProbeState:
+        return next(probe for probe in self.loaded.probes if probe.name == name)
+
+    def require(self, *names: str) -> None:
+        """Skip the test if one of these probes could not be attached."""
+        for probe in map(self.state, names):
+            if not probe.attached:
                 skip_for_kernel(f"{probe.name}: {probe.reason}")
 
-    def run(self, *argv: str | Path | int, **options: object) -> Ran:
-        """Run a program to its end, which has to be a good one."""
+    def run(self, *argv: str | Path | int, **options: object) -> FinishedProcess:
+        """Run a program to its end. It must exit with status 0."""
         with self.start(*argv, **options) as process:
             output, _ = process.communicate(timeout=60)
-        assert process.returncode == 0, f"{argv} ended with status {process.returncode}"
+        assert process.returncode == 0, f"{argv} exited with status {process.returncode}"
         return self.result(process, output)
 
     def start(self, *argv: str | Path | int, **options: object) -> subprocess.Popen[bytes]:
@@ -109,16 +113,16 @@ class Ground:
         options = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE} | options
         return subprocess.Popen([str(argument) for argument in argv], **options)  # type: ignore[call-overload]
 
-    def result(self, process: subprocess.Popen[bytes], output: bytes = b"") -> Ran:
-        return self.ran(process.pid, output)
+    def result(self, process: subprocess.Popen[bytes], output: bytes = b"") -> FinishedProcess:
+        return self.finished(process.pid, output)
 
-    def ran(self, pid: int, output: bytes = b"") -> Ran:
+    def finished(self, pid: int, output: bytes = b"") -> FinishedProcess:
         """The rows of the latest process with this id."""
         identity, rows = self.latest(pid)
-        return Ran(pid, identity, rows, output)
+        return FinishedProcess(pid, identity, rows, output)
 
     def latest(self, pid: int) -> tuple[Identity | None, Rows]:
-        processes = self.reader.sample().processes
+        processes = self.maps.sample().processes
         identity = max((identity for identity in processes if identity.pid == pid), default=None)
         return identity, processes[identity] if identity else {}
 
@@ -126,24 +130,38 @@ class Ground:
         return self.latest(pid)[1]
 
     def exits(self) -> dict[Identity, str]:
-        """The names of all processes that have ended so far: what is taken from the kernel is kept for every test."""
-        self._exits |= {ended.identity: ended.comm for ended in self.reader.take_exits()}
+        """The names of all processes that have ended so far: what is taken from the map is kept for every test."""
+        self._exits |= {ended.identity: ended.comm for ended in self.maps.take_exits()}
         return self._exits
 
+    def make_room(self) -> None:
+        """Delete the rows of all processes that have ended: on a busy host they fill the maps within minutes."""
+        ended = self.exits()
+        keys = self.maps.sample().keys
+        self.maps.forget(key for identity in keys.keys() & ended.keys() for key in keys[identity])
 
-def loaded(
+
+ATTACHED: list[ProbeFixture] = []
+"""All that are attached at present."""
+
+
+@contextmanager
+def attached_probes(
     map_entries: Mapping[str, int] | None = None,
     command: Sequence[str] = LOADER,
     probes: Sequence[str] = DEFAULT_PROBE_NAMES,
     sampling_rate: int = DEFAULT_SAMPLING_RATE,
-) -> Iterator[Ground]:
-    """For a fixture: probes of its own, detached afterwards."""
-    order = LoadRequest(probes=tuple(probes), map_entries=dict(map_entries or {}), sampling_rate=sampling_rate)
-    handover = load(order, timeout=240, command=command)
+) -> Iterator[ProbeFixture]:
+    """Load and attach probes, and detach them afterwards."""
+    request = LoadRequest(probes=tuple(probes), map_entries=dict(map_entries or {}), sampling_rate=sampling_rate)
+    loaded = load(request, timeout=240, command=command)
+    attached = ProbeFixture(loaded)
+    ATTACHED.append(attached)
     try:
-        yield Ground(handover)
+        yield attached
     finally:
-        handover.close()
+        ATTACHED.remove(attached)
+        loaded.close()
 
 
 NUMBERS = {
@@ -152,8 +170,8 @@ NUMBERS = {
 }[machine()]
 
 
-def blocked_in(pid: int, call: str, descriptor: int | None = None) -> None:
-    """Come back when a process sleeps inside this system call, on a certain descriptor if one is given."""
+def wait_until_blocked(pid: int, call: str, descriptor: int | None = None) -> None:
+    """Wait until a process sleeps inside this system call, on a certain descriptor if one is given."""
     path = Path(f"/proc/{pid}/syscall")
     wanted = [str(NUMBERS[call])] + ([] if descriptor is None else [hex(descriptor)])
     wait_until(lambda: path.read_text().split()[: len(wanted)] == wanted, f"process {pid} to sleep in {call}")

@@ -1,6 +1,6 @@
-"""How often the tests do what they do many times."""
+"""A factor for the number of repetitions in tests."""
 
 import os
 
 SCALE = float(os.environ.get("COPY_EXPORTER_TEST_SCALE", "1"))
-"""Emulated machines do less of the same."""
+"""Less than 1 on emulated machines, which are slow."""

@@ -1,4 +1,4 @@
-"""The loader as it works where the verifier can do less: the first argument names what the kernel lacks."""
+"""The loader without a feature of the verifier, which the first argument names."""
 
 import sys
 

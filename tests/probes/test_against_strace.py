@@ -1,4 +1,4 @@
-"""Agreement with what others counted: /proc/PID/io and strace."""
+"""Agreement with other counters: /proc/PID/io and strace."""
 
 import re
 import subprocess
@@ -12,12 +12,14 @@ from exporter.model import Operation, Row, RowKind, Rows
 from tests.support.filesystems import command
 from tests.support.wait import wait_until
 
-from .probe_fixture import Counts, Ground, blocked_in, since
+from .probe_fixture import Counts, ProbeFixture, added_between, wait_until_blocked
+
+pytestmark = pytest.mark.probe("syscalls")
 
 READS = {Operation.READ, Operation.READV, Operation.PREAD64, Operation.PREADV, Operation.PREADV2}
 WRITES = {Operation.WRITE, Operation.WRITEV, Operation.PWRITE64, Operation.PWRITEV, Operation.PWRITEV2}
 BOTH = {Operation.SENDFILE, Operation.COPY_FILE_RANGE}
-"""How the kernel's own accounting (task_io_accounting) takes them: send, receive, splice and their like not at all."""
+"""What the kernel's own accounting (task_io_accounting) counts: not send, receive and splice."""
 
 SCRIPT = """
 import os, socket
@@ -41,27 +43,27 @@ def total(counts: Counts, calls: set[Operation]) -> tuple[int, int]:
     return sum(events for events, _ in rows), sum(amount for _, amount in rows)
 
 
-def look(ground: Ground, pid: int) -> tuple[Rows, dict[str, int]]:
-    """What we and the kernel have counted, while the process sleeps in a read."""
-    blocked_in(pid, "read", 0)  # a read of something else may sleep as well
+def look(probes: ProbeFixture, pid: int) -> tuple[Rows, dict[str, int]]:
+    """The counts of the probes and of the kernel, while the process sleeps in a read."""
+    wait_until_blocked(pid, "read", 0)  # a read of something else may sleep as well
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
-    return ground.rows(pid), {key: int(value) for key, value in (line.split(": ") for line in lines)}
+    return probes.rows(pid), {key: int(value) for key, value in (line.split(": ") for line in lines)}
 
 
-def test_proc_pid_io(ground: Ground, disk: Path) -> None:
-    """Not of the whole life: the kernel's own reads of a program that it executes are in there as well."""
+def test_proc_pid_io(probes: ProbeFixture, disk: Path) -> None:
+    """Between two moments of a process: at its start the kernel's reads of the program file count too."""
     path = disk / "witnessed"
     path.write_bytes(bytes(1000))
     argv = ("/usr/bin/python3", "-c", SCRIPT.format(path=str(path)))
-    with ground.start(*argv, stdin=subprocess.PIPE, bufsize=0) as process:
+    with probes.start(*argv, stdin=subprocess.PIPE, bufsize=0) as process:
         assert process.stdin
-        rows, witness = look(ground, process.pid)
+        rows, witness = look(probes, process.pid)
         process.stdin.write(b"1")
-        wait_until(lambda: ground.rows(process.pid) != rows, "the first counts of the process")
-        later, witness_later = look(ground, process.pid)
+        wait_until(lambda: probes.rows(process.pid) != rows, "the first counts of the process")
+        later, witness_later = look(probes, process.pid)
         process.stdin.write(b"2")
         assert process.wait(30) == 0
-    counts = since(rows, later)
+    counts = added_between(rows, later)
     added = {key: witness_later[key] - witness[key] for key in witness}
     assert total(counts, READS | BOTH) == (added["syscr"], added["rchar"])
     assert total(counts, WRITES | BOTH) == (added["syscw"], added["wchar"])
@@ -69,7 +71,7 @@ def test_proc_pid_io(ground: Ground, disk: Path) -> None:
 
 
 def counted(rows: Rows) -> dict[str, tuple[int, int]]:
-    """Calls and, among them, errors, under the names of strace."""
+    """Calls, and errors among them, by the name that strace uses."""
     calls: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     for row, count in rows.items():
@@ -103,13 +105,13 @@ def strace_summary(text: str) -> dict[str, tuple[int, int]]:
     ],
 )
 def test_strace_counts_the_same_calls(
-    ground: Ground, workload: Callable[..., Path], tmp_path: Path, argv: tuple[str, ...]
+    probes: ProbeFixture, workload: Callable[..., Path], tmp_path: Path, argv: tuple[str, ...]
 ) -> None:
-    """Of a traced workload: strace's own reads and writes are another process's."""
+    """strace is another process: its own reads and writes do not count for the workload."""
     summary = tmp_path / "summary"
     pidfile = tmp_path / "pid"
-    # The shell tells its id, which the workload then keeps.
+    # The shell prints its id, which the workload keeps after exec.
     shell = ["sh", "-c", 'echo $$ >"$0"; exec "$@"', pidfile, workload(argv[0]), *argv[1:]]
     command("strace", "-f", "-c", "-o", summary, *shell)
     pid = int(pidfile.read_text())
-    assert counted(ground.rows(pid)) == strace_summary(summary.read_text())
+    assert counted(probes.rows(pid)) == strace_summary(summary.read_text())

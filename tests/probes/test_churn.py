@@ -1,4 +1,4 @@
-"""Many short-lived processes, and a map that is too small for those that live."""
+"""Many short-lived processes, and a map that is too small."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,45 +8,46 @@ import pytest
 
 from exporter.model import Endpoint, Identity, Operation
 
-from .probe_fixture import Ground, cpu, loaded
+from .probe_fixture import ProbeFixture, attached_probes, cpu
 from .scale import SCALE
+
+pytestmark = pytest.mark.probe("exits")
 
 NULL = cpu(Operation.WRITE, Endpoint.USER, Endpoint.DEVICE)
 BIRTHS = int(10_000 * SCALE)
 
 
 NAME = f"born-{os.getpid()}"
-"""No other process on this host is called that, not even a second run of these tests."""
+"""No other process on this host has this name, not even in a second run of these tests."""
 
 
 @pytest.fixture(scope="module")
-def processes(ground: Ground, workload: Callable[..., Path]) -> Path:
-    assert ground
+def processes(workload: Callable[..., Path]) -> Path:
     path = workload("processes").with_name(NAME)
     path.hardlink_to(workload("processes"))
     return path
 
 
 @pytest.fixture
-def own(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
-    """Probes with a counts map of this many entries."""
-    yield from loaded(map_entries={"counts": request.param})
-    ground.exits()  # the other probes have seen all these ends as well
+def own(bpf: None, request: pytest.FixtureRequest) -> Iterator[ProbeFixture]:  # noqa: ARG001
+    """Probes with a map of counts with this many entries."""
+    with attached_probes(map_entries={"counts": request.param}) as attached:
+        yield attached
 
 
-def forget_ended(ground: Ground, forgotten: set[Identity]) -> int:
-    """What the serving process does about once a second, for what the workload started; the bytes of what ended."""
-    ended = {ended.identity for ended in ground.reader.take_exits() if ended.comm == NAME}
-    sample = ground.reader.sample()
+def forget_ended(probes: ProbeFixture, forgotten: set[Identity]) -> int:
+    """Do for the workload what the serving process does once per second; returns the bytes of what ended."""
+    ended = {ended.identity for ended in probes.maps.take_exits() if ended.comm == NAME}
+    sample = probes.maps.sample()
     gone = ended & sample.processes.keys()
-    ground.reader.forget(key for identity in gone for key in sample.keys[identity])
+    probes.maps.forget(key for identity in gone for key in sample.keys[identity])
     forgotten |= ended
     return sum(count.amount for identity in gone for row, count in sample.processes[identity].items() if row == NULL)
 
 
 @pytest.mark.parametrize("own", [8192], indirect=True)
-def test_short_lived_processes(own: Ground, processes: Path) -> None:
-    """More of them than the map has entries: every byte is counted, nothing is lost and nothing stays behind."""
+def test_short_lived_processes(own: ProbeFixture, processes: Path) -> None:
+    """There are more of them than entries in the map: every byte is counted, and no entry is left over."""
     total = 0
     forgotten: set[Identity] = set()
     with own.start(processes, "births", BIRTHS) as parent:
@@ -55,27 +56,27 @@ def test_short_lived_processes(own: Ground, processes: Path) -> None:
     total += forget_ended(own, forgotten)
     assert total == sum(i % 100 + 1 for i in range(BIRTHS))
     assert len(forgotten) == BIRTHS + 1
-    assert not any(own.reader.dropped().values())
-    assert not forgotten & own.reader.sample().processes.keys()
+    assert not any(own.maps.dropped().values())
+    assert not forgotten & own.maps.sample().processes.keys()
 
 
 @pytest.mark.parametrize("own", [64], indirect=True)
-def test_a_full_map(own: Ground, processes: Path) -> None:
-    """What was there first goes on counting right; the rest is lost, and that is counted too."""
+def test_a_full_map(own: ProbeFixture, processes: Path) -> None:
+    """Existing entries count correctly. Other updates are lost, and their number is counted."""
     with own.start("sh", "-c", "while read _; do echo; done", stdin=-1, bufsize=0) as first:
         assert first.stdin
         assert first.stdout
         first.stdin.write(b"\n")
         assert first.stdout.read(1) == b"\n"
-        dropped = own.reader.dropped()["counts"]
+        dropped = own.maps.dropped()["counts"]
         lost = 100
         own.run(processes, "births", lost)
-        assert own.reader.dropped()["counts"] - dropped >= lost - 64
+        assert own.maps.dropped()["counts"] - dropped >= lost - 64
         for _ in range(9):
             first.stdin.write(b"\n")
             assert first.stdout.read(1) == b"\n"
         rows = own.rows(first.pid)
         assert rows[cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE)][:2] == (10, 10)
         assert rows[cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER)][:2] == (10, 10)
-        assert {use.name: use.entries for use in own.reader.map_use()}["counts"] == 64
+        assert {use.name: use.entries for use in own.maps.map_use()}["counts"] == 64
         first.stdin.close()

@@ -7,11 +7,11 @@ from platform import machine
 
 import pytest
 
-from exporter.model import Endpoint, Operation, RowKind
+from exporter.model import Endpoint, Operation
 
-from .probe_fixture import Counts, Ground, cpu, error, zero_copy
+from .probe_fixture import Counts, ProbeFixture, cpu, error, zero_copy
 
-pytestmark = pytest.mark.skipif(machine() != "x86_64", reason="32-bit calls of x86")
+pytestmark = [pytest.mark.probe("syscalls"), pytest.mark.skipif(machine() != "x86_64", reason="32-bit calls of x86")]
 
 ZERO, NULL = (Endpoint.DEVICE, Endpoint.USER), (Endpoint.USER, Endpoint.DEVICE)
 RECEIVED, SENT = (Endpoint.UNIX, Endpoint.USER), (Endpoint.USER, Endpoint.UNIX)
@@ -57,19 +57,17 @@ def int80(workload: Callable[..., Path]) -> Path:
     return workload("int80")
 
 
-def test_a_32_bit_program(ground: Ground, i386: Path) -> None:
-    assert ground.run(i386).calls == FILES | SOCKETS | TRANSFERS
+def test_a_32_bit_program(probes: ProbeFixture, i386: Path) -> None:
+    assert probes.run(i386).calls == FILES | SOCKETS | TRANSFERS
 
 
-def test_both_kinds_of_calls_in_one_program(ground: Ground, int80: Path) -> None:
-    assert ground.run(int80, "mixes").calls == {
+def test_both_kinds_of_calls_in_one_program(probes: ProbeFixture, int80: Path) -> None:
+    assert probes.run(int80, "mixes").calls == {
         cpu(Operation.READ, *ZERO): (20, 110),
         cpu(Operation.WRITE, *NULL): (20, 1010),
         error(Operation.READ, errno.EBADF): (1, 0),
     }
 
 
-def test_numbers_that_move_data_only_in_the_other_table(ground: Ground, int80: Path) -> None:
-    ran = ground.run(int80, "neighbours")
-    assert ran.calls == {}
-    assert not [row for row in ran.rows if row.kind is RowKind.ERROR]
+def test_numbers_that_move_data_only_in_the_other_table(probes: ProbeFixture, int80: Path) -> None:
+    assert probes.run(int80, "neighbours").calls == {}

@@ -1,8 +1,8 @@
 """Sampled CPU time in the kernel's copy routines, against programs that know how long they copied.
 
-Truth is the CPU time that a program's own calls took. The standard deviation of a number of samples is at most its
-square root, whatever else the host does: four of them are missed once in 16,000 runs. What a large read does beside
-copying (finding pages, entering the kernel) is some per cent.
+The truth is the CPU time that a program's own calls took. The standard deviation of a number of samples is at most its
+square root, whatever else the host does: an error of more than four of them happens once in 16,000 runs. A large read
+spends a few per cent on other work than copying (finding pages, entering the kernel).
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +15,9 @@ import pytest
 from exporter.kernel.perf_events import numbers
 from exporter.model import Endpoint, Operation, Row, RowKind
 
-from .probe_fixture import Ground, loaded
+from .probe_fixture import ProbeFixture, attached_probes
+
+pytestmark = pytest.mark.probe("copy_time")
 
 RATE = 3999
 MILLISECONDS = 500
@@ -30,51 +32,52 @@ class Spent:
 
     all: float
     worked: float
-    """In the calls that were asked for."""
+    """In the calls of the workload."""
     copying: float
 
     @property
     def error(self) -> float:
-        """Four standard deviations of what is sampled of the work."""
+        """Four standard deviations of the samples in the work."""
         return 4 * sqrt(self.worked * RATE) / RATE
 
 
 @pytest.fixture(scope="module")
-def sampling(premises: None) -> Iterator[Ground]:  # noqa: ARG001
-    yield from loaded(probes=("syscalls", "exits", "copy_time"), sampling_rate=RATE)
+def sampling(bpf: None) -> Iterator[ProbeFixture]:  # noqa: ARG001
+    with attached_probes(probes=("syscalls", "exits", "copy_time"), sampling_rate=RATE) as attached:
+        yield attached
 
 
 @pytest.fixture
-def spend(sampling: Ground, workload: Callable[..., Path], tmp_path: Path) -> Spend:
-    sampling.needs("copy_time")
+def spend(sampling: ProbeFixture, workload: Callable[..., Path], tmp_path: Path) -> Spend:
+    sampling.require("copy_time")
 
     def run(*work: str) -> Spent:
         name, *half = work
-        others = sampling.reader.sample().keys.values()  # with many births on this host they would fill the map
-        sampling.reader.forget(key for keys in others for key in keys)
-        ran = sampling.run(workload("copies"), name, tmp_path / "file", MILLISECONDS, *half)
-        seconds = [int(number) / 1e9 for number in ran.output.split()]
-        events, amount, _ = ran.rows.get(COPYING, (0, 0, 0))
+        others = sampling.maps.sample().keys.values()  # with many new processes on this host they would fill the map
+        sampling.maps.forget(key for keys in others for key in keys)
+        finished = sampling.run(workload("copies"), name, tmp_path / "file", MILLISECONDS, *half)
+        seconds = [int(number) / 1e9 for number in finished.output.split()]
+        events, amount, _ = finished.rows.get(COPYING, (0, 0, 0))
         assert amount == events * (1_000_000_000 // RATE)
         return Spent(*seconds, amount / 1e9)
 
     return run
 
 
-def test_one_who_only_copies(spend: Spend) -> None:
+def test_a_process_that_only_copies(spend: Spend) -> None:
     spent = spend("read")
     assert (1 - BESIDE_COPYING) * spent.worked - spent.error <= spent.copying <= spent.worked + spent.error
 
 
-def test_one_who_copies_half_of_the_time(spend: Spend) -> None:
+def test_a_process_that_copies_half_of_the_time(spend: Spend) -> None:
     spent = spend("read", "half")
     assert 0.4 < spent.worked / spent.all < 0.6
     assert (1 - BESIDE_COPYING) * spent.worked - spent.error <= spent.copying <= spent.worked + spent.error
 
 
 @pytest.mark.parametrize("work", ["spin", "getppid"])
-def test_one_who_does_not_copy(spend: Spend, work: str) -> None:
-    """But for what asking for the time copies, and interrupts in its name."""
+def test_a_process_that_does_not_copy(spend: Spend, work: str) -> None:
+    """Except for the copies of clock_gettime, and interrupts."""
     spent = spend(work)
     assert spent.copying < 0.01 * spent.all
 
@@ -88,7 +91,7 @@ def test_zero_copy_copies_nothing(spend: Spend) -> None:
     assert spend("sendfile").copying < 0.2 * spend("send").copying
 
 
-def test_each_cpu_has_its_clock(sampling: Ground) -> None:
-    sampling.needs("copy_time")
+def test_each_cpu_has_its_clock(sampling: ProbeFixture) -> None:
+    sampling.require("copy_time")
     online = numbers(Path("/sys/devices/system/cpu/online").read_text())
-    assert len(sampling.handover.links) == len(online) + 2, "and one link for each of the other probes"
+    assert len(sampling.loaded.links) == len(online) + 2, "and one link for each of the other probes"

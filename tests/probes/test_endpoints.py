@@ -10,7 +10,9 @@ from exporter.model import Endpoint, Operation
 from tests.support.filesystems import command, loop_device
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import Counts, Ground, cpu, dma
+from .probe_fixture import Counts, ProbeFixture, cpu, dma
+
+pytestmark = pytest.mark.probe("syscalls")
 
 READS = (Operation.READ, Operation.READV, Operation.PREAD64, Operation.PREADV, Operation.PREADV2)
 WRITES = (Operation.WRITE, Operation.WRITEV, Operation.PWRITE64, Operation.PWRITEV, Operation.PWRITEV2)
@@ -51,33 +53,33 @@ def writes_to(endpoint: Endpoint) -> Counts:
     return {cpu(call, Endpoint.USER, endpoint): (1, 7) for call in WRITES}
 
 
-def test_a_file_on_a_disk(ground: Ground, endpoints: Path, file: Path) -> None:
-    assert ground.run(endpoints, "reads", file).calls == reads_from(Endpoint.PAGE_CACHE)
-    assert ground.run(endpoints, "writes", file).calls == writes_to(Endpoint.PAGE_CACHE)
+def test_a_file_on_a_disk(probes: ProbeFixture, endpoints: Path, file: Path) -> None:
+    assert probes.run(endpoints, "reads", file).calls == reads_from(Endpoint.PAGE_CACHE)
+    assert probes.run(endpoints, "writes", file).calls == writes_to(Endpoint.PAGE_CACHE)
 
 
-def test_a_file_in_memory(ground: Ground, endpoints: Path, memory: Path) -> None:
-    assert ground.run(endpoints, "reads", memory).calls == reads_from(Endpoint.PAGE_CACHE)
-    assert ground.run(endpoints, "writes", memory).calls == writes_to(Endpoint.PAGE_CACHE)
+def test_a_file_in_memory(probes: ProbeFixture, endpoints: Path, memory: Path) -> None:
+    assert probes.run(endpoints, "reads", memory).calls == reads_from(Endpoint.PAGE_CACHE)
+    assert probes.run(endpoints, "writes", memory).calls == writes_to(Endpoint.PAGE_CACHE)
 
 
-def test_a_memfd(ground: Ground, endpoints: Path) -> None:
+def test_a_memfd(probes: ProbeFixture, endpoints: Path) -> None:
     memfd = os.memfd_create("test")
     os.pwrite(memfd, bytes(100), 0)
     path = f"/proc/{os.getpid()}/fd/{memfd}"
-    assert ground.run(endpoints, "reads", path).calls == reads_from(Endpoint.PAGE_CACHE)
-    assert ground.run(endpoints, "writes", path).calls == writes_to(Endpoint.PAGE_CACHE)
+    assert probes.run(endpoints, "reads", path).calls == reads_from(Endpoint.PAGE_CACHE)
+    assert probes.run(endpoints, "writes", path).calls == writes_to(Endpoint.PAGE_CACHE)
     os.close(memfd)
 
 
-def test_a_block_device(ground: Ground, endpoints: Path, block_device: Path) -> None:
-    assert ground.run(endpoints, "reads", block_device).calls == reads_from(Endpoint.PAGE_CACHE)
-    assert ground.run(endpoints, "writes", block_device).calls == writes_to(Endpoint.PAGE_CACHE)
+def test_a_block_device(probes: ProbeFixture, endpoints: Path, block_device: Path) -> None:
+    assert probes.run(endpoints, "reads", block_device).calls == reads_from(Endpoint.PAGE_CACHE)
+    assert probes.run(endpoints, "writes", block_device).calls == writes_to(Endpoint.PAGE_CACHE)
 
 
-def test_character_devices(ground: Ground, endpoints: Path) -> None:
-    assert ground.run(endpoints, "reads", "/dev/zero").calls == reads_from(Endpoint.DEVICE)
-    assert ground.run(endpoints, "writes", "/dev/null").calls == writes_to(Endpoint.DEVICE)
+def test_character_devices(probes: ProbeFixture, endpoints: Path) -> None:
+    assert probes.run(endpoints, "reads", "/dev/zero").calls == reads_from(Endpoint.DEVICE)
+    assert probes.run(endpoints, "writes", "/dev/null").calls == writes_to(Endpoint.DEVICE)
 
 
 @pytest.fixture
@@ -88,22 +90,22 @@ def cgroup(tmp_path: Path) -> Iterator[Path]:
     command("umount", tmp_path)
 
 
-def test_a_cgroup_file(ground: Ground, endpoints: Path, cgroup: Path) -> None:
-    assert ground.run(endpoints, "reads", cgroup / "cgroup.procs").calls == reads_from(Endpoint.PSEUDO)
+def test_a_cgroup_file(probes: ProbeFixture, endpoints: Path, cgroup: Path) -> None:
+    assert probes.run(endpoints, "reads", cgroup / "cgroup.procs").calls == reads_from(Endpoint.PSEUDO)
 
 
 @pytest.mark.parametrize("path", ["/proc/version", "/sys/kernel/mm/transparent_hugepage/enabled"])
-def test_pseudo_files(ground: Ground, endpoints: Path, path: str) -> None:
-    assert ground.run(endpoints, "reads", path).calls == reads_from(Endpoint.PSEUDO)
+def test_pseudo_files(probes: ProbeFixture, endpoints: Path, path: str) -> None:
+    assert probes.run(endpoints, "reads", path).calls == reads_from(Endpoint.PSEUDO)
 
 
-def test_a_written_pseudo_file(ground: Ground, endpoints: Path) -> None:
+def test_a_written_pseudo_file(probes: ProbeFixture, endpoints: Path) -> None:
     written = {cpu(Operation.WRITE, Endpoint.USER, Endpoint.PSEUDO): (1, 7)}
-    assert ground.run(endpoints, "writes_proc").calls == written
+    assert probes.run(endpoints, "writes_proc").calls == written
 
 
-def test_a_pipe(ground: Ground, endpoints: Path) -> None:
-    assert ground.run(endpoints, "pipes").calls == {
+def test_a_pipe(probes: ProbeFixture, endpoints: Path) -> None:
+    assert probes.run(endpoints, "pipes").calls == {
         cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 100),
         cpu(Operation.WRITEV, Endpoint.USER, Endpoint.PIPE): (1, 7),
         cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER): (3, 100),
@@ -111,26 +113,26 @@ def test_a_pipe(ground: Ground, endpoints: Path) -> None:
     }
 
 
-def test_anonymous_inodes(ground: Ground, endpoints: Path) -> None:
+def test_anonymous_inodes(probes: ProbeFixture, endpoints: Path) -> None:
     """An eventfd, a timerfd, and a signalfd, whose record has 128 bytes."""
-    assert ground.run(endpoints, "anonymous").calls == {
+    assert probes.run(endpoints, "anonymous").calls == {
         cpu(Operation.WRITE, Endpoint.USER, Endpoint.ANON): (1, 8),
         cpu(Operation.READ, Endpoint.ANON, Endpoint.USER): (3, 8 + 8 + 128),
     }
 
 
-def test_partial_reads_and_the_end_of_a_file(ground: Ground, endpoints: Path, disk: Path) -> None:
+def test_partial_reads_and_the_end_of_a_file(probes: ProbeFixture, endpoints: Path, disk: Path) -> None:
     path = disk / "10000"
     path.write_bytes(bytes(10000))
-    assert ground.run(endpoints, "to_the_end", path).calls == {
+    assert probes.run(endpoints, "to_the_end", path).calls == {
         cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (6, 10000),
         cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10),
     }
 
 
-def test_a_descriptor_above_1024(ground: Ground, endpoints: Path, file: Path) -> None:
+def test_a_descriptor_above_1024(probes: ProbeFixture, endpoints: Path, file: Path) -> None:
     read = {cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096)}
-    assert ground.run(endpoints, "high_descriptor", file).calls == read
+    assert probes.run(endpoints, "high_descriptor", file).calls == read
 
 
 def _directly() -> Counts:
@@ -142,21 +144,21 @@ def _directly() -> Counts:
     }
 
 
-def test_direct_io_on_a_disk(ground: Ground, endpoints: Path, file: Path) -> None:
-    assert ground.run(endpoints, "direct", file).calls == _directly()
+def test_direct_io_on_a_disk(probes: ProbeFixture, endpoints: Path, file: Path) -> None:
+    assert probes.run(endpoints, "direct", file).calls == _directly()
 
 
-def test_direct_io_on_a_block_device(ground: Ground, endpoints: Path, block_device: Path) -> None:
-    assert ground.run(endpoints, "direct", block_device).calls == _directly()
+def test_direct_io_on_a_block_device(probes: ProbeFixture, endpoints: Path, block_device: Path) -> None:
+    assert probes.run(endpoints, "direct", block_device).calls == _directly()
 
 
-def test_direct_io_on_a_file_in_memory_is_copied(ground: Ground, endpoints: Path, memory: Path) -> None:
+def test_direct_io_on_a_file_in_memory_is_copied(probes: ProbeFixture, endpoints: Path, memory: Path) -> None:
     """Since e88e0d366f9c (v6.6)."""
     try:
         os.close(os.open(memory, os.O_RDWR | os.O_DIRECT))
     except OSError as problem:
         skip_for_kernel(f"O_DIRECT on tmpfs: {problem.strerror}")
-    assert ground.run(endpoints, "direct", memory).calls == {
+    assert probes.run(endpoints, "direct", memory).calls == {
         cpu(Operation.READ, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 4096),
         cpu(Operation.PREADV, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 8192),
         cpu(Operation.WRITE, Endpoint.USER, Endpoint.PAGE_CACHE): (1, 4096),
@@ -164,8 +166,8 @@ def test_direct_io_on_a_file_in_memory_is_copied(ground: Ground, endpoints: Path
     }
 
 
-def test_direct_io_switched_on_and_off(ground: Ground, endpoints: Path, file: Path) -> None:
-    assert ground.run(endpoints, "direct_for_a_while", file).calls == {
+def test_direct_io_switched_on_and_off(probes: ProbeFixture, endpoints: Path, file: Path) -> None:
+    assert probes.run(endpoints, "direct_for_a_while", file).calls == {
         cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (2, 8192),
         dma(Operation.PREAD64, Endpoint.DISK, Endpoint.USER): (1, 8192),
     }

@@ -11,31 +11,31 @@ from exporter.loading.kernel_constants import abilities
 from exporter.model import RowKind
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import Counts, Ground, loaded, syscalls
+from .probe_fixture import Counts, ProbeFixture, attached_probes, syscalls
 
 SLOW_LOADER = Path(__file__).with_name("slow_loader.py")
 
 
-def attached(ground: Ground) -> list[str]:
-    return [probe.name for probe in ground.handover.probes if probe.attached]
+def attached_names(probes: ProbeFixture) -> list[str]:
+    return [probe.name for probe in probes.loaded.probes if probe.attached]
 
 
 @pytest.fixture(params=["rdonly_cast", "typed_task"])
-def slow(ground: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
+def slow(probes: ProbeFixture, request: pytest.FixtureRequest) -> Iterator[ProbeFixture]:
     if not getattr(abilities(Btf()), request.param):
-        skip_for_kernel(f"{request.param}, to do without")
-    for slow in loaded(command=(sys.executable, str(SLOW_LOADER), request.param)):
-        assert attached(slow) == attached(ground)
-        assert slow.handover.read_method != ground.handover.read_method
+        skip_for_kernel(f"{request.param}, which the test switches off")
+    with attached_probes(command=(sys.executable, str(SLOW_LOADER), request.param)) as slow:
+        assert attached_names(slow) == attached_names(probes)
+        assert slow.loaded.read_method != probes.loaded.read_method
         yield slow
 
 
-def kernel_copies_and_disk_reads(ground: Ground, pid: int) -> Counts:
+def kernel_copies_and_disk_reads(probes: ProbeFixture, pid: int) -> Counts:
     kinds = (RowKind.KERNEL_COPY, RowKind.DMA)
-    return {row: (count.events, count.amount) for row, count in ground.rows(pid).items() if row.kind in kinds}
+    return {row: (count.events, count.amount) for row, count in probes.rows(pid).items() if row.kind in kinds}
 
 
-def test_the_same_counts(ground: Ground, slow: Ground, workload: Callable[..., Path], disk: Path) -> None:
+def test_the_same_counts(probes: ProbeFixture, slow: ProbeFixture, workload: Callable[..., Path], disk: Path) -> None:
     """Both count the same processes, which touch every kind of endpoint."""
     file = disk / "both"
     file.write_bytes(bytes(4 << 20))
@@ -54,7 +54,7 @@ def test_the_same_counts(ground: Ground, slow: Ground, workload: Callable[..., P
         (workload("sockets"), "transfer", "udp4", 60000),
         (workload("sockets"), "many", "udp4", 1024),
         (workload("transfers"), "between_pipes"),
-        (workload("transfers"), "vmsplices", disk / f"fifo-{slow.handover.read_method}"),
+        (workload("transfers"), "vmsplices", disk / f"fifo-{slow.loaded.read_method}"),
         (workload("transfers"), "sendfile_to_socket", small, "tcp4"),
         (workload("failures"), "seccomp_trap", file),
         (workload("failures"), "errors"),
@@ -62,13 +62,14 @@ def test_the_same_counts(ground: Ground, slow: Ground, workload: Callable[..., P
         (workload("disk"), "read_directly", file),
         (workload("processes"), "threads"),
     ]
-    if any(probe.name == "io_uring" and probe.attached for probe in slow.handover.probes):
+    if slow.state("io_uring").attached:
         uring = workload("io_uring")
         runs += [(uring, "files", small), (uring, "sockets", "tcp4"), (uring, "zero_copy", "udp4")]
         runs += [(uring, "splices", small, disk / "spliced"), (uring, "errors", small), (uring, "multishot")]
-    for argv in runs:
-        ran = ground.run(*argv)
-        assert syscalls(slow.rows(ran.pid)) == ran.calls
-        assert kernel_copies_and_disk_reads(slow, ran.pid) == kernel_copies_and_disk_reads(ground, ran.pid)
-    for ended in slow.reader.take_exits():
-        assert ground.exits()[ended.identity] == ended.comm
+    finished = [probes.run(*argv) for argv in runs]
+    for process in finished:
+        assert syscalls(slow.rows(process.pid)) == process.calls
+        assert kernel_copies_and_disk_reads(slow, process.pid) == kernel_copies_and_disk_reads(probes, process.pid)
+    exits = {ended.identity: ended.comm for ended in slow.maps.take_exits()}
+    assert exits.keys() >= {process.identity for process in finished if process.identity}
+    assert exits.items() <= probes.exits().items()

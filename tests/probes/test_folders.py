@@ -14,8 +14,10 @@ from tests.support.fake_broker import FakeBroker
 from tests.support.page_cache import drop_from_page_cache
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import Ground, loaded
+from .probe_fixture import ProbeFixture, attached_probes
 from .test_fallback_hooks import SLOW_LOADER
+
+pytestmark = pytest.mark.probe("syscalls")
 
 SIZE = 300_000
 
@@ -29,14 +31,14 @@ def logs(disk: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
-def broker(ground: Ground, tmp_path: Path) -> Iterator[FakeBroker]:
-    """A process whose folders are counted apart."""
+def broker(probes: ProbeFixture, tmp_path: Path) -> Iterator[FakeBroker]:
+    """A process whose folders are counted."""
     with FakeBroker(tmp_path) as started:
-        ground.reader.watch_brokers([started.pid])
+        probes.maps.watch_brokers([started.pid])
         yield started
-        ground.reader.watch_brokers([])
-    found = ground.reader.folders()
-    ground.reader.forget_folders([key for key, folder in found.items() if folder.identity.pid == started.pid])
+        probes.maps.watch_brokers([])
+    found = probes.maps.folders()
+    probes.maps.forget_folders([key for key, folder in found.items() if folder.identity.pid == started.pid])
 
 
 def segment(folder: Path, name: str = "00000000000000000000.log") -> Path:
@@ -47,20 +49,20 @@ def segment(folder: Path, name: str = "00000000000000000000.log") -> Path:
     return file
 
 
-def by_name(ground: Ground, broker: FakeBroker, parent: Path) -> dict[str, dict[FolderTransfer, int]]:
+def by_name(probes: ProbeFixture, broker: FakeBroker, parent: Path) -> dict[str, dict[FolderTransfer, int]]:
     """What was counted in the folders of a directory."""
     return {
         folder.name: {way: moved for way, moved in zip(FolderTransfer, folder.moved, strict=True) if moved}
-        for folder in folders(ground, broker)
+        for folder in folders(probes, broker)
         if folder.parent == parent.stat().st_ino
     }
 
 
-def folders(ground: Ground, broker: FakeBroker) -> list[Folder]:
-    return [folder for folder in ground.reader.folders().values() if folder.identity.pid == broker.pid]
+def folders(probes: ProbeFixture, broker: FakeBroker) -> list[Folder]:
+    return [folder for folder in probes.maps.folders().values() if folder.identity.pid == broker.pid]
 
 
-def test_each_way(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_each_way(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
     file, other = segment(logs / "one.topic-with-dashes-12"), segment(logs / "__consumer_offsets-0")
     broker.do("listen", "127.0.0.1", 0)
     broker.do("sendfile", file, 200_000)
@@ -68,30 +70,30 @@ def test_each_way(ground: Ground, broker: FakeBroker, logs: Path) -> None:
     broker.do("read", other, 4097)
     broker.do("write", file, 77)
     broker.do("write", other, 5000)
-    assert by_name(ground, broker, logs) == {
+    assert by_name(probes, broker, logs) == {
         "one.topic-with-dashes-12": {FolderTransfer.BY_REFERENCE: 200_100, FolderTransfer.CPU_WRITTEN: 77},
         "__consumer_offsets-0": {FolderTransfer.CPU_READ: 4097, FolderTransfer.CPU_WRITTEN: 5000},
     }
 
 
-def test_between_two_folders(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_between_two_folders(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
     source, target = segment(logs / "a-0"), segment(logs / "b-0")
     copied = broker.do("copy_range", source, target, 10_000)
     assert copied == 10_000
-    assert by_name(ground, broker, logs) == {
+    assert by_name(probes, broker, logs) == {
         "a-0": {FolderTransfer.CPU_READ: copied},
         "b-0": {FolderTransfer.CPU_WRITTEN: copied},
     }
 
 
-def test_files_of_a_folder_are_one(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_files_of_a_folder_count_together(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
     """A log that is rolled continues in another file."""
     for number in range(3):
         broker.do("read", segment(logs / "t-0", f"{number:020}.log"), 1000)
-    assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 3000}}
+    assert by_name(probes, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 3000}}
 
 
-def test_a_file_that_is_renamed_and_deleted(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_a_file_that_is_renamed_and_deleted(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
     file = segment(logs / "t-0")
     held = broker.do("hold", file)
     broker.do("write_held", held, 10)
@@ -99,20 +101,22 @@ def test_a_file_that_is_renamed_and_deleted(ground: Ground, broker: FakeBroker, 
     broker.do("write_held", held, 20)
     renamed.unlink()
     broker.do("write_held", held, 40)
-    assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 70}}
+    assert by_name(probes, broker, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 70}}
 
 
-def test_a_folder_that_is_renamed(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_a_folder_that_is_renamed(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
     file = segment(logs / "t-0")
     held = broker.do("hold", file)
     broker.do("write_held", held, 10)
     renamed = file.parent.rename(logs / f"t-0.{'0' * 32}-delete")
     broker.do("write_held", held, 20)
     broker.do("read", renamed / file.name, 300)
-    assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 30, FolderTransfer.CPU_READ: 300}}
+    assert by_name(probes, broker, logs) == {"t-0": {FolderTransfer.CPU_WRITTEN: 30, FolderTransfer.CPU_READ: 300}}
 
 
-def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_another_folder_with_the_inode_of_one_that_is_gone(
+    probes: ProbeFixture, broker: FakeBroker, logs: Path
+) -> None:
     inodes = set()
     for number in range(4):
         file = segment(logs / f"topic{number}-0")
@@ -121,55 +125,59 @@ def test_another_folder_with_the_inode_of_one_that_is_gone(ground: Ground, broke
         file.unlink()
         file.parent.rmdir()
     assert len(inodes) < 4, "this file system gave no number twice"
-    assert by_name(ground, broker, logs) == {
+    assert by_name(probes, broker, logs) == {
         f"topic{number}-0": {FolderTransfer.CPU_READ: 100 + number} for number in range(4)
     }
 
 
-def test_a_long_name(ground: Ground, broker: FakeBroker, logs: Path) -> None:
+def test_a_long_name(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
     name = f"{'x' * 249}-10001"
     broker.do("read", segment(logs / name), 1)
-    assert by_name(ground, broker, logs) == {name: {FolderTransfer.CPU_READ: 1}}
+    assert by_name(probes, broker, logs) == {name: {FolderTransfer.CPU_READ: 1}}
 
 
-def test_only_of_processes_that_are_told(ground: Ground, broker: FakeBroker, logs: Path, tmp_path: Path) -> None:
+def test_only_processes_that_are_marked_as_brokers(
+    probes: ProbeFixture, broker: FakeBroker, logs: Path, tmp_path: Path
+) -> None:
     file = segment(logs / "t-0")
     (tmp_path / "other").mkdir()
     with FakeBroker(tmp_path / "other") as other:
         other.do("read", file, 10)
-        assert folders(ground, other) == []
-        ground.reader.watch_brokers([broker.pid, other.pid])
+        assert folders(probes, other) == []
+        probes.maps.watch_brokers([broker.pid, other.pid])
         other.do("read", file, 20)
         broker.do("read", file, 40)
-        ground.reader.watch_brokers([broker.pid])
+        probes.maps.watch_brokers([broker.pid])
         other.do("read", file, 80)
-        assert by_name(ground, other, logs) == {"t-0": {FolderTransfer.CPU_READ: 20}}
-        assert by_name(ground, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 40}}
-        mine = [key for key, folder in ground.reader.folders().items() if folder.identity.pid == other.pid]
-        ground.reader.forget_folders(mine)
-        assert folders(ground, other) == []
+        assert by_name(probes, other, logs) == {"t-0": {FolderTransfer.CPU_READ: 20}}
+        assert by_name(probes, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 40}}
+        mine = [key for key, folder in probes.maps.folders().items() if folder.identity.pid == other.pid]
+        probes.maps.forget_folders(mine)
+        assert folders(probes, other) == []
 
 
 @pytest.mark.parametrize("way", ["read", "sendfile"])
-def test_what_the_disk_reads(ground: Ground, broker: FakeBroker, logs: Path, way: str) -> None:
-    ground.needs("block")
+def test_reads_of_the_disk(probes: ProbeFixture, broker: FakeBroker, logs: Path, way: str) -> None:
+    probes.require("block")
     broker.do("listen", "127.0.0.1", 0)
     file = segment(logs / way)
     drop_from_page_cache(file)
     broker.do(way, file, SIZE)
     pages = -(-SIZE // 4096) * 4096
-    counted = by_name(ground, broker, logs)[way]
+    counted = by_name(probes, broker, logs)[way]
     assert counted[FolderTransfer.DMA_READ] == pages
     broker.do(way, file, SIZE)
-    assert by_name(ground, broker, logs)[way][FolderTransfer.DMA_READ] == pages
+    assert by_name(probes, broker, logs)[way][FolderTransfer.DMA_READ] == pages
 
 
 @pytest.mark.parametrize("lacking", ["rdonly_cast", "typed_task"])
-def test_the_same_where_the_verifier_can_do_less(ground: Ground, broker: FakeBroker, logs: Path, lacking: str) -> None:
+def test_the_same_where_the_verifier_can_do_less(
+    probes: ProbeFixture, broker: FakeBroker, logs: Path, lacking: str
+) -> None:
     if not getattr(abilities(Btf()), lacking):
         skip_for_kernel(f"{lacking} to do without")
-    for slow in loaded(command=(sys.executable, str(SLOW_LOADER), lacking)):
-        slow.reader.watch_brokers([broker.pid])
+    with attached_probes(command=(sys.executable, str(SLOW_LOADER), lacking)) as slow:
+        slow.maps.watch_brokers([broker.pid])
         broker.do("listen", "127.0.0.1", 0)
         file = segment(logs / "t-0")
         drop_from_page_cache(file)
@@ -177,7 +185,7 @@ def test_the_same_where_the_verifier_can_do_less(ground: Ground, broker: FakeBro
         broker.do("write", file, 10)
         broker.do("read", file, 33)
         counted = by_name(slow, broker, logs)
-        assert counted == by_name(ground, broker, logs)
+        assert counted == by_name(probes, broker, logs)
         assert counted["t-0"] | {FolderTransfer.DMA_READ: 0} == {
             FolderTransfer.BY_REFERENCE: SIZE,
             FolderTransfer.CPU_WRITTEN: 10,

@@ -1,4 +1,4 @@
-"""Whose calls they are: threads, forks, execs, pid namespaces; and how processes end."""
+"""Which process a call counts for: threads, forks, execs, pid namespaces; and the exits of processes."""
 
 import os
 import struct
@@ -12,7 +12,9 @@ from exporter.model import Endpoint, Identity, Operation
 from tests.support.filesystems import file_system
 from tests.support.wait import wait_until
 
-from .probe_fixture import DISK_READS, Ground, amount, blocked_in, cpu, syscalls
+from .probe_fixture import DISK_READS, ProbeFixture, amount, cpu, syscalls, wait_until_blocked
+
+pytestmark = pytest.mark.probe("syscalls", "exits")
 
 ZERO = cpu(Operation.READ, Endpoint.DEVICE, Endpoint.USER)
 NULL = cpu(Operation.WRITE, Endpoint.USER, Endpoint.DEVICE)
@@ -32,76 +34,76 @@ def other_name(processes: Path) -> Path:
     return path
 
 
-def ended(ground: Ground, identity: Identity | None) -> str:
-    """The name with which a process ended, once the kernel has told of it."""
+def ended(probes: ProbeFixture, identity: Identity | None) -> str:
+    """The name of a process at its exit, once the exit is in the map."""
     assert identity
-    wait_until(lambda: identity in ground.exits(), "the exit of the process")
-    return ground.exits()[identity]
+    wait_until(lambda: identity in probes.exits(), "the exit of the process")
+    return probes.exits()[identity]
 
 
-def test_threads_count_as_one_process_whatever_their_names(ground: Ground, processes: Path) -> None:
-    ran = ground.run(processes, "threads")
-    assert ran.calls == {ZERO: (90, 9000)}
-    assert ended(ground, ran.identity) == "the-leader"
+def test_threads_count_as_one_process_whatever_their_names(probes: ProbeFixture, processes: Path) -> None:
+    finished = probes.run(processes, "threads")
+    assert finished.calls == {ZERO: (90, 9000)}
+    assert ended(probes, finished.identity) == "the-leader"
 
 
-def test_a_fork_counts_apart(ground: Ground, processes: Path) -> None:
-    parent = ground.run(processes, "forks")
-    child = ground.ran(*struct.unpack("=i", parent.output))
+def test_a_fork_counts_separately(probes: ProbeFixture, processes: Path) -> None:
+    parent = probes.run(processes, "forks")
+    child = probes.finished(*struct.unpack("=i", parent.output))
     assert parent.calls == {NULL: (2, 20), SAID: (1, 4)}
     assert child.calls == {NULL: (1, 33)}
     assert child.identity != parent.identity
-    assert ended(ground, child.identity) == "processes"
+    assert ended(probes, child.identity) == "processes"
 
 
 @pytest.mark.parametrize("scenario", ["execs", "execs_from_a_thread"])
-def test_an_exec_stays_the_same_process(ground: Ground, processes: Path, other_name: Path, scenario: str) -> None:
-    ran = ground.run(processes, scenario, other_name)
-    assert ran.calls == {NULL: (3, 107)}
-    assert ended(ground, ran.identity) == "another-name"
-    assert [identity for identity in ground.exits() if identity.pid == ran.pid] == [ran.identity]
+def test_an_exec_stays_the_same_process(probes: ProbeFixture, processes: Path, other_name: Path, scenario: str) -> None:
+    finished = probes.run(processes, scenario, other_name)
+    assert finished.calls == {NULL: (3, 107)}
+    assert ended(probes, finished.identity) == "another-name"
+    assert [identity for identity in probes.exits() if identity.pid == finished.pid] == [finished.identity]
 
 
-def test_a_process_outlives_its_leader(ground: Ground, processes: Path) -> None:
-    with ground.start(processes, "leader_leaves", stdin=subprocess.PIPE) as process:
+def test_a_process_outlives_its_leader(probes: ProbeFixture, processes: Path) -> None:
+    with probes.start(processes, "leader_leaves", stdin=subprocess.PIPE) as process:
         assert process.stdin
-        wait_until(lambda: syscalls(ground.rows(process.pid)) == {ZERO: (10, 1000)}, "ten calls")
+        wait_until(lambda: syscalls(probes.rows(process.pid)) == {ZERO: (10, 1000)}, "ten calls")
         assert Path(f"/proc/{process.pid}/stat").read_text().split(") ")[1][0] == "Z"
-        assert process.pid not in {identity.pid for identity in ground.exits()}
+        assert process.pid not in {identity.pid for identity in probes.exits()}
         process.stdin.close()
         assert process.wait(30) == 0
-    ran = ground.result(process)
-    assert ran.calls == {ZERO: (10, 1000), HEARD: (1, 0)}
-    assert ended(ground, ran.identity) == "the-leader"
+    finished = probes.result(process)
+    assert finished.calls == {ZERO: (10, 1000), HEARD: (1, 0)}
+    assert ended(probes, finished.identity) == "the-leader"
 
 
-def test_a_process_in_another_pid_namespace(ground: Ground, processes: Path) -> None:
-    """Inside it is process 1; its rows are under the id that the host knows it by."""
+def test_a_process_in_another_pid_namespace(probes: ProbeFixture, processes: Path) -> None:
+    """Inside it is process 1. Its rows have its id in the initial pid namespace."""
     command = ("unshare", "--fork", "--pid", processes, "stays")
-    with ground.start(*command, stdin=subprocess.PIPE) as outside:
+    with probes.start(*command, stdin=subprocess.PIPE) as outside:
         assert outside.stdin
         assert outside.stdout
         assert struct.unpack("=i", outside.stdout.read(4)) == (1,)
         children = Path(f"/proc/{outside.pid}/task/{outside.pid}/children").read_text().split()
         outside.stdin.close()
         assert outside.wait(30) == 0
-    assert ground.ran(int(children[0])).calls == {NULL: (1, 11), SAID: (1, 4), HEARD: (1, 0)}
+    assert probes.finished(int(children[0])).calls == {NULL: (1, 11), SAID: (1, 4), HEARD: (1, 0)}
 
 
-def test_the_start_of_an_identity_is_that_of_proc(ground: Ground, processes: Path) -> None:
-    """/proc/PID/stat has it in clock ticks, which exporter.counting.attribution compares by."""
-    with ground.start(processes, "stays", stdin=subprocess.PIPE) as process:
+def test_the_start_of_an_identity_is_that_of_proc(probes: ProbeFixture, processes: Path) -> None:
+    """/proc/PID/stat has it in clock ticks: exporter.counting compares these."""
+    with probes.start(processes, "stays", stdin=subprocess.PIPE) as process:
         assert process.stdin
-        blocked_in(process.pid, "read")
-        identity, _ = ground.latest(process.pid)
+        wait_until_blocked(process.pid, "read")
+        identity, _ = probes.latest(process.pid)
         ticks = int(Path(f"/proc/{process.pid}/stat").read_text().rsplit(") ", 1)[1].split()[19])
         process.stdin.close()
     assert identity
     assert identity.start * os.sysconf("SC_CLK_TCK") // 1_000_000_000 == ticks
 
 
-def test_what_is_read_while_a_process_ends_is_not_counted(ground: Ground, tmp_path: Path) -> None:
-    """Its counts were final. Letting go of a deleted file reads from the disk where its blocks were."""
+def test_what_is_read_while_a_process_ends_is_not_counted(probes: ProbeFixture, tmp_path: Path) -> None:
+    """Its counts are final by then. The release of a deleted file reads its block map from the disk."""
     with file_system("ext4 with blocks of 1 KiB", tmp_path) as ((device,), mounted):
         path = mounted / "scattered"
         with path.open("wb") as file:
@@ -110,8 +112,8 @@ def test_what_is_read_while_a_process_ends_is_not_counted(ground: Ground, tmp_pa
         for argv in (["umount", mounted], ["mount", device, mounted]):
             subprocess.run(argv, check=True, timeout=30)
         script = f"exec 7<{path}; rm {path}; echo ready; read _"
-        with ground.start("sh", "-c", script, stdin=subprocess.PIPE) as process:
+        with probes.start("sh", "-c", script, stdin=subprocess.PIPE) as process:
             assert process.stdout
             assert process.stdout.read(6) == b"ready\n"
-            before = amount(ground.rows(process.pid), DISK_READS)
-        assert amount(ground.rows(process.pid), DISK_READS) == before
+            before = amount(probes.rows(process.pid), DISK_READS)
+        assert amount(probes.rows(process.pid), DISK_READS) == before

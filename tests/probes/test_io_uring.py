@@ -1,4 +1,4 @@
-"""Requests of io_uring: what each completion returned, and what the deeper probes see of them."""
+"""Requests of io_uring: the result of each completion, and what probes on kernel functions count of them."""
 
 import errno
 from collections.abc import Callable
@@ -6,41 +6,51 @@ from pathlib import Path
 
 import pytest
 
-from exporter.loading.probes import named
 from exporter.model import Endpoint, Operation
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import DISK_READS, Counts, Ground, Ran, amount, cpu, dma, error, socket_copy, zero_copy
+from .probe_fixture import (
+    DISK_READS,
+    Counts,
+    FinishedProcess,
+    ProbeFixture,
+    amount,
+    cpu,
+    dma,
+    error,
+    socket_copy,
+    zero_copy,
+)
+
+pytestmark = pytest.mark.probe("io_uring")
 
 SWITCH = Path("/proc/sys/kernel/io_uring_disabled")
-PROBES = [probe.name for probe in named(("io_uring", "io_uring_multishot"))]
+NO_REQUEST = "this kernel's BTF has no request among the arguments of tracepoint io_uring_complete"
 
-UNTOLD = "this kernel's BTF has no request among the arguments of tracepoint io_uring_complete"
-
-Run = Callable[..., Ran]
+Run = Callable[..., FinishedProcess]
 
 
 @pytest.fixture(scope="module")
-def io_uring(ground: Ground, workload: Callable[..., Path]) -> Run:
+def io_uring(probes: ProbeFixture, workload: Callable[..., Path]) -> Run:
     if SWITCH.exists() and SWITCH.read_text() != "0\n":
         skip_for_kernel(f"{SWITCH} says no")
     program = workload("io_uring")
 
-    def run(*arguments: str | Path | int) -> Ran:
-        ran = ground.run(program, *arguments)
-        if ran.output == b"absent":
+    def run(*arguments: str | Path | int) -> FinishedProcess:
+        finished = probes.run(program, *arguments)
+        if finished.output == b"absent":
             skip_for_kernel(str(arguments[0]))
-        return ran
+        return finished
 
     return run
 
 
 @pytest.fixture(scope="module")
-def counted(ground: Ground, io_uring: Run) -> Run:
-    """Where the kernel tells which request has completed."""
-    for probe in ground.handover.probes:
-        if probe.name in PROBES and not probe.attached:
-            assert probe.reason == UNTOLD
+def counted(probes: ProbeFixture, io_uring: Run) -> Run:
+    """Skips the test where the tracepoint does not have the request that has completed."""
+    for probe in map(probes.state, ("io_uring", "io_uring_multishot")):
+        if not probe.attached:
+            assert probe.reason == NO_REQUEST
             skip_for_kernel(probe.reason)
     return io_uring
 
@@ -111,9 +121,9 @@ def test_sockets(counted: Run, kind: str, endpoint: Endpoint) -> None:
     assert counted("sockets", kind).calls == expected
 
 
-def test_a_watched_port(ground: Ground, counted: Run, port: int) -> None:
-    """The server's two transfers have its port, its client's have none."""
-    ground.reader.watch_ports([port])
+def test_a_watched_port(probes: ProbeFixture, counted: Run, port: int) -> None:
+    """The server's two transfers have its port, those of its client have none."""
+    probes.maps.watch_ports([port])
     assert counted("on_a_port", port).calls == {
         cpu(Operation.IO_URING_SEND, Endpoint.USER, Endpoint.TCP, port): (1, 1000),
         cpu(Operation.IO_URING_RECV, Endpoint.TCP, Endpoint.USER): (1, 1000),
@@ -124,7 +134,7 @@ def test_a_watched_port(ground: Ground, counted: Run, port: int) -> None:
 
 @pytest.mark.parametrize(("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("udp4", Endpoint.UDP)])
 def test_zero_copy(counted: Run, kind: str, endpoint: Endpoint) -> None:
-    """The notification that follows each of the two is no completion of bytes."""
+    """The notification that follows each of the two does not count."""
     assert counted("zero_copy", kind).calls == {
         zero_copy(Operation.IO_URING_SEND_ZC, Endpoint.USER, endpoint): (1, 1000),
         zero_copy(Operation.IO_URING_SENDMSG_ZC, Endpoint.USER, endpoint): (1, 1000),
@@ -149,15 +159,15 @@ def test_requests_that_move_no_data(counted: Run, file: Path) -> None:
 
 
 @pytest.mark.parametrize("who", ["asynchronous", "polled", "threads"])
-def test_whoever_does_the_work_it_is_the_submitters(counted: Run, file: Path, who: str) -> None:
-    """A worker of the kernel, the kernel's thread that polls the ring, a thread of the process."""
+def test_requests_count_for_their_submitter(counted: Run, file: Path, who: str) -> None:
+    """Also when a kernel worker, the kernel thread that polls the ring, or another thread does the work."""
     assert counted(who, file).calls == from_file(5000)
 
 
-def test_a_ring_that_is_inherited(ground: Ground, counted: Run, file: Path) -> None:
+def test_a_ring_that_is_inherited(probes: ProbeFixture, counted: Run, file: Path) -> None:
     parent = counted("forked", file)
-    assert ground.ran(int(parent.output)).calls == from_file(5000)
-    assert {row.operation for row in parent.calls} == {Operation.WRITE}  # what it told us
+    assert probes.finished(int(parent.output)).calls == from_file(5000)
+    assert {row.operation for row in parent.calls} == {Operation.WRITE}  # its message to the test
 
 
 def test_a_completion_that_comes_later(counted: Run) -> None:
@@ -178,7 +188,7 @@ def test_a_chain_that_breaks(counted: Run, file: Path) -> None:
 
 
 def test_splices(counted: Run, file: Path) -> None:
-    """A source that is a registered file is let go of before the completion: into a pipe it is unknown."""
+    """The kernel releases a source that is a registered file before the completion, so it is unknown."""
     assert counted("splices", file, file.with_name("copy")).calls == {
         zero_copy(Operation.IO_URING_SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 4000),
         zero_copy(Operation.IO_URING_TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 3000),
@@ -188,9 +198,10 @@ def test_splices(counted: Run, file: Path) -> None:
     }
 
 
-def test_a_multishot_counts_each_completion(ground: Ground, counted: Run) -> None:
+@pytest.mark.probe("io_uring_multishot")
+def test_a_multishot_counts_each_completion(probes: ProbeFixture, counted: Run) -> None:
     """The last one is the end of the stream, or the cancellation."""
-    before = ground.reader.dropped()
+    before = probes.maps.dropped()
     assert counted("multishot").calls == (
         read_from(Endpoint.TCP, Operation.IO_URING_RECV, 4, 600)
         | read_from(Endpoint.UNIX, Operation.IO_URING_RECV, 3, 6)
@@ -198,9 +209,10 @@ def test_a_multishot_counts_each_completion(ground: Ground, counted: Run) -> Non
         | written_to(Endpoint.UNIX, Operation.SENDTO, 3, 6)
         | {error(Operation.IO_URING_RECV, errno.ECANCELED): (1, 0)}
     )
-    assert ground.reader.dropped() == before
+    assert probes.maps.dropped() == before
 
 
+@pytest.mark.probe("io_uring_multishot")
 def test_reads_of_many_shots(counted: Run) -> None:
     assert counted("read_multishot").calls == (
         read_from(Endpoint.PIPE, Operation.IO_URING_READ_MULTISHOT, 3, 150)
@@ -208,12 +220,12 @@ def test_reads_of_many_shots(counted: Run) -> None:
     )
 
 
-def test_what_is_not_announced_is_not_counted(counted: Run, file: Path) -> None:
+def test_a_completion_without_an_event_is_not_counted(counted: Run, file: Path) -> None:
     assert counted("silent", file).calls == from_file(2000)
 
 
 def test_what_a_full_ring_has_no_room_for_is_not_counted(counted: Run, file: Path) -> None:
-    """Of 24 completions 16 fit: the kernel hands on the others later, past the tracepoint."""
+    """Of 24 completions 16 fit. The kernel delivers the others later, without the tracepoint."""
     assert counted("overflowing", file).calls == from_file(160, events=16)
 
 
@@ -221,10 +233,10 @@ def test_what_never_completes_is_not_counted(counted: Run) -> None:
     assert counted("unfinished").calls == {}
 
 
-def test_io_uring_is_seen_below_the_requests(ground: Ground, io_uring: Run, disk: Path) -> None:
-    ground.needs("sockets", "block")
+def test_other_probes_count_io_uring_too(probes: ProbeFixture, io_uring: Run, disk: Path) -> None:
+    probes.require("sockets", "block")
     file = disk / "uring"
     file.write_bytes(bytes(4 << 20))
-    ran = io_uring("transfers", file)
-    assert ran.rows[socket_copy(Endpoint.TCP)][:2] == (1, 1000)
-    assert amount(ran.rows, DISK_READS) >= 65536
+    finished = io_uring("transfers", file)
+    assert finished.rows[socket_copy(Endpoint.TCP)][:2] == (1, 1000)
+    assert amount(finished.rows, DISK_READS) >= 65536

@@ -1,4 +1,4 @@
-"""What the loader leaves behind, and what is said when it fails."""
+"""What the loader leaves behind, and the error when it fails."""
 
 import os
 import sys
@@ -14,9 +14,9 @@ from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.model import Row, RowKind, Rows
 
-from .probe_fixture import Ground, loaded
+from .probe_fixture import ProbeFixture, attached_probes
 
-ORDER = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries={"counts": 1024})
+REQUEST = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries={"counts": 1024})
 
 
 def program_ids(handover: LoadedProbes) -> list[int]:
@@ -36,31 +36,31 @@ def is_loaded(program_id: int) -> bool:
 
 
 def unsampled(rows: Rows) -> set[Row]:
-    """But for what two sets of clocks see at different times."""
+    """The rows without copy time, which two sets of clocks sample at different times."""
     return {row for row in rows if row.kind is not RowKind.COPY_TIME}
 
 
-def test_two_at_once_count_the_same(ground: Ground, workload: Callable[..., Path]) -> None:
-    for other in loaded():
-        ran = ground.run(workload("endpoints"), "pipes")
-        assert unsampled(other.rows(ran.pid)) == unsampled(ran.rows)
-        assert other.ran(ran.pid).calls == ran.calls
+def test_two_at_once_count_the_same(probes: ProbeFixture, workload: Callable[..., Path]) -> None:
+    with attached_probes() as other:
+        finished = probes.run(workload("endpoints"), "pipes")
+        assert unsampled(other.rows(finished.pid)) == unsampled(finished.rows)
+        assert other.finished(finished.pid).calls == finished.calls
 
 
-def test_nothing_stays_when_the_descriptors_are_closed(ground: Ground) -> None:
-    ours = program_ids(ground.handover)
-    handover = load(ORDER, timeout=60)
+def test_nothing_stays_when_the_descriptors_are_closed(probes: ProbeFixture) -> None:
+    ours = program_ids(probes.loaded)
+    handover = load(REQUEST, timeout=60)
     ids = program_ids(handover)
     assert [is_loaded(number) for number in ids] == [True] * len(DEFAULT_PROBE_NAMES)
     handover.close()
     wait = time.monotonic() + 10  # the kernel frees them a grace period later
     while any(is_loaded(number) for number in ids):
         assert time.monotonic() < wait
-    assert all(is_loaded(number) for number in ours)
+    assert [is_loaded(number) for number in ours] == [True] * len(DEFAULT_PROBE_NAMES)
 
 
-def test_only_the_probes_that_are_ordered(ground: Ground) -> None:
-    assert ground
+def test_only_the_requested_probes(probes: ProbeFixture) -> None:
+    assert probes
     handover = load(LoadRequest(probes=("exits",), map_entries={"counts": 1024}), timeout=60)
     handover.close()
     assert [probe.name for probe in handover.probes] == ["exits"]
@@ -69,17 +69,17 @@ def test_only_the_probes_that_are_ordered(ground: Ground) -> None:
 
 def refusal(code: str, timeout: float = 30) -> str:
     with pytest.raises(KernelError) as refused:
-        load(ORDER, timeout, (sys.executable, "-c", code))
+        load(REQUEST, timeout, (sys.executable, "-c", code))
     assert "\n" not in str(refused.value)
     return str(refused.value)
 
 
-SAY = "import sys, socket; socket.socket(fileno=int(sys.argv[1])).sendall({message!r})"
+SEND_MESSAGE = "import sys, socket; socket.socket(fileno=int(sys.argv[1])).sendall({message!r})"
 
 
 def test_a_loader_that_dies() -> None:
-    said = refusal("import sys; print('no luck\\ntoday', file=sys.stderr); sys.exit(3)")
-    assert said == "the loader exited with status 3 before it finished: today"
+    reason = refusal("import sys; print('no luck\\ntoday', file=sys.stderr); sys.exit(3)")
+    assert reason == "the loader exited with status 3 before it finished: today"
 
 
 def test_a_loader_that_is_killed() -> None:
@@ -87,22 +87,22 @@ def test_a_loader_that_is_killed() -> None:
 
 
 def test_a_loader_that_hangs() -> None:
-    said = refusal("import time; time.sleep(600)", timeout=0.5)
-    assert said == "the loader did not answer within 0.5 s"
+    reason = refusal("import time; time.sleep(600)", timeout=0.5)
+    assert reason == "the loader did not answer within 0.5 s"
 
 
 @pytest.mark.parametrize("message", [b"garbage", b"[]", b'{"maps": 3}', b'{"surprise": 1}', b"\xff"])
 def test_a_loader_that_reports_nonsense(message: bytes) -> None:
-    assert refusal(SAY.format(message=message)).startswith("the loader's report is invalid: ")
+    assert refusal(SEND_MESSAGE.format(message=message)).startswith("the loader's report is invalid: ")
 
 
 def test_a_loader_that_reports_an_error() -> None:
-    assert refusal(SAY.format(message=b'{"error": "no such luck"}')) == "no such luck"
+    assert refusal(SEND_MESSAGE.format(message=b'{"error": "no such luck"}')) == "no such luck"
 
 
 def test_a_loader_that_promises_descriptors_and_ends() -> None:
-    said = refusal(SAY.format(message=b'{"maps": ["counts"]}'))
-    assert said == "the loader exited with status 0 before it finished"
+    reason = refusal(SEND_MESSAGE.format(message=b'{"maps": ["counts"]}'))
+    assert reason == "the loader exited with status 0 before it finished"
 
 
 OTHER_LAYOUT = """
@@ -131,7 +131,7 @@ send(socket.socket(fileno=int(sys.argv[1])), LoadReport(links=len(events)), even
 
 
 def test_events_of_more_cpus_than_a_message_has_room_for() -> None:
-    handover = load(ORDER, 30, (sys.executable, "-c", MANY))
+    handover = load(REQUEST, 30, (sys.executable, "-c", MANY))
     opened = {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in handover.links}
     handover.close()
     assert len(set(handover.links)) == 600
@@ -140,15 +140,15 @@ def test_events_of_more_cpus_than_a_message_has_room_for() -> None:
 
 def test_a_loader_that_is_not_there() -> None:
     with pytest.raises(FileNotFoundError):
-        load(ORDER, 30, ("/nonexistent",))
+        load(REQUEST, 30, ("/nonexistent",))
 
 
-def test_the_other_bcc(ground: Ground, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ground
+def test_the_other_bcc(probes: ProbeFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert probes
     (tmp_path / "bcc.py").write_text('"""Lattices."""\n')
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     with pytest.raises(KernelError) as refused:
-        load(ORDER, 60, LOADER)
+        load(REQUEST, 60, LOADER)
     assert str(refused.value) == (
         f"{tmp_path}/bcc.py is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
         "then apt-get install python3-bpfcc"

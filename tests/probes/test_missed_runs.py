@@ -1,4 +1,4 @@
-"""Busy threads on every CPU: nothing is lost, or exactly what is lost is known as missed runs."""
+"""Busy threads on every CPU: nothing is lost, or exactly what is lost is reported as missed runs."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -8,10 +8,12 @@ import pytest
 
 from exporter.model import Endpoint
 
-from .probe_fixture import Ground, kernel_copy
+from .probe_fixture import ProbeFixture, kernel_copy
+
+pytestmark = pytest.mark.probe("shmem_file_read_iter")
 
 TIMES = 5000
-THREADS_A_CPU = 3
+THREADS_PER_CPU = 3
 READS = kernel_copy(Endpoint.PAGE_CACHE, Endpoint.USER)
 
 
@@ -23,18 +25,21 @@ def file_in_memory() -> Iterator[Path]:
     path.unlink()
 
 
-def missed(ground: Ground, probe: str) -> int:
-    return next(runs.missed for runs in ground.reader.runs() if runs.probe == probe)
+def missed(probes: ProbeFixture, probe: str) -> int:
+    return next(runs.missed for runs in probes.maps.runs() if runs.probe == probe)
 
 
-def test_every_run_counts_or_is_known_as_missed(
-    deep: Ground, workload: Callable[..., Path], file_in_memory: Path, record_property: Callable[[str, object], None]
+def test_every_run_counts_or_is_reported_as_missed(
+    all_probes: ProbeFixture,
+    workload: Callable[..., Path],
+    file_in_memory: Path,
+    record_property: Callable[[str, object], None],
 ) -> None:
-    """No other process reads files in memory meanwhile: the missed runs are all of this one."""
-    deep.needs("shmem_file_read_iter")
-    threads = THREADS_A_CPU * (os.cpu_count() or 1)
-    before = missed(deep, "shmem_file_read_iter")
-    ran = deep.run(workload("levels"), "crowd", file_in_memory, threads, TIMES)
-    lost = missed(deep, "shmem_file_read_iter") - before
+    """No other process reads files in memory meanwhile, so all missed runs are those of this process."""
+    all_probes.require("shmem_file_read_iter")
+    threads = THREADS_PER_CPU * (os.cpu_count() or 1)
+    before = missed(all_probes, "shmem_file_read_iter")
+    finished = all_probes.run(workload("levels"), "crowd", file_in_memory, threads, TIMES)
+    lost = missed(all_probes, "shmem_file_read_iter") - before
     record_property("measured", f"{lost} of {threads * TIMES} runs missed")
-    assert ran.rows[READS].events + lost == threads * TIMES
+    assert finished.rows[READS].events + lost == threads * TIMES

@@ -1,4 +1,4 @@
-"""The devices of another network namespace, which a procfs may be of: entered for a moment, then asked from outside."""
+"""Network devices of another network namespace, whose procfs is given: it is entered once, at the start."""
 
 import os
 import subprocess
@@ -24,8 +24,8 @@ cat
 
 
 @pytest.fixture(scope="module")
-def elsewhere(premises: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:  # noqa: ARG001
-    """A procfs whose process 1 is in a network namespace with two devices that are wired together."""
+def elsewhere(bpf: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:  # noqa: ARG001
+    """A procfs whose process 1 is in a network namespace with two devices that are connected to each other."""
     command = ["unshare", "--net", "sh", "-ec", WIRES]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as inside:
         assert inside.stdout
@@ -45,12 +45,12 @@ def network(elsewhere: Path) -> Iterator[NetworkDevices]:
         yield opened
 
 
-def test_their_devices_and_not_ours(network: NetworkDevices) -> None:
+def test_only_devices_of_that_namespace(network: NetworkDevices) -> None:
     assert set(network.traffic()) == set(network.links) == {"lo", "left", "right"}
     assert set(network.traffic()) != set(os.listdir("/sys/class/net"))
 
 
-def test_we_stay_where_we_are(elsewhere: Path) -> None:
+def test_this_process_stays_in_its_namespace(elsewhere: Path) -> None:
     before = os.readlink("/proc/thread-self/ns/net")
     threads = threading.active_count()  # others of the suite may be there
     with closing(NetworkDevices(str(elsewhere))):
@@ -58,23 +58,23 @@ def test_we_stay_where_we_are(elsewhere: Path) -> None:
         assert threading.active_count() <= threads
 
 
-def test_a_speed_that_a_driver_invents_is_none(network: NetworkDevices) -> None:
+def test_a_speed_that_a_driver_invents_is_not_shown(network: NetworkDevices) -> None:
     assert network.links["left"] == Link(speed_bytes=None, scatter_gather=True)
     assert network._socket
     assert ethtool.speed(network._socket, "left"), "the kernel tells one"
 
 
-def test_a_device_that_cannot_gather(network: NetworkDevices) -> None:
+def test_a_device_without_scatter_gather(network: NetworkDevices) -> None:
     assert network.links["right"].scatter_gather is False
 
 
-def test_a_device_that_is_gone_is_unknown(network: NetworkDevices) -> None:
+def test_a_device_that_is_gone(network: NetworkDevices) -> None:
     of = network._socket
     assert of
     assert (ethtool.speed(of, "gone"), ethtool.scatter_gather(of, "gone"), ethtool.driver(of, "gone")) == (None,) * 3
 
 
-def test_what_cannot_be_entered_is_told(elsewhere: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_namespace_that_cannot_be_entered(elsewhere: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "1" / "net").mkdir(parents=True)
     (tmp_path / "1" / "net" / "dev").symlink_to(elsewhere / "1" / "net" / "dev")
     (tmp_path / "self").symlink_to("/proc/self")

@@ -1,4 +1,4 @@
-"""Moments in which no ordinary task takes the CPU, with and without privileges."""
+"""Moments in which no ordinary task preempts this one, with and without privileges."""
 
 import os
 import resource
@@ -28,7 +28,7 @@ def test_root() -> None:
     becomes_realtime()
 
 
-def test_who_gave_up_root_still_may() -> None:
+def test_a_process_that_dropped_root_still_may() -> None:
     child = os.fork()
     if child == 0:  # limits are the whole process's
         permit()
@@ -38,7 +38,7 @@ def test_who_gave_up_root_still_may() -> None:
     assert works_after_drop(find_user("nobody"), becomes_realtime)
 
 
-def test_who_may_not_goes_on_as_before() -> None:
+def test_without_permission_the_policy_stays() -> None:
     def forbidden() -> None:
         resource.setrlimit(resource.RLIMIT_RTPRIO, (0, 0))
         with unpreempted():

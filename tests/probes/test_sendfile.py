@@ -1,4 +1,4 @@
-"""How long sendfile takes, and which of a broker's ports it was for."""
+"""Durations of sendfile, and its port."""
 
 import errno
 import socket
@@ -10,7 +10,9 @@ import pytest
 
 from exporter.model import DURATION_BUCKETS_NS, Endpoint, Operation, RowKind, Rows
 
-from .probe_fixture import Counts, Ground, blocked_in, cpu, error, zero_copy
+from .probe_fixture import Counts, ProbeFixture, cpu, error, wait_until_blocked, zero_copy
+
+pytestmark = pytest.mark.probe("sendfile")
 
 BYTES = 8 << 20
 
@@ -34,22 +36,22 @@ def durations(rows: Rows) -> dict[int, tuple[int, int]]:
     }
 
 
-def test_every_successful_call_has_a_duration(ground: Ground, transfers: Path, file: Path) -> None:
+def test_every_successful_call_has_a_duration(probes: ProbeFixture, transfers: Path, file: Path) -> None:
     small = file.with_name("small")
     small.write_bytes(bytes(10000))
     started = time.monotonic_ns()
-    rows = ground.run(transfers, "sendfile_to_socket", small, "tcp4").rows
+    rows = probes.run(transfers, "sendfile_to_socket", small, "tcp4").rows
     took = time.monotonic_ns() - started
     assert sum(events for events, _ in durations(rows).values()) == 3
     assert 0 < sum(nanoseconds for _, nanoseconds in durations(rows).values()) < took
 
 
-def test_a_slow_call_is_in_a_slow_bucket(ground: Ground, transfers: Path, file: Path) -> None:
+def test_a_slow_call_is_in_a_slow_bucket(probes: ProbeFixture, transfers: Path, file: Path) -> None:
     ours, theirs = socket.socketpair()
-    with ours, ground.start(transfers, "sendfile_to_the_test", file, BYTES, stdout=theirs) as process:
+    with ours, probes.start(transfers, "sendfile_to_the_test", file, BYTES, stdout=theirs) as process:
         theirs.close()
         started = time.monotonic_ns()
-        blocked_in(process.pid, "sendfile")
+        wait_until_blocked(process.pid, "sendfile")
         seen = time.monotonic_ns()
         time.sleep(0.3)  # what is measured
         held = time.monotonic_ns() - seen
@@ -59,19 +61,19 @@ def test_a_slow_call_is_in_a_slow_bucket(ground: Ground, transfers: Path, file: 
         assert process.wait(30) == 0
         took = time.monotonic_ns() - started
     assert received == BYTES
-    rows = ground.result(process).rows
+    rows = probes.result(process).rows
     ((bucket, (events, nanoseconds)),) = durations(rows).items()
     assert events == 1
-    assert held <= nanoseconds <= took + 1_000_000_000  # it may have begun before our clock did
+    assert held <= nanoseconds <= took + 1_000_000_000  # it may have started before the test's clock
     assert DURATION_BUCKETS_NS[bucket - 1] < nanoseconds <= DURATION_BUCKETS_NS[bucket]
-    assert ground.result(process).calls == {
+    assert probes.result(process).calls == {
         zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.UNIX): (1, BYTES),
         error(Operation.SENDFILE, errno.EBADF): (1, 0),
     }
 
 
 def on_port(port: int) -> Counts:
-    """The client's rows never have the server's port: theirs is another one."""
+    """The counts of both. The rows of the client never have the port of the server."""
     server: Counts = {
         cpu(Operation.RECVFROM, Endpoint.TCP, Endpoint.USER, port): (1, 10),
         cpu(Operation.SENDTO, Endpoint.USER, Endpoint.TCP, port): (1, 20),
@@ -91,10 +93,10 @@ def on_port(port: int) -> Counts:
     return both
 
 
-def test_a_watched_port(ground: Ground, transfers: Path, file: Path, port: int) -> None:
-    """Local to the socket, for what is sent and what is received; 0 before it is watched, and again afterwards."""
-    assert ground.run(transfers, "on_a_port", file, port).calls == on_port(0)
-    ground.reader.watch_ports([port, 1, 65535])
-    assert ground.run(transfers, "on_a_port", file, port).calls == on_port(port)
-    ground.reader.watch_ports([1, 65535])
-    assert ground.run(transfers, "on_a_port", file, port).calls == on_port(0)
+def test_a_watched_port(probes: ProbeFixture, transfers: Path, file: Path, port: int) -> None:
+    """The local port of the socket, for sends and receives. It is 0 before it is watched, and afterwards."""
+    assert probes.run(transfers, "on_a_port", file, port).calls == on_port(0)
+    probes.maps.watch_ports([port, 1, 65535])
+    assert probes.run(transfers, "on_a_port", file, port).calls == on_port(port)
+    probes.maps.watch_ports([1, 65535])
+    assert probes.run(transfers, "on_a_port", file, port).calls == on_port(0)

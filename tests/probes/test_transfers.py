@@ -1,4 +1,4 @@
-"""sendfile, splice, tee, vmsplice and copy_file_range: what goes by reference and what the kernel copies."""
+"""sendfile, splice, tee, vmsplice and copy_file_range: passed by reference or copied by the kernel."""
 
 import errno
 import os
@@ -11,7 +11,9 @@ from exporter.model import Endpoint, Operation
 from tests.support.filesystems import file_system
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import Ground, cpu, error, zero_copy
+from .probe_fixture import ProbeFixture, cpu, error, zero_copy
+
+pytestmark = pytest.mark.probe("syscalls")
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ WITHOUT_PAGES = [("/proc/version", Endpoint.PSEUDO), ("/dev/zero", Endpoint.DEVI
 
 
 def require_splice_from(path: str) -> None:
-    """Devices and pseudo files lost it when the fallback for all files went (36e2c7421f02, v5.10), and got it back."""
+    """36e2c7421f02 (v5.10) removed the fallback for all files; devices and pseudo files got it back later."""
     reader, writer = os.pipe()
     with open(path, "rb") as file, open(reader, "rb"), open(writer, "wb"):
         try:
@@ -42,34 +44,34 @@ def require_splice_from(path: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("tcp6", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)]
 )
-def test_sendfile_to_a_socket(ground: Ground, transfers: Path, file: Path, kind: str, endpoint: Endpoint) -> None:
-    ran = ground.run(transfers, "sendfile_to_socket", file, kind)
-    assert ran.calls == {zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, endpoint): (3, 5000)}
+def test_sendfile_to_a_socket(probes: ProbeFixture, transfers: Path, file: Path, kind: str, endpoint: Endpoint) -> None:
+    finished = probes.run(transfers, "sendfile_to_socket", file, kind)
+    assert finished.calls == {zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, endpoint): (3, 5000)}
 
 
-def test_sendfile_to_a_file_is_copied(ground: Ground, transfers: Path, file: Path, tmp_path: Path) -> None:
-    ran = ground.run(transfers, "sendfile_to_file", file, tmp_path / "to")
-    assert ran.calls == {cpu(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 3000)}
+def test_sendfile_to_a_file_is_copied(probes: ProbeFixture, transfers: Path, file: Path, tmp_path: Path) -> None:
+    finished = probes.run(transfers, "sendfile_to_file", file, tmp_path / "to")
+    assert finished.calls == {cpu(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 3000)}
 
 
-def test_sendfile_to_a_pipe(ground: Ground, transfers: Path, file: Path) -> None:
-    ran = ground.run(transfers, "sendfile_to_pipe", file, 3000)
-    assert ran.calls == {zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000)}
+def test_sendfile_to_a_pipe(probes: ProbeFixture, transfers: Path, file: Path) -> None:
+    finished = probes.run(transfers, "sendfile_to_pipe", file, 3000)
+    assert finished.calls == {zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000)}
 
 
 @pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
-def test_sendfile_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
+def test_sendfile_from_what_has_no_pages(probes: ProbeFixture, transfers: Path, path: str, source: Endpoint) -> None:
     require_splice_from(path)
-    ran = ground.run(transfers, "sendfile_to_pipe", path, 20)
-    assert ran.calls == {cpu(Operation.SENDFILE, source, Endpoint.PIPE): (1, 20)}
+    finished = probes.run(transfers, "sendfile_to_pipe", path, 20)
+    assert finished.calls == {cpu(Operation.SENDFILE, source, Endpoint.PIPE): (1, 20)}
 
 
 @pytest.mark.parametrize(("kind", "endpoint"), [("tcp4", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)])
 def test_splice_through_pipe_and_socket(
-    ground: Ground, transfers: Path, file: Path, kind: str, endpoint: Endpoint
+    probes: ProbeFixture, transfers: Path, file: Path, kind: str, endpoint: Endpoint
 ) -> None:
-    ran = ground.run(transfers, "splice_through", file, 3000, kind)
-    assert ran.calls == {
+    finished = probes.run(transfers, "splice_through", file, 3000, kind)
+    assert finished.calls == {
         zero_copy(Operation.SPLICE, Endpoint.PAGE_CACHE, Endpoint.PIPE): (1, 3000),
         zero_copy(Operation.SPLICE, Endpoint.PIPE, endpoint): (1, 3000),
         zero_copy(Operation.SPLICE, endpoint, Endpoint.PIPE): (1, 3000),
@@ -78,10 +80,10 @@ def test_splice_through_pipe_and_socket(
 
 
 @pytest.mark.parametrize(("path", "source"), WITHOUT_PAGES)
-def test_splice_from_what_has_no_pages(ground: Ground, transfers: Path, path: str, source: Endpoint) -> None:
+def test_splice_from_what_has_no_pages(probes: ProbeFixture, transfers: Path, path: str, source: Endpoint) -> None:
     require_splice_from(path)
     assert (
-        cpu(Operation.SPLICE, source, Endpoint.PIPE) in ground.run(transfers, "splice_through", path, 20, "tcp4").calls
+        cpu(Operation.SPLICE, source, Endpoint.PIPE) in probes.run(transfers, "splice_through", path, 20, "tcp4").calls
     )
 
 
@@ -89,44 +91,48 @@ def test_splice_from_what_has_no_pages(ground: Ground, transfers: Path, path: st
     ("path", "destination"), [(None, Endpoint.PAGE_CACHE), ("/proc/sys/kernel/hostname", Endpoint.PSEUDO)]
 )
 def test_splice_into_a_file_is_copied(
-    ground: Ground, transfers: Path, file: Path, path: str | None, destination: Endpoint
+    probes: ProbeFixture, transfers: Path, file: Path, path: str | None, destination: Endpoint
 ) -> None:
-    assert ground.run(transfers, "splice_to", path or file).calls == {
+    assert probes.run(transfers, "splice_to", path or file).calls == {
         cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 7),
         cpu(Operation.SPLICE, Endpoint.PIPE, destination): (1, 7),
     }
 
 
-def test_tee_and_splice_between_pipes(ground: Ground, transfers: Path) -> None:
-    assert ground.run(transfers, "between_pipes").calls == {
+def test_tee_and_splice_between_pipes(probes: ProbeFixture, transfers: Path) -> None:
+    assert probes.run(transfers, "between_pipes").calls == {
         cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE): (1, 500),
         zero_copy(Operation.TEE, Endpoint.PIPE, Endpoint.PIPE): (1, 300),
         zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.PIPE): (1, 500),
     }
 
 
-def test_vmsplice_both_ways(ground: Ground, transfers: Path, tmp_path: Path) -> None:
-    assert ground.run(transfers, "vmsplices", tmp_path / "fifo").calls == {
+def test_vmsplice_both_ways(probes: ProbeFixture, transfers: Path, tmp_path: Path) -> None:
+    assert probes.run(transfers, "vmsplices", tmp_path / "fifo").calls == {
         zero_copy(Operation.VMSPLICE, Endpoint.USER, Endpoint.PIPE): (2, 1050),
         cpu(Operation.VMSPLICE, Endpoint.PIPE, Endpoint.USER): (1, 1000),
     }
 
 
-def test_copy_file_range_is_copied_where_files_cannot_be_cloned(ground: Ground, transfers: Path, file: Path) -> None:
-    ran = ground.run(transfers, "copies_range", file, file.with_name("copied"), 4096)
-    assert ran.calls == {cpu(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 4096)}
+def test_copy_file_range_is_copied_where_files_cannot_be_cloned(
+    probes: ProbeFixture, transfers: Path, file: Path
+) -> None:
+    finished = probes.run(transfers, "copies_range", file, file.with_name("copied"), 4096)
+    assert finished.calls == {cpu(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 4096)}
 
 
-def test_copy_file_range_across_file_systems(ground: Ground, transfers: Path, file: Path) -> None:
+def test_copy_file_range_across_file_systems(probes: ProbeFixture, transfers: Path, file: Path) -> None:
     to = Path("/dev/shm/copy-exporter-test-range")
-    ran = ground.run(transfers, "copies_range_across", file, to)
+    finished = probes.run(transfers, "copies_range_across", file, to)
     to.unlink()
-    assert ran.calls == {error(Operation.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}
+    assert finished.calls == {error(Operation.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}
 
 
 @pytest.mark.parametrize("kind", ["btrfs", "xfs"])
-def test_copy_file_range_clones_where_it_can(ground: Ground, transfers: Path, tmp_path: Path, kind: str) -> None:
+def test_copy_file_range_clones_where_it_can(probes: ProbeFixture, transfers: Path, tmp_path: Path, kind: str) -> None:
     with file_system(kind, tmp_path) as (_, mounted):
         (mounted / "from").write_bytes(bytes(65536))
-        ran = ground.run(transfers, "copies_range", mounted / "from", mounted / "to", 65536)
-    assert ran.calls == {zero_copy(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)}
+        finished = probes.run(transfers, "copies_range", mounted / "from", mounted / "to", 65536)
+    assert finished.calls == {
+        zero_copy(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)
+    }

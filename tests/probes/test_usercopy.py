@@ -1,4 +1,4 @@
-"""copy_to_user and copy_from_user: calls and bytes of copies whose lengths are known."""
+"""copy_to_user and copy_from_user: calls and bytes of copies of known length."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -8,42 +8,44 @@ import pytest
 
 from exporter.model import Endpoint, Operation, Row, RowKind
 
-from .probe_fixture import Ground, loaded, since
+from .probe_fixture import ProbeFixture, added_between, attached_probes
+
+pytestmark = pytest.mark.probe("copy_to_user", "copy_from_user")
 
 PROBES = ("copy_to_user", "copy_from_user")
 TIMES = 40
-"""And twice as many: written with as many digits, for arguments are copied too."""
+"""Twice this number has as many digits: that matters because arguments are copied too."""
 VERSION = len(Path("/proc/version").read_bytes())
 HOOKS_LOADER = Path(__file__).with_name("hooks_loader.py")
 
 
-def hooks(ground: Ground) -> set[tuple[str, str]]:
-    return {(probe.hook, probe.attach_method) for probe in ground.handover.probes if probe.name in PROBES}
+def hooks(probes: ProbeFixture) -> set[tuple[str, str]]:
+    return {(probe.hook, probe.attach_method) for probe in probes.loaded.probes if probe.name in PROBES}
 
 
 @pytest.fixture(scope="module", params=["fentry", "kprobe"])
-def by_attach_method(deep: Ground, request: pytest.FixtureRequest) -> Iterator[Ground]:
-    """The probes on the function that nearly every copy passes, by one way to attach them."""
-    deep.needs(*PROBES)
+def by_attach_method(all_probes: ProbeFixture, request: pytest.FixtureRequest) -> Iterator[ProbeFixture]:
+    """The probes on __check_object_size, by one attach method."""
+    all_probes.require(*PROBES)
     wanted = {("__check_object_size", request.param)}
-    if hooks(deep) == wanted:
-        yield deep
+    if hooks(all_probes) == wanted:
+        yield all_probes
         return
     command = (sys.executable, str(HOOKS_LOADER), request.param)
-    for ground in loaded(command=command, probes=("exits", *PROBES)):
-        ground.needs(*PROBES)
-        assert hooks(ground) == wanted
-        yield ground
+    with attached_probes(command=command, probes=("exits", *PROBES)) as probes:
+        probes.require(*PROBES)
+        assert hooks(probes) == wanted
+        yield probes
 
 
 def usercopy(kind: RowKind) -> Row:
     return Row(kind, Operation.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 
 
-def added(ground: Ground, *argv: str | Path) -> dict[RowKind, tuple[int, int]]:
-    """Calls and bytes of :data:`TIMES` times more: what starting a program copies is in both runs."""
-    few, many = ground.run(*argv, TIMES).rows, ground.run(*argv, 2 * TIMES).rows
-    counts = since(few, many)
+def added(probes: ProbeFixture, *argv: str | Path) -> dict[RowKind, tuple[int, int]]:
+    """Calls and bytes that :data:`TIMES` more repetitions add. Both runs have the copies of starting a program."""
+    few, many = probes.run(*argv, TIMES).rows, probes.run(*argv, 2 * TIMES).rows
+    counts = added_between(few, many)
     return {kind: counts.get(usercopy(kind), (0, 0)) for kind in (RowKind.TO_USER, RowKind.FROM_USER)}
 
 
@@ -52,19 +54,19 @@ def levels(workload: Callable[..., Path]) -> Path:
     return workload("levels")
 
 
-def test_copies_of_computed_length(by_attach_method: Ground, levels: Path) -> None:
-    """A sequential file asks for all that it has, and the iterator takes the 5 bytes that it has room for."""
+def test_copies_of_computed_length(by_attach_method: ProbeFixture, levels: Path) -> None:
+    """A sequential file requests everything that it has; the iterator takes the 5 bytes that fit."""
     assert added(by_attach_method, levels, "computed") == {
         RowKind.TO_USER: (2 * TIMES, (VERSION + 21) * TIMES),
         RowKind.FROM_USER: (2 * TIMES, (9 + 21) * TIMES),
     }
 
 
-def test_copies_of_constant_length_pass_no_check(by_attach_method: Ground, levels: Path) -> None:
+def test_copies_of_constant_length_pass_no_check(by_attach_method: ProbeFixture, levels: Path) -> None:
     assert added(by_attach_method, levels, "constant") == {RowKind.TO_USER: (0, 0), RowKind.FROM_USER: (0, 0)}
 
 
-def test_page_cache_and_pipes_are_copied_elsewhere(by_attach_method: Ground, levels: Path, disk: Path) -> None:
+def test_page_cache_and_pipes_are_copied_elsewhere(by_attach_method: ProbeFixture, levels: Path, disk: Path) -> None:
     assert added(by_attach_method, levels, "pages", disk / "pages") == {
         RowKind.TO_USER: (0, 0),
         RowKind.FROM_USER: (0, 0),

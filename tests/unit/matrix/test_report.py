@@ -1,18 +1,22 @@
 """The page on kernels, made from results."""
 
+import ast
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from exporter.loading.probes import PROBE_NAMES
-from tests.matrix.report import TESTS_BY_PROBE, Mark, ProbeSummary, Skip, Summary, outcomes_of, render, summarize
+from tests.matrix.report import Mark, ProbeSummary, Skip, Summary, outcomes_of, render, summarize
 from tests.matrix.results import Outcome, ProbeState, TargetResult
+from tests.support.paths import ROOT
 
 BLOCK = ProbeState("block", "block_bio_queue", "raw_tracepoint", True, "")
 SENDFILE = ProbeState("sendfile", "x", "tracepoint", False, "no tracefs")
-PASSED = Outcome("probes/test_block", "test_a_warm_file", "passed")
-SKIPPED = Outcome("probes/test_block", "test_other[xfs]", "skipped", "not in this kernel: no xfs")
-FAILED = Outcome("probes/test_block", "test_other[ext4]", "failed", "1 == 2")
+PASSED = Outcome("probes/test_block", "test_a_warm_file", "passed", probes=("block",))
+SKIPPED = Outcome("probes/test_block", "test_other[xfs]", "skipped", "not in this kernel: no xfs", probes=("block",))
+FAILED = Outcome("probes/test_block", "test_other[ext4]", "failed", "1 == 2", probes=("block",))
 
 
 @pytest.fixture
@@ -102,5 +106,13 @@ def test_the_tests_of_a_probe(result: TargetResult) -> None:
     assert outcomes_of(result, "unknown") == []
 
 
+def marked_probes(path: Path) -> Iterator[str]:
+    """The probes that the tests of a file are marked with."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "probe":
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
+
+
 def test_every_probe_has_tests() -> None:
-    assert TESTS_BY_PROBE.keys() == set(PROBE_NAMES)
+    files = (ROOT / "tests/probes").glob("test_*.py")
+    assert {name for path in files for name in marked_probes(path)} == set(PROBE_NAMES)

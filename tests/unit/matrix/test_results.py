@@ -6,7 +6,8 @@ from tests.matrix.results import Outcome, read_outcomes, read_result, result_exi
 
 JUNIT = """\
 <testsuites><testsuite>
-<testcase classname="tests.probes.test_block" name="test_a_warm_file"/>
+<testcase classname="tests.probes.test_block" name="test_a_warm_file">
+<properties><property name="probe" value="block"/><property name="probe" value="exits"/></properties></testcase>
 <testcase classname="tests.probes.test_missed_runs" name="test_every_run">
 <properties><property name="measured" value="3 of 10 runs missed"/></properties></testcase>
 <testcase classname="tests.probes.test_block" name="test_other[xfs]"><skipped message="no xfs&#10;here"/></testcase>
@@ -23,7 +24,7 @@ DOCTOR = """\
 def test_outcomes(tmp_path: Path) -> None:
     (tmp_path / "junit.xml").write_text(JUNIT)
     assert list(read_outcomes(tmp_path / "junit.xml")) == [
-        Outcome("probes/test_block", "test_a_warm_file", "passed"),
+        Outcome("probes/test_block", "test_a_warm_file", "passed", probes=("block", "exits")),
         Outcome("probes/test_missed_runs", "test_every_run", "passed", measured="3 of 10 runs missed"),
         Outcome("probes/test_block", "test_other[xfs]", "skipped", "no xfs"),
         Outcome("probes/test_sockets", "test_peek[tcp4]", "failed", "1 == 2"),
