@@ -18,12 +18,13 @@ def bind(address: Address) -> socket.socket:
         family, _, _, _, socket_address = socket.getaddrinfo(
             address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
-        if not address.host and socket.has_dualstack_ipv6():
+        every_address = address.host in ("", "::")  # as in Go, both stand for IPv4 and IPv6
+        if every_address and socket.has_dualstack_ipv6():
             family, socket_address = socket.AF_INET6, ("::", address.port, 0, 0)
         bound = socket.socket(family, socket.SOCK_STREAM)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(bool(address.host)))
+            bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(not every_address))
         bound.bind(socket_address)
         bound.listen(0)  # with SO_REUSEADDR two processes could bind the same port, but only one can listen
     except (OSError, UnicodeError) as error:  # UnicodeError: DNS does not allow such a name
@@ -62,5 +63,10 @@ def url(bound: socket.socket, scheme: str, path: str) -> str:
     name = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return f"{scheme}+unix://{name}:{path}"
-    host = "localhost" if name[0] in ("::", "0.0.0.0") else f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"{scheme}://{host}:{name[1]}{path}"
+    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1" if _only_ipv6(bound) else "127.0.0.1"}
+    host = loopback.get(name[0], name[0])
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{name[1]}{path}"
+
+
+def _only_ipv6(bound: socket.socket) -> bool:
+    return bound.family == socket.AF_INET6 and bool(bound.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY))

@@ -34,9 +34,11 @@ def test_several_addresses(start: Callable[..., ExporterProcess]) -> None:
     assert f"listening on http://[::1]:{ports[0]}/metrics" in service.log()
 
 
-def test_all_addresses_are_of_both_families(start: Callable[..., ExporterProcess]) -> None:
+@pytest.mark.parametrize("address", ["", "[::]"])
+def test_all_addresses_are_of_both_families(start: Callable[..., ExporterProcess], address: str) -> None:
     port = free_port()
-    start(f"--web.listen-address=:{port}")
+    service = start(f"--web.listen-address={address}:{port}")
+    assert f"listening on http://127.0.0.1:{port}/metrics" in service.log()
     for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"):
         assert httpx.get(f"http://{host}:{port}/-/healthy").status_code == 200
 
