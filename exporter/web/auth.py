@@ -35,7 +35,7 @@ class PasswordVerifier:
         known_hash = dict(users).get(name)
         hashed = known_hash or users[0][1]
         digest = hmac.digest(self._key, b"\0".join((name.encode(), hashed.encode(), password)), "sha256")
-        if digest in self._correct:
+        if known_hash and digest in self._correct:  # a removed user may have had the same hash as the first one
             self._correct.move_to_end(digest)
             return True
         loop = asyncio.get_running_loop()

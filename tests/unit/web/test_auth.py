@@ -41,6 +41,13 @@ def test_a_replaced_password_is_refused():
     assert not verify(verifier, "bob", b"land", changed)
 
 
+def test_a_removed_user_is_refused_although_another_has_the_same_hash():
+    same_hash = (("alice", USERS[0][1]), ("bob", USERS[0][1]))
+    verifier = PasswordVerifier()
+    assert verify(verifier, "bob", b"wonder", same_hash)
+    assert not verify(verifier, "bob", b"wonder", same_hash[:1])
+
+
 def test_only_the_first_72_bytes_are_compared():
     users = (("alice", hashed(b"x" * 72)),)
     assert verify(PasswordVerifier(), "alice", b"x" * 100, users)
