@@ -8,9 +8,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 MAX_BODY_BYTES = 65536
 """Of the body of a request, which must announce its length. No endpoint reads a body."""
 MAX_HEADER_BYTES = 16384
-"""Of all headers of a request together."""
+"""Of all headers of a request together, and of its URL."""
 
 _CLOSE = {"connection": "close"}
+_URL_TOO_LONG = PlainTextResponse("Request URL is too long\n", status_code=414, headers=_CLOSE)
 _HEADERS_TOO_LONG = PlainTextResponse("Request headers are too long\n", status_code=431, headers=_CLOSE)
 _BODY_TOO_LONG = PlainTextResponse("Request body is too long\n", status_code=413, headers=_CLOSE)
 _TOO_MANY_SCRAPES = PlainTextResponse(
@@ -33,7 +34,7 @@ class HeadMiddleware:
 
 
 class RequestSizeLimitMiddleware:
-    """Answers 431 or 413 and closes the connection when headers or body are longer than the limits."""
+    """Answers 414, 431 or 413 and closes the connection when URL, headers or body are longer than the limits."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,6 +46,8 @@ class RequestSizeLimitMiddleware:
 
 
 def _refusal(scope: Scope) -> ASGIApp | None:
+    if len(scope["raw_path"]) + len(scope["query_string"]) > MAX_HEADER_BYTES:
+        return _URL_TOO_LONG
     headers = scope["headers"]
     if sum(len(name) + len(value) for name, value in headers) > MAX_HEADER_BYTES:
         return _HEADERS_TOO_LONG

@@ -71,6 +71,7 @@ async def status_of(**options) -> int:
         ({"headers": {"content-length": "9" * 30}}, 413),
         ({"headers": {"transfer-encoding": "chunked"}}, 413),
         ({"headers": {"x": "y" * MAX_HEADER_BYTES}}, 431),
+        ({"params": {"x": "y" * MAX_HEADER_BYTES}}, 414),
     ],
 )
 def test_requests_that_are_too_long(options, status):
