@@ -103,7 +103,7 @@ def parse_labels(flag: str, text: str) -> bool:
 
 def parse_path(flag: str, text: str) -> str:
     """Parse a path of the HTTP server that no other page has."""
-    taken = ("/", "/docs", "/openapi.json", "/-/healthy", "/-/ready")
+    taken = ("/", "/openapi.json", "/-/healthy", "/-/ready")
     if not re.fullmatch(r"(/[\w.~-]+)+", text) or text in taken or text.startswith(("/api/", "/ui/")):
         raise UsageError(f"{flag}={text} is not a valid metrics path; use one like /metrics")
     return text

@@ -8,7 +8,6 @@ prometheus-client writes for the same registry.
 from collections.abc import Iterator, Sequence
 
 from prometheus_client import Metric
-from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
@@ -46,12 +45,6 @@ def metric_of(family: Family, values: Values = ()) -> Metric:
     return metric
 
 
-def negotiate(accept: str) -> tuple[bool, str]:
-    """Whether OpenMetrics is wanted, and the content type to answer with."""
-    _, content_type = choose_encoder(accept)
-    return content_type.startswith("application/openmetrics-text"), content_type
-
-
 def encode(registry: CollectorRegistry, *, openmetrics: bool) -> bytes:
     """Everything in the registry, in OpenMetrics or in the Prometheus text format."""
     lines: list[str] = []
@@ -83,4 +76,4 @@ def _written(labels: dict[str, str]) -> str:
     return "{" + ",".join([f'{name}="{value.translate(_ESCAPES)}"' for name, value in labels.items()]) + "}"
 
 
-__all__ = ["Labels", "Metric", "Sample", "encode", "metric_of", "negotiate"]
+__all__ = ["Labels", "Metric", "Sample", "encode", "metric_of"]

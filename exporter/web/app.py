@@ -7,16 +7,15 @@ from typing import Annotated
 from fastapi import FastAPI, Header, Response
 from fastapi.responses import HTMLResponse, PlainTextResponse
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.exposition import gzip_accepted
 
 from exporter import __version__
 from exporter.config import Config
 from exporter.counting.sampler import Sampler
 from exporter.metrics.collector import Collector, CopyCollector, ProcessesCollector
-from exporter.metrics.text_format import negotiate
 from exporter.model import ProbeState
 from exporter.web import ui_files
 from exporter.web.middleware import HeadMiddleware
+from exporter.web.negotiation import accepts_gzip, choose_format
 from exporter.web.shared_scrape import SharedScrape, SlicedResponse
 
 
@@ -35,7 +34,9 @@ def create_app(
         title="copy-exporter",
         version=__version__,
         summary="Which bytes the CPU copies and which are moved by zero copy, for every process, for Prometheus.",
+        docs_url=None,  # FastAPI's pages load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,  # Starlette redirects to the host that the client names, and to http behind a proxy
     )
     app.add_middleware(HeadMiddleware)
     scrapes = {
@@ -58,8 +59,8 @@ def create_app(
     async def metrics(
         accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = ""
     ) -> Response:
-        openmetrics, content_type = negotiate(accept)
-        gzipped = gzip_accepted(accept_encoding)
+        openmetrics, content_type = choose_format(accept)
+        gzipped = accepts_gzip(accept_encoding)
         headers = {"content-type": content_type, "vary": "Accept, Accept-Encoding"}
         if gzipped:
             headers["content-encoding"] = "gzip"
@@ -120,7 +121,7 @@ def _landing_page(probes: tuple[ProbeState, ...], telemetry_path: str) -> str:
 </head><body><h1>copy-exporter {__version__}</h1>
 <p>Which bytes the CPU copies and which are moved by zero copy, for every process of this host.</p>
 <ul><li><a href="{telemetry_path}">Metrics</a></li><li><a href="/-/ready">Readiness</a></li>
-<li><a href="/-/healthy">Health</a></li><li><a href="/docs">HTTP API</a></li></ul>
+<li><a href="/-/healthy">Health</a></li><li><a href="/openapi.json">HTTP API (OpenAPI)</a></li></ul>
 <table><tr><th>Probe</th><th>Hook</th><th>State</th></tr>{rows}</table>
 </body></html>
 """

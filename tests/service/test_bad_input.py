@@ -25,7 +25,7 @@ FLAGS = [
     ("--web.listen-address", "a..b:0", "address"),
     ("--web.telemetry-path", "metrics", "/metrics"),
     ("--web.telemetry-path", "/", "/metrics"),
-    ("--web.telemetry-path", "/docs", "/metrics"),
+    ("--web.telemetry-path", "/openapi.json", "/metrics"),
     ("--web.telemetry-path", "/{name}", "/metrics"),
     ("--path.procfs", "/etc", "procfs"),
     ("--path.procfs", "/nowhere", "procfs"),

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -58,6 +59,13 @@ def test_openmetrics_when_asked_for(service: ExporterProcess) -> None:
         ("text/plain;version=1.0.0;escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.4,*/*;q=0.3", False),
         ("application/vnd.google.protobuf;q=0.9,*/*", False),
         ("nonsense;;;", False),
+        ('application/openmetrics-text;version="1.0.0"', False),
+        ('text/plain;version="1.0.0"', False),
+        ("application/openmetrics-text;version=abc", False),
+        ("application/openmetrics-text;version=1..0", False),
+        ("text/plain;version=abc", False),
+        ("application/openmetrics-text;version=2.0.0", False),
+        ("application/openmetrics-text;version=1.0.0;q=0", False),
         ("", False),
     ],
 )
@@ -65,8 +73,13 @@ def test_negotiation(service: ExporterProcess, accept: str, is_openmetrics: bool
     """Also with the headers that releases of Prometheus send."""
     answer = service.get("/a/metrics", headers={"accept": accept})
     assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("application/openmetrics-text") is is_openmetrics
+    expected = "application/openmetrics-text; version=1.0.0" if is_openmetrics else "text/plain; version=0.0.4"
+    assert answer.headers["content-type"] == f"{expected}; charset=utf-8"
     assert answer.text.endswith("# EOF\n") is is_openmetrics
+
+
+def test_gzip_of_quality_zero_is_not_sent(service: ExporterProcess) -> None:
+    assert "content-encoding" not in service.get("/a/metrics", headers={"accept-encoding": "gzip;q=0"}).headers
 
 
 @pytest.mark.parametrize("accept", [{}, OPENMETRICS])
@@ -152,10 +165,9 @@ def test_landing_page_lists_every_probe(start: Callable[..., ExporterProcess]) -
         assert f"<td>{name}</td>" in answer.text
 
 
-def test_health_readiness_and_documentation(service: ExporterProcess) -> None:
+def test_health_readiness_and_description(service: ExporterProcess) -> None:
     assert service.get("/-/healthy").text == "copy-exporter is healthy\n"
     assert service.get("/-/ready").text == "copy-exporter is ready\n"
-    assert "<title>copy-exporter - Swagger UI</title>" in service.get("/docs").text
     assert service.get("/openapi.json").json()["paths"].keys() == {"/a/metrics", "/-/healthy", "/-/ready"}
 
 
@@ -164,6 +176,9 @@ def test_health_readiness_and_documentation(service: ExporterProcess) -> None:
     [
         ("GET", "/metrics", 404),
         ("GET", "/nothing", 404),
+        ("GET", "/docs", 404),
+        ("GET", "/redoc", 404),
+        ("GET", "/a/metrics/", 404),
         ("GET", "/a/../etc/passwd", 404),
         ("POST", "/a/metrics", 405),
         ("DELETE", "/-/healthy", 405),
@@ -173,6 +188,15 @@ def test_unknown_paths_and_methods(service: ExporterProcess, method: str, path: 
     answer = service.client.request(method, path, follow_redirects=True)
     assert answer.status_code == status
     assert "Traceback" not in service.log()
+
+
+def test_no_page_loads_anything_from_another_host(service: ExporterProcess) -> None:
+    assert re.findall(r"""<script|(?:src|href)=["']?(?:https?:)?//""", service.get("/").text) == []
+
+
+def test_no_redirect_to_the_host_header(service: ExporterProcess) -> None:
+    answer = service.client.get("/a/metrics/", headers={"host": "elsewhere.example"}, follow_redirects=False)
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
 
 
 def test_probe_stats(start: Callable[..., ExporterProcess]) -> None:

@@ -8,7 +8,7 @@ import re
 from tests.support.exporter_process import OPENMETRICS, ExporterProcess
 
 FROM_THE_ENVIRONMENT = re.compile(r"^# (?:code object from|.* matches) .*site-packages.*$", re.MULTILINE)
-PATHS = ("/", "/metrics", "/docs", "/openapi.json", "/-/healthy", "/-/ready", "/nowhere")
+PATHS = ("/", "/metrics", "/openapi.json", "/-/healthy", "/-/ready", "/nowhere")
 
 
 def test_no_module_is_loaded_after_the_start():

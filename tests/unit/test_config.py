@@ -41,7 +41,7 @@ def test_capabilities():
         (config.parse_regex, "("),
         (config.parse_labels, "pid"),
         (config.parse_path, "metrics"),
-        (config.parse_path, "/docs"),
+        (config.parse_path, "/openapi.json"),
         (config.parse_path, "/ui/metrics"),
         (config.parse_capabilities, "CAP_EVERYTHING"),
     ],

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.metrics.catalog.exporter import SCRAPE_DURATION
-from exporter.metrics.text_format import encode, negotiate
+from exporter.metrics.text_format import encode
 from tests.unit.metrics.small_host import registry_of, small_host
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -56,18 +56,3 @@ def test_openmetrics_has_the_samples_that_prometheus_client_writes():
     registry = registry_of(small_host(), created=True)
     ours, theirs = encode(registry, openmetrics=True).decode(), generate_openmetrics(registry).decode()
     assert samples(parse_openmetrics(ours)) == samples(parse_openmetrics(theirs))
-
-
-@pytest.mark.parametrize(
-    ("accept", "openmetrics"),
-    [
-        ("", False),
-        ("*/*", False),
-        ("text/plain;version=0.0.4", False),
-        ("application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75", True),
-    ],
-)
-def test_negotiation(accept, openmetrics):
-    wanted, content_type = negotiate(accept)
-    assert wanted is openmetrics
-    assert content_type.startswith("application/openmetrics-text" if openmetrics else "text/plain")
