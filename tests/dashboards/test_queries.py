@@ -42,7 +42,7 @@ def has_data(scene: Scene, target: Target, viewer: Viewer) -> bool:
     if target.instant:
         found = scene.prometheus.instant(expression, time=end)
     else:
-        found = scene.prometheus.course(expression, end - viewer.range_seconds, end, viewer.step_seconds)
+        found = scene.prometheus.range_query(expression, end - viewer.range_seconds, end, viewer.step_seconds)
     return any(series.has_data for series in found)
 
 
@@ -108,7 +108,7 @@ def test_no_query_fails_without_an_exporter(scene: Scene, document: str):
 def test_every_recording_rule_records(scene: Scene, name: str):
     def has_values(instance: str) -> bool:
         query = f'{name}{{instance="{instance}"}}'
-        found = scene.prometheus.course(query, scene.times.start, scene.times.end, 1)
+        found = scene.prometheus.range_query(query, scene.times.start, scene.times.end, 1)
         return any(series.has_data for series in found)
 
     assert has_values(scene.constant)

@@ -9,7 +9,7 @@ from bench.kafka.java import Java
 from bench.kafka.kafka_jars import JarsUnavailableError, fetch_jars
 from bench.kafka.kafka_server import KafkaServer
 from tests.support.exporter_process import ExporterProcess
-from tests.support.filesystems import command, file_system
+from tests.support.filesystems import on_disk
 from tests.support.requirements import require_bpf
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
@@ -66,13 +66,11 @@ def kafka(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafk
     """Kafka's files are on ext4, on a disk."""
     require_bpf()
     java = Java(jars)
-    directory = tmp_path_factory.mktemp("kafka")
-    with ExporterProcess("--log.level", "debug") as exporter:
-        if command("stat", "--file-system", "--format=%T", directory) == "ext2/ext3":
-            yield KafkaFixture(exporter, java, directory)
-            return
-        with file_system("ext4", directory, size=2 << 30) as (_, mounted):
-            yield KafkaFixture(exporter, java, mounted)
+    with (
+        ExporterProcess("--log.level", "debug") as exporter,
+        on_disk(tmp_path_factory.mktemp("kafka"), size=2 << 30) as directory,
+    ):
+        yield KafkaFixture(exporter, java, directory)
 
 
 @pytest.fixture(scope="package")

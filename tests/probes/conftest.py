@@ -11,7 +11,7 @@ import pytest
 
 from exporter.loading.probes import PROBE_NAMES
 from tests.support.compiler import compile_c
-from tests.support.filesystems import command, file_system
+from tests.support.filesystems import on_disk
 from tests.support.ports import free_port
 from tests.support.requirements import require_bpf
 
@@ -73,12 +73,8 @@ def workload(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory on ext4 with a disk below, whatever file system temporary files are on."""
-    directory = tmp_path_factory.mktemp("disk")
-    if command("stat", "--file-system", "--format=%T", directory) == "ext2/ext3":
+    with on_disk(tmp_path_factory.mktemp("disk")) as directory:
         yield directory
-        return
-    with file_system("ext4", directory) as (_, mounted):
-        yield mounted
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A real Alertmanager on loopback that tells nobody, and what its API answers."""
+"""A real Alertmanager on loopback that sends no notifications, and its API."""
 
 import json
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ from tests.support.server import Server
 
 @dataclass(frozen=True)
 class Alert:
-    """One that Alertmanager was told of and that has not ended."""
+    """An alert that is active in Alertmanager."""
 
     labels: dict[str, str]
     annotations: dict[str, str]
 
 
 class Alertmanager(Server):
-    """See :class:`Server`."""
+    """An Alertmanager whose only receiver does nothing."""
 
     def __init__(self, directory: Path) -> None:
-        """``directory`` takes configuration, data and log."""
-        config = {"route": {"receiver": "nobody", "group_wait": "0s"}, "receivers": [{"name": "nobody"}]}
+        """Start it; configuration, data and log go to ``directory``."""
+        config = {"route": {"receiver": "none", "group_wait": "0s"}, "receivers": [{"name": "none"}]}
         (directory / "alertmanager.yml").write_text(json.dumps(config))  # JSON is YAML
         port = free_port()
         self.address = f"{LOOPBACK}:{port}"
@@ -36,7 +36,7 @@ class Alertmanager(Server):
         super().__init__(command, port, directory / "alertmanager.log")
 
     def alerts(self, **labels: str) -> list[Alert]:
-        """Those that are firing and have these labels."""
+        """The active alerts that have these labels."""
         matchers = [f'{label}="{value}"' for label, value in labels.items()]
-        answer: list[dict[str, Any]] = self._client.get("/api/v2/alerts", params={"filter": matchers}).json()
-        return [Alert(one["labels"], one["annotations"]) for one in answer]
+        alerts: list[dict[str, Any]] = self._client.get("/api/v2/alerts", params={"filter": matchers}).json()
+        return [Alert(alert["labels"], alert["annotations"]) for alert in alerts]

@@ -1,4 +1,4 @@
-"""File systems of the tests' own, on loop devices."""
+"""File systems on loop devices, made for a test."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ MKFS = {
 
 
 def command(*argv: str | Path) -> str:
-    """Run what prepares a test, which is skipped when the kernel refuses it."""
+    """Run a command that prepares a test; its output. Skips the test if the command is missing or fails."""
     try:
         return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
     except FileNotFoundError:
@@ -30,6 +30,7 @@ def command(*argv: str | Path) -> str:
 
 @contextmanager
 def loop_device(image: Path, size: int) -> Iterator[Path]:
+    """A block device of ``size`` bytes, backed by the file ``image``."""
     with image.open("wb") as backing:
         backing.truncate(size)
     device = command("losetup", "--find", "--show", image)
@@ -42,7 +43,7 @@ def loop_device(image: Path, size: int) -> Iterator[Path]:
 
 @contextmanager
 def file_system(kind: str, directory: Path, size: int = 384 << 20) -> Iterator[tuple[Sequence[Path], Path]]:
-    """Make one of :data:`MKFS` and mount it: its devices, and where it is mounted."""
+    """Make and mount one of :data:`MKFS`; its devices, and the directory in which it is mounted."""
     with ExitStack() as stack:
         disks = 2 if "two" in kind else 1
         devices = [stack.enter_context(loop_device(directory / f"disk{n}", size)) for n in range(disks)]
@@ -52,3 +53,13 @@ def file_system(kind: str, directory: Path, size: int = 384 << 20) -> Iterator[t
         command("mount", devices[0], mounted_at)
         stack.callback(command, "umount", mounted_at)
         yield devices, mounted_at
+
+
+@contextmanager
+def on_disk(directory: Path, size: int = 384 << 20) -> Iterator[Path]:
+    """``directory``, or one on an ext4 mounted in it, if its own file system is another."""
+    if command("stat", "--file-system", "--format=%T", directory) == "ext2/ext3":
+        yield directory
+        return
+    with file_system("ext4", directory, size) as (_, mounted):
+        yield mounted

@@ -1,4 +1,4 @@
-"""A real Prometheus server on loopback, and what its API answers."""
+"""A real Prometheus server on loopback, and its API."""
 
 import json
 import math
@@ -14,23 +14,23 @@ from tests.support.wait import wait_until
 
 @dataclass(frozen=True)
 class Series:
-    """One result of a query: its labels and its values, one for an instant query."""
+    """One result of a query: its labels, and its values: one of an instant query, one per step of a range query."""
 
     labels: dict[str, str]
     values: tuple[float, ...]
 
     @property
     def has_data(self) -> bool:
-        """Whether there is a number in it."""
+        """Whether a value is not NaN."""
         return any(not math.isnan(value) for value in self.values)
 
 
 JOB = "copy-exporter"
-"""The name of the scrape configuration, which the rules know."""
+"""The name of the scrape configuration, which the rules use."""
 
 
 def every_second(*ports: int, rule_files: Iterable[Path] = (), **options: object) -> dict[str, object]:
-    """A configuration with targets on loopback; ``options``: more of the scrape configuration."""
+    """A configuration that scrapes targets on loopback; ``options`` are added to the scrape configuration."""
     targets = [f"{LOOPBACK}:{port}" for port in ports]
     return {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
@@ -39,15 +39,15 @@ def every_second(*ports: int, rule_files: Iterable[Path] = (), **options: object
     }
 
 
-class RefusedQueryError(AssertionError):
-    """Prometheus could not make sense of an expression, or not evaluate it."""
+class QueryError(AssertionError):
+    """Prometheus could not parse or evaluate an expression."""
 
 
 class Prometheus(Server):
-    """With a configuration; see :class:`Server`."""
+    """A Prometheus server with a configuration of the test."""
 
     def __init__(self, directory: Path, config: Mapping[str, Any] | Path) -> None:
-        """``directory`` takes data, log, and the configuration unless that is a file."""
+        """Start it; data, log and the configuration, unless it is a file, go to ``directory``."""
         file = config if isinstance(config, Path) else directory / "prometheus.yml"
         if not isinstance(config, Path):
             file.write_text(json.dumps(config))  # JSON is YAML
@@ -61,21 +61,21 @@ class Prometheus(Server):
         super().__init__(command, self.port, directory / "log")
 
     def get(self, path: str, **parameters: object) -> Any:
-        """``data`` of an answer of the API."""
+        """The ``data`` of an answer of the API. Raises :class:`QueryError`."""
         answer = self._client.get(f"/api/v1/{path}", params=parameters).json()  # type: ignore[arg-type]
         if answer["status"] != "success":
-            raise RefusedQueryError(f"{parameters}: {answer['error']}")
+            raise QueryError(f"{parameters}: {answer['error']}")
         return answer["data"]
 
     def instant(self, expression: str, **when: object) -> list[Series]:
-        """What it is now, or at ``time``."""
+        """The result of an instant query, now or at ``time``."""
         results = self.get("query", query=expression, **when)["result"]
-        return [Series(one["metric"], (float(one["value"][1]),)) for one in results]
+        return [Series(result["metric"], (float(result["value"][1]),)) for result in results]
 
-    def course(self, expression: str, start: float, end: float, step: float) -> list[Series]:
-        """What it was, step by step."""
+    def range_query(self, expression: str, start: float, end: float, step: float) -> list[Series]:
+        """The result of a range query; times in seconds since the epoch."""
         results = self.get("query_range", query=expression, start=start, end=end, step=step)["result"]
-        return [Series(one["metric"], tuple(float(value) for _, value in one["values"])) for one in results]
+        return [Series(result["metric"], tuple(float(value) for _, value in result["values"])) for result in results]
 
     def wait_for_scrapes(self, count: int) -> None:
         """Wait for so many more successful scrapes of every target that is up."""
@@ -84,6 +84,6 @@ class Prometheus(Server):
         wait_until(lambda: self.number(query) >= wanted, f"{count} scrapes", 60)
 
     def number(self, expression: str) -> float:
-        """The one number that an expression has now; NaN when it has none or several."""
-        found = self.instant(expression)
-        return found[0].values[0] if len(found) == 1 else math.nan
+        """The value of an expression that has one result; otherwise NaN."""
+        results = self.instant(expression)
+        return results[0].values[0] if len(results) == 1 else math.nan

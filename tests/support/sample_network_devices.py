@@ -1,4 +1,4 @@
-"""Network devices in memory."""
+"""Network devices in memory, behind the interface of :class:`exporter.host.network_devices.Network`."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from exporter.host.network_devices import Link, Traffic
 
 @dataclass
 class SampleNetworkDevices:
-    """A host with loopback, a network card, and one that came since its driver was last asked."""
+    """Loopback, a network card, a removed device, one whose driver reports nothing, and one added since the refresh."""
 
     links: dict[str, Link] = field(
         default_factory=lambda: {
