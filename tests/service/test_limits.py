@@ -23,7 +23,8 @@ def test_process_max(start: Start, move: Move, connection: WatchedConnection) ->
     def move_and_compare() -> None:
         for position, mover in enumerate(movers):
             mover.move(10**position)
-        agree(service, recorder, connection, sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers))
+        calls, moved = sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers)
+        agree(service, recorder, connection, calls, moved, all_processes=False)
 
     move_and_compare()
     move_and_compare()
@@ -42,7 +43,8 @@ def test_process_max(start: Start, move: Move, connection: WatchedConnection) ->
     def two_are_tracked() -> bool:  # in the places of those that have exited
         for mover in remaining:
             mover.move(1)
-        agree(service, recorder, connection, sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers))
+        calls, moved = sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers)
+        agree(service, recorder, connection, calls, moved, all_processes=False)
         pids = {series["pid"] for series in Scrape(service.metrics()).series(BYTES, port=connection.label)}
         return len(pids & {str(mover.pid) for mover in remaining}) == 2
 
@@ -84,7 +86,7 @@ def test_include_and_exclude(
         mover.move(1000)
         for service in (including, excluding):
             scrape = Scrape(service.metrics())
-            assert scrape.sum(HOST_BYTES, **RECVMMSG) == mover.bytes + 20
+            assert scrape.sum(HOST_BYTES, **RECVMMSG) >= mover.bytes + 20
     scrape = Scrape(including.metrics())
     assert scrape.sum(BYTES, port=connection.label) == mover.bytes
     assert {series["comm"] for series in scrape.series(CALLS)} == {"mover"}
@@ -109,7 +111,7 @@ def test_linger(start: Start, move: Move, connection: WatchedConnection) -> None
     def ended() -> bool:
         scrape = Scrape(service.metrics())
         values.append(scrape.sum(BYTES, pid=pid, port=connection.label))
-        assert scrape.sum(HOST_BYTES, **RECVMMSG) == 501
+        assert scrape.sum(HOST_BYTES, **RECVMMSG) >= 501
         return not scrape.series(CALLS, pid=pid)
 
     wait_until(ended, "the series ends", seconds=10)
@@ -124,10 +126,10 @@ def test_full_map_loses_only_new_entries(
 
     def is_counted() -> bool:
         mover.move(1)
-        return Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG) > 0
+        return Scrape(service.metrics()).sum(BYTES, port=connection.label) > 0
 
     wait_until(is_counted, "an entry of the map is free")
-    lost = mover.bytes - Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG)
+    lost = mover.bytes - Scrape(service.metrics()).sum(BYTES, port=connection.label)
     with births(workload("births"), connection, 300) as parent:
         mover.move(1000)
     assert parent.returncode == 0
