@@ -1,4 +1,4 @@
-"""Collects what each scrape exposes: reads, and turns what was read into the metrics of the catalog."""
+"""Reads at each scrape, and turns what was read into the metrics of the catalog."""
 
 import logging
 import time
@@ -82,10 +82,10 @@ class ProcessesCollector:
     name = "processes"
 
     def __init__(self, read: Callable[[], Reading], *, flags: Collection[str] = (), created: bool = False) -> None:
-        """``flags``: those that are on. ``created``: with the time since when each series counts, for OpenMetrics."""
+        """``flags``: those that are on. ``created``: add `_created`, which only OpenMetrics has."""
         self._read = read
         self._families = [family for family in catalog.READING_FAMILIES if not family.flag or family.flag in flags]
-        # Read once: the time since when a series counts must not move with every step of the clock.
+        # Read once: `_created` must not move with each step of the wall clock.
         self._booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) if created else None
         self._host_totals = RowMetrics(catalog.HOST_TOTALS)
         self._rows = RowMetrics(catalog.ROW_FAMILIES, self._booted)

@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from exporter.cli import serve
+from exporter.config import Config
 from exporter.loading.probes import PROBE_NAMES
 from exporter.metrics import docs
 from exporter.metrics.catalog import FAMILIES, HISTOGRAMS, HOST_TOTALS, ROW_FAMILIES
@@ -74,6 +76,11 @@ def test_what_a_family_needs_exists(family):
     options = {option for parameter in serve.params for option in parameter.opts}
     assert family.probe in ("", *PROBE_NAMES)
     assert family.flag in ("", *options)
+
+
+def test_the_configuration_knows_each_flag_that_a_family_needs():
+    all_on = SimpleNamespace(kafka=True, probe_stats=True)
+    assert Config.enabled_flags.fget(all_on) == {family.flag for family in FAMILIES} - {""}
 
 
 def test_each_kind_of_row_is_in_a_family():
