@@ -119,7 +119,7 @@ def test_maps_that_are_not_compiled_are_not_compared():
         ({"tgid": "Q"}, "tgid is 8 bytes at offset 8 in the C, but 4 bytes at offset 8 in Python"),
         ({"port": ""}, "port is missing in the C, but 2 bytes at offset 12 in Python"),
         ({"netns": "I"}, "netns is 4 bytes at offset 24 in the C, but missing in Python"),
-        ({"padding": ""}, "padding is missing in the C, but 4 bytes at offset 20 in Python"),
+        ({"kind": ""}, "kind is missing in the C, but 1 bytes at offset 19 in Python"),
     ],
 )
 def test_a_layout_that_differs(changes: dict[str, str], difference: str):
