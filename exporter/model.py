@@ -51,6 +51,10 @@ class RowKind(IntEnum):
     """Samples of the CPU clock inside the kernel's copy routines; the amount is in nanoseconds."""
 
 
+MECHANISMS = {RowKind.CPU_COPY: "cpu", RowKind.ZERO_COPY: "zero_copy", RowKind.DMA: "dma"}
+"""How bytes get over a hop: values of the label ``mechanism``, by the kinds of rows that count hops."""
+
+
 class Operation(IntEnum):
     """The system calls that move data, under their kernel names, and the requests of io_uring that do."""
 

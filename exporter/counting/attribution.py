@@ -72,6 +72,11 @@ class Attribution:
         """Whether processes had gone from /proc at the last update, before their exits were taken."""
         return bool(self._vanished)
 
+    @property
+    def exited_rows(self) -> Rows:
+        """A copy of what exited processes have counted, those without series included."""
+        return dict(self._host)
+
     def finalize_exited(self, sample: Sample, exits: Collection[Exit], now_ns: int) -> LiveSample:
         """Carry over the last counts of exited processes, and return the sample without them.
 

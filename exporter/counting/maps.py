@@ -89,6 +89,14 @@ class KernelMaps:
             sample.keys[identity].append(key)
         return sample
 
+    def packed_counts(self) -> dict[bytes, bytes]:
+        """Return everything counted so far as the kernel has it, for :func:`unpack_key` and :func:`unpack_count`."""
+        return self._packed("counts")
+
+    def packed_folders(self) -> dict[bytes, bytes]:
+        """Return the folders of brokers as the kernel has them, for :func:`unpack_folder`."""
+        return self._packed("folders")
+
     def forget(self, keys: Iterable[bytes]) -> None:
         """Delete rows of processes that have ended."""
         self._delete("counts", keys)
@@ -111,14 +119,8 @@ class KernelMaps:
     def folders(self) -> dict[bytes, Folder]:
         """Return the folders that brokers have used files of, by their keys for :meth:`forget_folders`."""
         keys, values = self._read("folders")
-        found = {}
-        for position, (*moved, parent, name) in zip(
-            range(0, len(keys), _FOLDER_KEY.size), _FOLDER.iter_unpack(values), strict=True
-        ):
-            key = keys[position : position + _FOLDER_KEY.size]
-            start, _, pid, _, _ = _FOLDER_KEY.unpack(key)
-            found[key] = Folder(Identity(start, pid), _text(name), parent, tuple(moved))
-        return found
+        packed = zip(_slices(keys, _FOLDER_KEY.size), _slices(values, _FOLDER.size), strict=True)
+        return {key: unpack_folder(key, value) for key, value in packed}
 
     def forget_folders(self, keys: Iterable[bytes]) -> None:
         """Delete folders of brokers that have ended."""
@@ -144,6 +146,11 @@ class KernelMaps:
             for name, info in infos.items()
         ]
 
+    def _packed(self, name: str) -> dict[bytes, bytes]:
+        info = self._infos[name]
+        keys, values = libbpf.read_map(self._maps[name], info)
+        return dict(zip(_slices(keys, info.key_size), _slices(values, info.value_size), strict=True))
+
     def _read(self, name: str) -> tuple[bytes, bytes]:
         keys, values = libbpf.read_map(self._maps[name], self._infos[name])
         self._entries[name] = len(keys) // self._infos[name].key_size
@@ -153,6 +160,27 @@ class KernelMaps:
         gone = list(keys)
         libbpf.delete_from_map(self._maps[name], b"".join(gone), len(gone))
         self._entries[name] = self._entries.get(name, 0) - len(gone)
+
+
+def unpack_key(key: bytes) -> tuple[Identity, Row]:
+    """Return the process and the row of a key of the counts."""
+    return Identity(*_OWNER.unpack_from(key)), _row(key[_OWNER.size :])
+
+
+def unpack_count(value: bytes) -> Count:
+    """Return a value of the counts."""
+    return Count._make(_COUNT.unpack(value))
+
+
+def unpack_folder(key: bytes, value: bytes) -> Folder:
+    """Return a folder from its key and its value."""
+    start, _, pid, _, _ = _FOLDER_KEY.unpack(key)
+    *moved, parent, name = _FOLDER.unpack(value)
+    return Folder(Identity(start, pid), _text(name), parent, tuple(moved))
+
+
+def _slices(data: bytes, size: int) -> list[bytes]:
+    return [data[position : position + size] for position in range(0, len(data), size)]
 
 
 def _row(packed: bytes) -> Row:

@@ -12,8 +12,9 @@ from exporter.counting.maps import KernelMaps, Sample
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.counting.series import Snapshot
 from exporter.host.procfs import Procfs
+from exporter.kafka.broker import Broker
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
-from exporter.model import Exit, Identity, MapUse, ProbeRuns
+from exporter.model import Exit, Identity, MapUse, ProbeRuns, Rows
 
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 1.0
@@ -34,6 +35,21 @@ class Reading:
     maps: list[MapUse]
     runs: list[ProbeRuns]
     kafka: KafkaSnapshot = NO_KAFKA
+
+
+@dataclass(frozen=True)
+class Peek:
+    """The present counts, read without any effect on what scrapes show."""
+
+    counts: Mapping[bytes, bytes]
+    """Of processes whose rows are in the map: see :meth:`KernelMaps.packed_counts`."""
+    exited: Rows
+    """What exited processes have counted, whose rows are not in the map any more."""
+    folders: Mapping[bytes, bytes]
+    """Of brokers: see :meth:`KernelMaps.packed_folders`. Empty with ``--no-kafka``."""
+    brokers: tuple[Broker, ...]
+    dropped: Mapping[str, int]
+    runs: list[ProbeRuns]
 
 
 class Sampler:
@@ -79,6 +95,22 @@ class Sampler:
         """Return what to show now. Raises :class:`OSError` when the maps cannot be read."""
         with self._lock:
             return self._noting_errors(self._read)
+
+    def peek(self) -> Peek:
+        """Return the present counts. No process gets series, none is finalized, and no state of a scrape changes.
+
+        Raises :class:`OSError` when the maps cannot be read.
+        """
+        with self._lock:
+            self._delete_finalized()  # what could not be deleted would count twice
+            return Peek(
+                self._source.packed_counts(),
+                self._attribution.exited_rows,
+                self._source.packed_folders() if self._kafka else {},
+                self._kafka.brokers if self._kafka else (),
+                self._source.dropped(),
+                self._source.runs(),
+            )
 
     def drain_until(self, stopped: threading.Event) -> None:
         """Drain about once a second: a full map loses counts, and rows that come late must find their process."""

@@ -52,6 +52,11 @@ class KafkaTracker:
         self._losses = losses
         self._counted_brokers: tuple[Broker, ...] = ()
 
+    @property
+    def brokers(self) -> tuple[Broker, ...]:
+        """The brokers that run now."""
+        return self._brokers()
+
     def count_if_brokers_changed(self) -> None:
         """Count the folders of brokers that have exited for the last time, and delete them from the map."""
         if self._brokers() != self._counted_brokers:

@@ -4,10 +4,9 @@ import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from exporter.counting.series import Series
-from exporter.metrics.catalog.copies import MECHANISMS
 from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
 from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
-from exporter.model import Count, Operation, Row
+from exporter.model import MECHANISMS, Count, Operation, Row
 
 _LABEL_VALUES: dict[str, Callable[[Series, Row], str]] = {
     "pid": lambda series, _: series.pid,

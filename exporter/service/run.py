@@ -2,7 +2,9 @@
 
 import logging
 import os
+import platform
 import socket
+import time
 from collections.abc import Iterable
 
 from exporter import __version__
@@ -17,6 +19,8 @@ from exporter.kafka.discovery import Discovery
 from exporter.kafka.topics import TopicCounter
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
+from exporter.live.reader import LiveReader
+from exporter.live.snapshot import Host
 from exporter.loading.handover import LoadedProbes
 from exporter.metrics.collector import NetworkCollector
 from exporter.service import memory
@@ -26,6 +30,7 @@ from exporter.web import server
 from exporter.web.app import create_app
 from exporter.web.listen import url
 from exporter.web.reload import WebConfig, WebConfigReloader
+from exporter.web.viewers import Viewers
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +53,7 @@ def run(
         loaded.probes,
         (NetworkCollector(privileged.devices),),
         config,
+        None if config.disable_ui else _viewers(config, loaded, privileged, sampler),
     )
     _announce(config, loaded, sockets, "https" if web_config().ssl_context else "http")
     memory.tune_gc()
@@ -73,6 +79,18 @@ def _make_sampler(
     threads.add("drain", sampler.drain_until)
     threads.add("network", privileged.devices.refresh_until)
     return sampler
+
+
+def _viewers(config: Config, loaded: LoadedProbes, privileged: PrivilegedResources, sampler: Sampler) -> Viewers:
+    host = Host(
+        name=platform.node(),
+        kernel=platform.release(),
+        started_seconds=time.time(),
+        metrics_path=config.telemetry_path,
+        probes=tuple(loaded.probes),
+    )
+    procfs = Procfs(config.procfs)
+    return Viewers(lambda: LiveReader(sampler.peek, procfs, privileged.devices, host, config.limits))
 
 
 def _track_kafka(

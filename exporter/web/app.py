@@ -13,10 +13,11 @@ from exporter.config import Config
 from exporter.counting.sampler import Sampler
 from exporter.metrics.collector import Collector, CopyCollector, ProcessesCollector
 from exporter.model import ProbeState
-from exporter.web import ui_files
+from exporter.web import live_api, ui_files
 from exporter.web.middleware import HeadMiddleware
 from exporter.web.negotiation import accepts_gzip, choose_format
 from exporter.web.shared_scrape import SharedScrape, SlicedResponse
+from exporter.web.viewers import Viewers
 
 
 def create_app(
@@ -24,10 +25,11 @@ def create_app(
     probes: Iterable[ProbeState],
     collectors: Iterable[Collector],
     config: Config,
+    viewers: Viewers | None,
 ) -> FastAPI:
     """Return the application for a sampler that another thread drains.
 
-    ``collectors`` add families that no probe counts.
+    ``collectors`` add families that no probe counts. ``viewers``: None for a plain page instead of the live one.
     """
     probe_states, other_collectors = tuple(probes), tuple(collectors)
     app = FastAPI(
@@ -81,10 +83,11 @@ def create_app(
             return PlainTextResponse(f"not ready: {sampler.last_error}\n", status_code=503)
         return PlainTextResponse("copy-exporter is ready\n")
 
-    if config.disable_ui:
+    if viewers is None:
         _add_landing_page(app, probe_states, config.telemetry_path)
     else:
         ui_files.add_routes(app)
+        live_api.add_routes(app, viewers)
     return app
 
 

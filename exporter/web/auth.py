@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from exporter.web.reload import WebConfig
+from exporter.web.scope import IS_AUTHORIZED
 
 _CACHE_ENTRIES = 100
 _MAX_PASSWORD_BYTES = 72  # bcrypt ignores the rest of a password, and newer versions of the library refuse it
@@ -88,6 +89,10 @@ class BasicAuthMiddleware:
                 message["headers"] = [*message["headers"], *web_config.headers]
             await send(message)
 
+        async def is_authorized() -> bool:
+            return await self._is_authorized(self._current_web_config(), scope)
+
+        scope[IS_AUTHORIZED] = is_authorized
         app = self._app if await self._is_authorized(web_config, scope) else _UNAUTHORIZED
         await app(scope, receive, send_with_headers)
 

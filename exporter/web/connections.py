@@ -20,6 +20,9 @@ ANSWER_SECONDS = 60.0
 """From the request until the client has received the whole answer: more than any scrape_timeout in use."""
 IDLE_SECONDS = 120.0
 """Between two requests: two scrape intervals of a minute."""
+STREAM_SECONDS = 10.0
+"""From one event of a stream until the client has received the next, which comes each second."""
+_STREAM_BUFFER_BYTES = 131072
 _MAX_CLOSING = 32
 
 
@@ -47,6 +50,7 @@ class ConnectionLimiter:
         self._clock = clock
         self._reading_request: dict[Connection, None] = {}  # oldest first
         self._answering: dict[Connection, None] = {}
+        self._streaming: dict[Connection, None] = {}
         self._closing: set[Connection] = set()
         self._by_descriptor: dict[int, Connection] = {}
         self.closed = 0
@@ -86,10 +90,23 @@ class ConnectionLimiter:
         """A whole request has arrived. The client has to receive the whole answer within :data:`ANSWER_SECONDS`."""
         self._move(connection, self._answering, ANSWER_SECONDS)
 
+    def keep_streaming(self, connection: Connection) -> None:
+        """The answer is a stream, whose next event the client has to receive within :data:`STREAM_SECONDS`.
+
+        Streams take no places: the application limits their number.
+        """
+        if connection not in self._streaming and connection.fileno() >= 0:
+            # what a slow client has not received is kept in the kernel: no more than a few events
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _STREAM_BUFFER_BYTES)
+        self._move(connection, self._streaming, STREAM_SECONDS)
+
+    def is_streaming(self, connection: Connection) -> bool:
+        """Whether the answer is a stream."""
+        return connection in self._streaming
+
     def disconnect(self, connection: Connection) -> None:
         """Shut the socket down. The transport then reads the end of the stream and closes the socket."""
-        self._reading_request.pop(connection, None)
-        self._answering.pop(connection, None)
+        self._forget(connection)
         self._closing.add(connection)
         with contextlib.suppress(OSError):  # the client has already disconnected
             connection.shutdown(socket.SHUT_RDWR)
@@ -97,7 +114,8 @@ class ConnectionLimiter:
     def close_expired(self) -> None:
         """Disconnect all connections whose deadline has passed."""
         now = self._clock()
-        expired = [connection for connection in (*self._reading_request, *self._answering) if connection.deadline < now]
+        connections = (*self._reading_request, *self._answering, *self._streaming)
+        expired = [connection for connection in connections if connection.deadline < now]
         for connection in expired:
             self.disconnect(connection)
         if expired:
@@ -107,13 +125,15 @@ class ConnectionLimiter:
         if connection in self._closing or connection.fileno() < 0:
             return
         connection.deadline = self._clock() + seconds
-        self._reading_request.pop(connection, None)
-        self._answering.pop(connection, None)
+        self._forget(connection)
         state[connection] = None
+
+    def _forget(self, connection: Connection) -> None:
+        for state in (self._reading_request, self._answering, self._streaming):
+            state.pop(connection, None)
 
     def _remove(self, connection: Connection, descriptor: int) -> None:
         del self._by_descriptor[descriptor]
         self.closed += 1
-        self._reading_request.pop(connection, None)
-        self._answering.pop(connection, None)
+        self._forget(connection)
         self._closing.discard(connection)

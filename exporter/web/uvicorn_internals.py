@@ -6,6 +6,7 @@ checks each name of this list in the installed versions. A name that is added he
 - ``uvicorn.protocols.http.h11_impl.H11Protocol``: the base class of the protocol that reports to the limiter.
 - ``uvicorn.protocols.http.h11_impl.H11Protocol.transport``: the connection; closed early at shutdown.
 - ``uvicorn.protocols.http.h11_impl.H11Protocol.cycle``: the newest request; another object for each request.
+- ``uvicorn.protocols.http.h11_impl.RequestResponseCycle.scope``: what the application is called with, a moment later.
 - ``uvicorn.protocols.http.h11_impl.RequestResponseCycle.response_complete``: whether it has been answered.
 - ``uvicorn.protocols.http.h11_impl.H11Protocol.on_response_complete``: called after an answer; starts the next request.
 - ``uvicorn.protocols.http.h11_impl.H11Protocol.shutdown``: called for each connection when the service ends.
@@ -30,6 +31,7 @@ from fastapi import FastAPI
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from exporter.web.connections import IDLE_SECONDS, REQUEST_SECONDS, Connection, ConnectionLimiter
+from exporter.web.scope import KEEP_STREAMING
 
 _GRACE_SECONDS = 10.0  # uvicorn itself closes idle connections, and in good order
 
@@ -71,7 +73,7 @@ def limited_protocol(limiter: ConnectionLimiter) -> type[H11Protocol]:
         def data_received(self, data: bytes) -> None:
             super().data_received(data)
             if self._has_new_request():
-                limiter.start_answering(self._connection)
+                self._start_answering()
             elif self._idle:
                 limiter.start_reading(self._connection, REQUEST_SECONDS)
             self._idle = False
@@ -82,12 +84,19 @@ def limited_protocol(limiter: ConnectionLimiter) -> type[H11Protocol]:
             if self._idle:
                 limiter.start_reading(self._connection, IDLE_SECONDS + _GRACE_SECONDS)
             else:
-                limiter.start_answering(self._connection)
+                self._start_answering()
 
         def shutdown(self) -> None:
             super().shutdown()
+            if limiter.is_streaming(self._connection):
+                self.transport.abort()  # a stream has no end to wait for
             if self._idle and not self.transport.get_write_buffer_size():
                 self.transport.abort()  # TLS would wait for the client's close_notify
+
+        def _start_answering(self) -> None:
+            limiter.start_answering(self._connection)
+            scope: MutableMapping[str, Any] = self.cycle.scope  # type: ignore[assignment]
+            scope[KEEP_STREAMING] = lambda: limiter.keep_streaming(self._connection)
 
         def _has_new_request(self) -> bool:
             """Whether a request is to be answered that was not there at the last call."""

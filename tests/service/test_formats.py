@@ -168,7 +168,8 @@ def test_landing_page_lists_every_probe(start: Callable[..., ExporterProcess]) -
 def test_health_readiness_and_description(service: ExporterProcess) -> None:
     assert service.get("/-/healthy").text == "copy-exporter is healthy\n"
     assert service.get("/-/ready").text == "copy-exporter is ready\n"
-    assert service.get("/openapi.json").json()["paths"].keys() == {"/a/metrics", "/-/healthy", "/-/ready"}
+    paths = service.get("/openapi.json").json()["paths"].keys()
+    assert paths == {"/a/metrics", "/-/healthy", "/-/ready", "/api/v1/live", "/api/v1/live/stream"}
 
 
 @pytest.mark.parametrize(

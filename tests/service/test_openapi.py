@@ -27,9 +27,10 @@ def check(service: ExporterProcess, checks: str, directory: Path) -> None:
     description.write_bytes(service.get("/openapi.json").content)
     command = [SCHEMATHESIS, "run", description, "--url", service.url, "--no-color"]
     options = ["--checks", checks, "--mode", "all", "--max-examples", EXAMPLES, "--seed", "1", "--tls-verify=false"]
+    options += ["--exclude-path", "/api/v1/live/stream"]  # it does not end
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=200, check=False, cwd=directory)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 selected / 3 total" in done.stdout
+    assert "4 selected / 5 total" in done.stdout
     assert service.get("/-/ready").status_code == 200
     assert "Traceback" not in service.log()
 

@@ -1,6 +1,7 @@
 """The pages name only what exists: files, anchors, metrics, flags and make targets."""
 
 import re
+from dataclasses import fields
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import click
 import pytest
 
 from exporter.cli import cli
+from exporter.live.rates import Totals
 from exporter.loading.copy_routines import COPY_ROUTINES
 from exporter.loading.probes import PROBES
 from exporter.metrics.catalog import FAMILIES
@@ -42,6 +44,7 @@ KERNEL_NAMES = {
     *(operation.name.lower() for operation in Operation),
     *COPY_ROUTINES,
     "copy_linear_skb",
+    *(field.name for field in fields(Totals)),
 }
 """Words that begin with ``copy_`` and are not metrics."""
 

@@ -1,10 +1,7 @@
 """What the probes count of each process: system calls, bytes and copy time."""
 
 from exporter.metrics.family import NS_PER_SECOND, PROCESS, RowFamily, RowHistogram
-from exporter.model import DURATION_BUCKETS_NS, RowKind
-
-MECHANISMS = {RowKind.CPU_COPY: "cpu", RowKind.ZERO_COPY: "zero_copy", RowKind.DMA: "dma"}
-"""How bytes get over a hop: values of the label ``mechanism``."""
+from exporter.model import DURATION_BUCKETS_NS, MECHANISMS, RowKind
 
 _HOP = ("source", "destination")
 

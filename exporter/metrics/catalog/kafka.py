@@ -1,9 +1,8 @@
 """Kafka brokers and their topics."""
 
 from exporter.counting.sampler import Reading
-from exporter.metrics.catalog.copies import MECHANISMS
 from exporter.metrics.family import PROCESS, ValueFamily, Values
-from exporter.model import FolderTransfer, RowKind
+from exporter.model import MECHANISMS, FolderTransfer, RowKind
 
 _TRANSFERS = {
     FolderTransfer.BY_REFERENCE: ("read", MECHANISMS[RowKind.ZERO_COPY]),

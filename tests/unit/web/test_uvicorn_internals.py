@@ -86,6 +86,34 @@ async def check_requests() -> None:
 
 
 @synchronous
+async def check_scope() -> None:
+    """The application gets what the protocol has added to the scope after the request was read."""
+    seen: list[object] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope.get("added"))
+        await PlainTextResponse("answer")(scope, receive, send)
+
+    class Adder(H11Protocol):
+        def data_received(self, data: bytes) -> None:
+            super().data_received(data)
+            scope: Any = self.cycle.scope
+            scope["added"] = "by the protocol"
+
+    server = uvicorn.Server(uvicorn.Config(app, http=Adder, ws="none", lifespan="off", log_config=None))
+    listener = socket.create_server(("127.0.0.1", 0))
+    serving = asyncio.create_task(server.serve([listener]))
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(REQUEST)
+    while not seen:
+        await asyncio.sleep(0.01)
+    server.should_exit = True
+    await serving
+    writer.close()
+    assert seen == ["by the protocol"]
+
+
+@synchronous
 async def check_shutdown() -> None:
     """The server calls ``shutdown`` of each connection, which has its transport."""
     transports: list[Any] = []
@@ -202,6 +230,7 @@ CHECKS: dict[str, Callable[[], None]] = {
     "uvicorn.protocols.http.h11_impl.H11Protocol.cycle": check_requests,
     "uvicorn.protocols.http.h11_impl.H11Protocol.on_response_complete": check_requests,
     "uvicorn.protocols.http.h11_impl.RequestResponseCycle.response_complete": check_requests,
+    "uvicorn.protocols.http.h11_impl.RequestResponseCycle.scope": check_scope,
     "uvicorn.protocols.http.h11_impl.H11Protocol.shutdown": check_shutdown,
     "uvicorn.protocols.http.h11_impl.H11Protocol.transport": check_shutdown,
     "uvicorn.Config.load": check_load,

@@ -1,0 +1,1 @@
+"""Rates of two snapshots: what the host moves at the moment."""

@@ -1,0 +1,92 @@
+"""Reads snapshots for the live view, without any effect on what scrapes show."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+
+from exporter.counting.maps import Sample, unpack_folder
+from exporter.counting.sampler import Peek
+from exporter.counting.self_check import PROBE, SelfCheck
+from exporter.counting.series import Limits
+from exporter.host.network_devices import Devices, Traffic
+from exporter.host.procfs import Procfs
+from exporter.kafka.broker import Broker
+from exporter.kafka.zero_copy_loss import Loss, LossDetector
+from exporter.live.compute import compute_rates
+from exporter.live.descriptions import Descriptions
+from exporter.live.increase import increase
+from exporter.live.processes import PROCESSES_MAX
+from exporter.live.rates import Rates
+from exporter.live.snapshot import Host, Snapshot
+from exporter.live.unpacked import Unpacked, UnpackedRows
+from exporter.model import Identity, Rows
+
+_log = logging.getLogger(__name__)
+_NO_COUNTS = Snapshot(0, 0, {}, {})
+
+
+class LiveReader:
+    """Rates from one reading to the next. Keeps the last reading; not for several threads at once."""
+
+    def __init__(self, peek: Callable[[], Peek], procfs: Procfs, devices: Devices, host: Host, limits: Limits) -> None:
+        """``peek`` reads the counts; ``limits`` name the processes that count in the host's totals alone."""
+        self._peek = peek
+        self._devices = devices
+        self._host = host
+        self._rows = UnpackedRows()
+        self._folders = Unpacked(unpack_folder)
+        self._descriptions = Descriptions(procfs, limits)
+        self._losses = LossDetector(devices)
+        self._self_check = SelfCheck(procfs.own())
+        self._last: Snapshot | None = None
+
+    def read(self) -> Rates | None:
+        """Return the rates since the last reading; None at the first. Raises :class:`OSError` when maps cannot be read.
+
+        The first reading also notes the CPU time of the processes that have moved most bytes so far.
+        """
+        before, now = self._last, self._snapshot()
+        self._last = now
+        self._descriptions.begin()
+        if before is None:
+            for identity in increase(_NO_COUNTS, now).busiest(PROCESSES_MAX):
+                self._descriptions.describe(identity)
+            return None
+        return compute_rates(before, now, self._host, self._descriptions.describe)
+
+    def _snapshot(self) -> Snapshot:
+        peek = self._peek()
+        clock_ns, time_seconds = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time()
+        processes = self._rows.update(peek.counts)
+        self._self_check.observe(Sample(dict(processes)))
+        return Snapshot(
+            time_seconds=time_seconds,
+            clock_ns=clock_ns,
+            processes=processes,
+            exited=peek.exited,
+            devices=self._traffic(),
+            links=self._devices.links,
+            cpus=os.cpu_count() or 1,
+            dropped_updates=sum(peek.dropped.values()),
+            missed_runs=sum(run.missed for run in peek.runs),
+            stalled_probes=() if self._self_check.is_counting else (PROBE,),
+            brokers=peek.brokers,
+            folders=self._folders.update(peek.folders),
+            losses=self._find_losses(peek.brokers, processes, clock_ns) if peek.brokers else (),
+        )
+
+    def _find_losses(
+        self, brokers: tuple[Broker, ...], processes: Mapping[Identity, Rows], clock_ns: int
+    ) -> tuple[Loss, ...]:
+        rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
+        return self._losses.evaluate(
+            clock_ns, [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
+        )
+
+    def _traffic(self) -> Mapping[str, Traffic]:
+        try:
+            return self._devices.traffic()
+        except OSError as error:  # the counts are there nevertheless
+            _log.debug("cannot read network devices: %s", error)
+            return {}

@@ -1,0 +1,55 @@
+"""Maps of the kernel, of which only what has changed since the last reading is unpacked: it takes most of the time."""
+
+from collections.abc import Callable, Mapping
+from typing import Generic, TypeVar
+
+from exporter.counting.maps import unpack_count, unpack_key
+from exporter.model import Count, Identity, Row, Rows
+
+_T = TypeVar("_T")
+
+
+class Unpacked(Generic[_T]):
+    """A map of the kernel, of which only what has changed is unpacked."""
+
+    def __init__(self, unpack: Callable[[bytes, bytes], _T]) -> None:
+        self._unpack = unpack
+        self._packed: Mapping[bytes, bytes] = {}
+        self._values: dict[bytes, _T] = {}
+
+    def update(self, packed: Mapping[bytes, bytes]) -> Mapping[bytes, _T]:
+        """Return all entries; those that have not changed since the last call are the same objects."""
+        before = self._packed
+        self._values = {
+            key: self._values[key] if before.get(key) == value else self._unpack(key, value)
+            for key, value in packed.items()
+        }
+        self._packed = packed
+        return self._values
+
+
+class UnpackedRows:
+    """The counts of processes; rows of a process that has not counted since the last call are the same object."""
+
+    def __init__(self) -> None:
+        self._packed: Mapping[bytes, bytes] = {}
+        self._names: dict[bytes, tuple[Identity, Row]] = {}
+        self._processes: dict[Identity, Rows] = {}
+
+    def update(self, packed: Mapping[bytes, bytes]) -> Mapping[Identity, Rows]:
+        """Return the rows of all processes."""
+        before, self._packed = self._packed, packed
+        changed: dict[Identity, Rows] = {}
+        for key in [key for key, value in packed.items() if before.get(key) != value]:
+            identity, row = self._names.get(key) or self._names.setdefault(key, unpack_key(key))
+            self._changed_rows(changed, identity)[row] = unpack_count(packed[key])
+        for key in [key for key in before if key not in packed]:
+            identity, row = self._names.pop(key)
+            del self._changed_rows(changed, identity)[row]
+        self._processes = {identity: rows for identity, rows in (self._processes | changed).items() if rows}
+        return self._processes
+
+    def _changed_rows(self, changed: dict[Identity, Rows], identity: Identity) -> dict[Row, Count]:
+        if identity not in changed:
+            changed[identity] = dict(self._processes.get(identity, ()))
+        return changed[identity]

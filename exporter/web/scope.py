@@ -1,0 +1,6 @@
+"""What the layers below the application add to the ASGI scope, for answers that last."""
+
+KEEP_STREAMING = "copy_exporter.keep_streaming"
+"""Key of the ASGI scope: a function that grants the connection time until the client has received the next event."""
+IS_AUTHORIZED = "copy_exporter.is_authorized"
+"""Key of the ASGI scope: a coroutine function that returns whether the request would still be authorized now."""
