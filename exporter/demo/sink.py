@@ -1,4 +1,4 @@
-"""The process that receives: reads the expected number of bytes, and reports when it had them.
+"""The process that receives: reads the expected number of bytes, and reports the time of the last one.
 
 ``python -m exporter.demo.sink CONTROL CONNECTION SIZE SECURE``, as :mod:`exporter.demo.sender`; ``SECURE`` is 0 or 1.
 """

@@ -106,7 +106,7 @@ def _set(permitted: int, inheritable: int) -> None:
 
 
 def _get() -> _Sets:
-    """The kernel is asked rather than /proc, which may be missing."""
+    """From the kernel rather than from /proc, which may be missing."""
     header, data = ct.create_string_buffer(_HEADER.pack(_VERSION_3, 0)), ct.create_string_buffer(_DATA.size)
     libc.call("capget", header, data)
     words = _DATA.unpack(data.raw)

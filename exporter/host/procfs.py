@@ -49,7 +49,7 @@ class ProcessInfo:
 
 
 class Procfs:
-    """A mounted /proc. Every method returns an empty value for a process that has exited or is hidden (hidepid)."""
+    """A mounted /proc. A process that has exited or is hidden (hidepid) gives empty values."""
 
     def __init__(self, root: str = "/proc") -> None:
         """``root``: the mount point."""

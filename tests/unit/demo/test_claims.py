@@ -5,7 +5,7 @@ import pytest
 from exporter.demo.claims import Verdict, exit_status, judge
 from exporter.model import RowKind
 
-from .facts import CHUNKS, READ_WRITE, SENDFILE, SIZE, TLS, as_the_article_says, count, measurement
+from .sample_measurements import CHUNKS, READ_WRITE, SENDFILE, SIZE, TLS, confirming_measurements, count, measurement
 
 
 def verdicts(measurements):
@@ -13,12 +13,12 @@ def verdicts(measurements):
 
 
 def with_changed(method, rows, cold=False):
-    others = [transfer for transfer in as_the_article_says() if transfer.setting != (method, cold)]
+    others = [transfer for transfer in confirming_measurements() if transfer.setting != (method, cold)]
     return [*others, measurement(method, rows, cold)]
 
 
 def test_all_hold():
-    claims = judge(as_the_article_says())
+    claims = judge(confirming_measurements())
     assert {claim.name: claim.measured for claim in claims} == {
         "mode_switches": "4.00 become 2.00",
         "cpu_copies": "2.00 become 0.00",
@@ -29,7 +29,7 @@ def test_all_hold():
     assert exit_status(claims) == 0
 
 
-def test_sendfile_in_two_calls_a_chunk_contradicts():
+def test_sendfile_in_two_calls_per_chunk_contradicts():
     twice = {row: count(2 * CHUNKS, SIZE) for row in SENDFILE}
     claims = {claim.name: claim for claim in judge(with_changed("sendfile", twice))}
     assert claims["mode_switches"].verdict is Verdict.CONTRADICTED
@@ -65,14 +65,14 @@ def without_disk(measurements, *methods):
 
 
 def test_sendfile_that_does_not_read_the_disk_contradicts():
-    assert verdicts(without_disk(as_the_article_says(), "sendfile"))["dma"] is Verdict.CONTRADICTED
+    assert verdicts(without_disk(confirming_measurements(), "sendfile"))["dma"] is Verdict.CONTRADICTED
 
 
 @pytest.mark.parametrize(
     ("measurements", "reason"),
     [
         (
-            [transfer for transfer in as_the_article_says() if not transfer.setting.cold],
+            [transfer for transfer in confirming_measurements() if not transfer.setting.cold],
             "the file could not be dropped from the page cache",
         ),
         (
@@ -92,7 +92,7 @@ def test_dma_that_cannot_be_seen_is_not_checked(measurements, reason):
 
 
 def test_a_file_system_over_the_network_is_not_checked():
-    measurements = without_disk(as_the_article_says(), "read+write", "sendfile", "TLS in user space")
+    measurements = without_disk(confirming_measurements(), "read+write", "sendfile", "TLS in user space")
     claim = next(claim for claim in judge(measurements) if claim.name == "dma")
     assert claim.verdict is Verdict.NOT_CHECKED
     assert claim.measured == "0.00 becomes 0.00: not read from a disk of this kernel"

@@ -5,7 +5,7 @@ import pytest
 from exporter.demo.measurement import Measurement, Setting, counted_between
 from exporter.model import Endpoint, Operation, RowKind
 
-from .facts import (
+from .sample_measurements import (
     CHUNKS,
     FILE_TO_USER,
     FROM_DISK,

@@ -9,7 +9,17 @@ from exporter.demo.claims import judge
 from exporter.demo.report import general_notes, method_notes, print_json, print_report
 from exporter.model import Endpoint, Operation, RowKind
 
-from .facts import CHUNKS, DISK_READ, SENDFILE, SIZE, as_the_article_says, count, measurement, results, row
+from .sample_measurements import (
+    CHUNKS,
+    DISK_READ,
+    SENDFILE,
+    SIZE,
+    confirming_measurements,
+    count,
+    measurement,
+    results,
+    row,
+)
 
 DOCUMENTED = (Path(__file__).parents[3] / "docs" / "demo.md").read_text()
 
@@ -21,7 +31,7 @@ def printed(show, measured) -> str:
 
 
 def test_the_table_fits_into_80_columns_and_has_every_run():
-    measured = results([measurement("send MSG_ZEROCOPY", SENDFILE, cold=True, note="x"), *as_the_article_says()])
+    measured = results([measurement("send MSG_ZEROCOPY", SENDFILE, cold=True, note="x"), *confirming_measurements()])
     lines = printed(print_report, measured).splitlines()
     assert max(map(len, lines)) <= 80
     assert [line.split() for line in lines if line.startswith("sendfile") and "halves" not in line][:2] == [
@@ -32,7 +42,7 @@ def test_the_table_fits_into_80_columns_and_has_every_run():
 
 
 def test_notes():
-    plain = results(as_the_article_says())
+    plain = results(confirming_measurements())
     assert method_notes(plain) == []
     assert general_notes(plain) == [
         "one CPU of the sender would fill a network of 0 Gbit/s by read+write, 0 Gbit/s by sendfile, "
@@ -59,7 +69,7 @@ def test_notes():
 
 def test_json_is_all_that_is_printed():
     failed = row(RowKind.ERROR, Operation.SENDFILE, (Endpoint.UNKNOWN, Endpoint.UNKNOWN), errno_or_bucket=4)
-    measured = results([measurement("sendfile", {**SENDFILE, failed: count(1)}, cold=True), *as_the_article_says()])
+    measured = results([measurement("sendfile", {**SENDFILE, failed: count(1)}, cold=True), *confirming_measurements()])
     document = json.loads(printed(print_json, measured))
     assert list(document) == [
         "kernel",

@@ -1,4 +1,4 @@
-"""Network devices: what is read of them, and what is said when they cannot be read."""
+"""Network devices: parsed traffic, the metrics of them, and the log lines when they cannot be read."""
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
@@ -17,9 +17,9 @@ eth0:2751971037   67938    0    0    0     0          0         0  5021975   462
 """  # noqa: E501
 
 
-def shown(wires: SampleNetworkDevices) -> dict[str, float]:
+def shown(devices: SampleNetworkDevices) -> dict[str, float]:
     registry = CollectorRegistry()
-    registry.register(CopyCollector([NetworkCollector(wires)], (), tuple))
+    registry.register(CopyCollector([NetworkCollector(devices)], (), tuple))
     families = text_string_to_metric_families(encode(registry, openmetrics=False).decode())
     return {
         f"{sample.name} {next(iter(sample.labels.values()), '')}".rstrip(): sample.value

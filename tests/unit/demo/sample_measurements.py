@@ -1,4 +1,4 @@
-"""Measurements as the probes give them on a disk, made by hand."""
+"""Measurements as the probes return them on a host with a disk, written by hand."""
 
 from exporter.demo.experiment import Results
 from exporter.demo.measurement import Measurement, Setting
@@ -53,7 +53,8 @@ def measurement(method: str, rows: Rows, cold: bool = False, sees_disk: bool = T
     )
 
 
-def as_the_article_says() -> list[Measurement]:
+def confirming_measurements() -> list[Measurement]:
+    """Measurements that confirm every claim."""
     return [
         measurement(method, rows, cold)
         for method, rows in (("read+write", READ_WRITE), ("sendfile", SENDFILE), ("TLS in user space", TLS))
