@@ -17,7 +17,7 @@ from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
-from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, named
+from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, select
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
 LOAD_TIMEOUT = 60.0
@@ -64,7 +64,7 @@ class OlderBtf(Btf):
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
     ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), counts="", missing="")
-    return compile_probes(OlderBtf(*missing), (*named(("syscalls",)), ours))
+    return compile_probes(OlderBtf(*missing), (*select(("syscalls",)), ours))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from exporter.host import capabilities, privileges
 from exporter.kernel.btf import VMLINUX
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
-from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, PROBE_NAMES, PROBES, note_of
+from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, PROBE_NAMES, PROBES, hook_note
 from exporter.model import ProbeState
 
 _TIMEOUT_SECONDS = 180.0
@@ -162,5 +162,5 @@ def _explanation(probe: ProbeState) -> str:
 def _note(probe: ProbeState) -> str:
     if not probe.attached:
         return ""
-    note = note_of(probe.name, probe.attach_method, probe.hook)
+    note = hook_note(probe.name, probe.attach_method, probe.hook)
     return "; ".join(filter(None, (note, _INEXACT if probe.preemptible else "")))

@@ -1,8 +1,8 @@
-"""The words of the product as data: endpoints, kinds of rows, operations, what the probes count, and their maps.
+"""The data that probes and exporter share: endpoints, operations, kinds of rows, and what the probes count.
 
-The probes and the exporter share what is here. The loader makes C enumerations and ``-D`` flags of it, and compares the
-layouts with the structures of the C (:mod:`exporter.loading.compiler`); :mod:`exporter.counting.maps` unpacks by
-them. The maps are in :mod:`exporter.probe_maps`.
+The loader makes C enumerations and ``-D`` flags of it, and compares the layouts with the structures in the C
+(:mod:`exporter.loading.compiler`); :mod:`exporter.counting.maps` unpacks by them. The maps are in
+:mod:`exporter.probe_maps`.
 """
 
 import struct
@@ -34,17 +34,17 @@ class RowKind(IntEnum):
     ERROR = 0
     """Calls that returned an error; ``errno_or_bucket`` is the errno."""
     CPU_COPY = 1
-    """A system call's bytes that the CPU copied."""
+    """Bytes of system calls that the CPU copied."""
     ZERO_COPY = 2
-    """A system call's bytes that were passed by reference."""
+    """Bytes of system calls that were passed by reference."""
     DMA = 3
-    """Bytes that a device moved: of a system call with O_DIRECT, or (``Operation.NONE``) of the block layer."""
+    """Bytes that a device moved: for a system call with O_DIRECT, or for the block layer (``Operation.NONE``)."""
     KERNEL_COPY = 4
-    """Bytes seen in the kernel's own copy functions, whatever system call asked for them."""
+    """Bytes that the kernel's own copy functions copied, for whichever system call."""
     DURATION = 5
-    """System calls by how long they took; ``errno_or_bucket`` is the bucket, the amount is in nanoseconds."""
+    """System calls by duration; ``errno_or_bucket`` is the bucket, the amount is in nanoseconds."""
     TO_USER = 6
-    """Calls of the kernel's own copy_to_user, and the bytes that they were asked for."""
+    """Calls of the kernel's own copy_to_user, and the requested bytes."""
     FROM_USER = 7
     """The same for copy_from_user."""
     COPY_TIME = 8
@@ -56,7 +56,7 @@ MECHANISMS = {RowKind.CPU_COPY: "cpu", RowKind.ZERO_COPY: "zero_copy", RowKind.D
 
 
 class Operation(IntEnum):
-    """The system calls that move data, under their kernel names, and the requests of io_uring that do."""
+    """The system calls that move data, by their kernel names, and the requests of io_uring that do."""
 
     NONE = 0
     READ = 1
@@ -119,10 +119,10 @@ DURATION_BUCKETS_NS = tuple(FIRST_BUCKET_NS * BUCKET_FACTOR**power for power in 
 """Upper bounds of durations, inclusive, in nanoseconds: 16 us to 4.2 s."""
 
 NS_PER_TICK = 10_000_000
-"""USER_HZ is 100 on every architecture that we know."""
+"""A tick of /proc: USER_HZ is 100 on all supported architectures."""
 
 DEFAULT_SAMPLING_RATE = 99
-"""Samples a second and CPU: not 100, so that they do not keep in step with what happens at each tick."""
+"""Samples per second per CPU. It is not 100, so that samples do not coincide with the kernel's timer tick."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ class Layout:
 
 
 class Identity(NamedTuple):
-    """A process, told apart from an earlier one that had the same id."""
+    """A process, distinguished from an earlier one with the same id."""
 
     start: int
     """``start_boottime`` of the thread-group leader, in nanoseconds."""
@@ -154,12 +154,12 @@ class Identity(NamedTuple):
 
     @property
     def start_ticks(self) -> int:
-        """The start as /proc has it."""
+        """The start in clock ticks since boot, as /proc/PID/stat has it."""
         return self.start // NS_PER_TICK
 
 
 class Row(NamedTuple):
-    """What is counted, without whose it is."""
+    """What is counted, without the process."""
 
     kind: RowKind
     operation: Operation
@@ -189,7 +189,7 @@ ROW_LAYOUT = Layout(
 
 
 class Count(NamedTuple):
-    """How much of a row there was."""
+    """The numbers of a row."""
 
     events: int
     amount: int
@@ -206,7 +206,7 @@ Rows = dict[Row, Count]
 
 @dataclass(frozen=True)
 class Exit:
-    """A process that has ended: its rows are final."""
+    """The exit of a process. Its rows no longer change."""
 
     identity: Identity
     comm: str
@@ -223,9 +223,9 @@ class Folder:
     identity: Identity
     """The broker."""
     name: str
-    """When it was first seen; empty when the kernel is just about to read it."""
+    """Its name when it was first seen; empty while the probe has not read it yet."""
     parent: int
-    """Inode number of the folder that it is in."""
+    """Inode number of its parent folder."""
     moved: tuple[int, ...]
     """Bytes, by :class:`FolderTransfer`."""
 
@@ -240,7 +240,7 @@ PORT_SET_LAYOUT = Layout("port_set", {"words": "1024Q"})
 
 @dataclass(frozen=True)
 class MapUse:
-    """How full a map is."""
+    """Entries of a map when it was last read."""
 
     name: str
     entries: int
@@ -249,24 +249,27 @@ class MapUse:
 
 @dataclass(frozen=True)
 class ProbeRuns:
-    """What the kernel knows of a program: :attr:`runs` and :attr:`seconds` stay 0 without ``--probe.stats``."""
+    """The kernel's statistics of a program. ``runs`` and ``seconds`` stay 0 without ``--probe.stats``."""
 
     probe: str
     runs: int
     seconds: float
     missed: int
+    """Events that the kernel skipped the program for."""
 
 
 @dataclass(frozen=True)
 class ProbeState:
-    """What became of one probe at start-up."""
+    """A probe after start-up."""
 
     name: str
     hook: str
+    """The target of the hook that is attached, or of the one that ``reason`` is about."""
     attach_method: str
     attached: bool
     reason: str = ""
     """Why it is not attached; empty when it is."""
     remedy: str = ""
+    """What to do about it."""
     preemptible: bool = False
-    """Attached, but this kernel may preempt its program, and then skips it for the other tasks of that CPU."""
+    """Attached, but the kernel may preempt the program, and then skips it for other tasks of that CPU."""

@@ -57,14 +57,14 @@ class Sampler:
 
     def __init__(
         self,
-        source: KernelMaps,
+        maps: KernelMaps,
         procfs: Procfs,
         attribution: Attribution,
         clock: Callable[[], int] = boottime_ns,
         kafka: KafkaTracker | None = None,
     ) -> None:
         """``kafka``: None to leave out brokers and topics."""
-        self._source = source
+        self._maps = maps
         self._procfs = procfs
         self._attribution = attribution
         self._clock = clock
@@ -104,12 +104,12 @@ class Sampler:
         with self._lock:
             self._delete_finalized()  # what could not be deleted would count twice
             return Peek(
-                self._source.packed_counts(),
+                self._maps.packed_counts(),
                 self._attribution.exited_rows,
-                self._source.packed_folders() if self._kafka else {},
+                self._maps.packed_folders() if self._kafka else {},
                 self._kafka.brokers if self._kafka else (),
-                self._source.dropped(),
-                self._source.runs(),
+                self._maps.dropped(),
+                self._maps.runs(),
             )
 
     def drain_until(self, stopped: threading.Event) -> None:
@@ -135,22 +135,22 @@ class Sampler:
 
     def _drain(self) -> None:
         self._delete_finalized()
-        exits = self._source.take_exits()
+        exits = self._maps.take_exits()
         if exits or self._attribution.awaits_exits:
-            self._finalize(self._source.sample(), exits)
+            self._finalize(self._maps.sample(), exits)
         if self._kafka:
             self._kafka.count_if_brokers_changed()
 
     def _read(self) -> Reading:
         self._delete_finalized()
-        exits = self._source.take_exits()
-        sample = self._source.sample()
+        exits = self._maps.take_exits()
+        sample = self._maps.sample()
         self._check_counting(sample)
         live = self._finalize(sample, exits)
         presence = self._presence(live.processes)
         snapshot = self._attribution.update(live, presence, self._clock(), self._procfs.describe)
         kafka = self._kafka.take_snapshot(live.processes, self._clock()) if self._kafka else NO_KAFKA
-        return Reading(snapshot, self._source.dropped(), self._source.map_use(), self._source.runs(), kafka)
+        return Reading(snapshot, self._maps.dropped(), self._maps.map_use(), self._maps.runs(), kafka)
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
@@ -160,7 +160,7 @@ class Sampler:
 
     def _delete_finalized(self) -> None:
         """Delete the rows that have been carried over. If that fails, no sample is taken before it has succeeded."""
-        self._source.forget(self._finalized_keys)
+        self._maps.forget(self._finalized_keys)
         self._finalized_keys = []
 
     def _check_counting(self, sample: Sample) -> None:

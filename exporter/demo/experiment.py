@@ -37,21 +37,21 @@ class Results:
 
 
 def run_experiment(
-    options: DemoOptions, source: KernelMaps, sees_disk: bool, progress: Progress, signals: TerminationSignals
+    options: DemoOptions, maps: KernelMaps, sees_disk: bool, progress: Progress, signals: TerminationSignals
 ) -> Results:
     """Create the file, and send it by every method from a cold and a warm cache; then remove the file.
 
     Allows ``signals`` to interrupt it only where it can clean up.
     """
     with Payload(options.directory, options.size) as payload:
-        experiment = Experiment(payload, options.chunk, source, sees_disk, signals)
+        experiment = Experiment(payload, options.chunk, maps, sees_disk, signals)
         caches = (True, False) if payload.can_be_cold else (False,)
         runs = [(method, cold) for method in METHODS for cold in caches]
         steps = len(runs) + 1
         with signals.allowed():
             payload.fill(lambda part: progress(f"writing the file to {payload.file_system}", part / steps))
         experiment.measure(METHODS[0], cold=False)  # discarded: the kernel sets up some things in the first transfer
-        lost_before = _lost(source)
+        lost_before = _lost(maps)
         measurements = []
         for step, (method, cold) in enumerate(runs, 1):
             progress(str(Setting(method.name, cold)), step / steps)
@@ -63,7 +63,7 @@ def run_experiment(
             sees_disk=sees_disk,
             can_be_cold=payload.can_be_cold,
             measurements=tuple(measurements),
-            lost=_lost(source) - lost_before,
+            lost=_lost(maps) - lost_before,
         )
 
 
@@ -73,14 +73,14 @@ class Experiment:
 
     payload: Payload
     chunk: int
-    source: KernelMaps
+    maps: KernelMaps
     sees_disk: bool
     signals: TerminationSignals
 
     def measure(self, method: Method, cold: bool) -> Measurement:
         """Measure one transfer, by new processes over a new connection."""
         setting = Setting(method.name, cold)
-        _clear(self.source)
+        _clear(self.maps)
         try:
             near, far = connected()
             with near, far, self._sender(method, near) as sender, self._sink(method, far) as sink:
@@ -95,11 +95,11 @@ class Experiment:
         timeout = _START_SECONDS + self.payload.size / _SLOWEST_DISK
         sender.report(_START_SECONDS)
         cached = self.payload.drop_cache() if setting.cold else self.payload.warm_cache()
-        before = _rows_of(self.source, sender.pid)
+        before = _rows_of(self.maps, sender.pid)
         sender.start()
         sent = sender.report(timeout)
         received = sink.report(timeout)
-        after = _rows_of(self.source, sender.pid)
+        after = _rows_of(self.maps, sender.pid)
         if received["received"] != self.payload.size:
             raise CopyExporterError(f"the demo's sink received {received['received']} of {self.payload.size} bytes")
         return Measurement(
@@ -122,9 +122,9 @@ class Experiment:
         return run_child("sink", (connection.fileno(),), self.payload.size, int(method.secure))
 
 
-def _rows_of(source: KernelMaps, pid: int) -> Rows:
+def _rows_of(maps: KernelMaps, pid: int) -> Rows:
     stat = Procfs().stat(pid)
-    for identity, rows in source.sample().processes.items():
+    for identity, rows in maps.sample().processes.items():
         if identity.pid == pid and stat and stat.started_at(identity.start):
             return rows
     raise KernelError(
@@ -133,11 +133,11 @@ def _rows_of(source: KernelMaps, pid: int) -> Rows:
     )
 
 
-def _clear(source: KernelMaps) -> None:
+def _clear(maps: KernelMaps) -> None:
     """Delete what the maps hold of other processes: only the demo reads these maps, and does not need it."""
-    source.take_exits()
-    source.forget([key for keys in source.sample().keys.values() for key in keys])
+    maps.take_exits()
+    maps.forget([key for keys in maps.sample().keys.values() for key in keys])
 
 
-def _lost(source: KernelMaps) -> int:
-    return source.dropped()["counts"] + sum(runs.missed for runs in source.runs())
+def _lost(maps: KernelMaps) -> int:
+    return maps.dropped()["counts"] + sum(runs.missed for runs in maps.runs())

@@ -13,7 +13,7 @@ from typing import Any
 
 from exporter.errors import KernelError
 from exporter.kernel.btf import Btf
-from exporter.loading.kernel_constants import COMMON, Abilities, abilities, defines, machine_facts
+from exporter.loading.kernel_constants import COMMON, VerifierFeatures, defines, machine_facts, verifier_features
 from exporter.loading.probes import Probe
 from exporter.model import (
     BUCKET_FACTOR,
@@ -53,7 +53,7 @@ class Compiled:
 
     bpf: Any
     btf: Btf
-    able: Abilities
+    features: VerifierFeatures
     preempt_count: int
     """BTF id of the kernel's variable; 0 where there is none."""
     sampling_rate: int
@@ -94,10 +94,12 @@ def compile_probes(
     Raises :class:`LookupError` when this kernel lacks what the probes need to know of it, and :class:`KernelError` when
     BCC cannot compile or the C has other structures than :mod:`exporter.model`.
     """
-    able = abilities(btf)
+    features = verifier_features(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
     values = {**defines(btf, facts), **_constants(map_entries or {})}
-    switches = [name for name, on in (("HAVE_TASK_BTF", able.typed_task), ("HAVE_RDONLY_CAST", able.rdonly_cast)) if on]
+    switches = [
+        name for name, on in (("HAVE_TASK_BTF", features.typed_task), ("HAVE_RDONLY_CAST", features.rdonly_cast)) if on
+    ]
     flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
     try:
@@ -105,7 +107,7 @@ def compile_probes(
     except Exception as error:  # BCC raises plain exceptions; clang's message is on standard error
         raise KernelError(f"BCC cannot compile the probes: {error}") from error
     check_layouts(bpf)
-    return Compiled(bpf, btf, able, int(values.get("VARIABLE___preempt_count", 0)), sampling_rate)
+    return Compiled(bpf, btf, features, int(values.get("VARIABLE___preempt_count", 0)), sampling_rate)
 
 
 def c_text(probes: Iterable[Probe]) -> str:

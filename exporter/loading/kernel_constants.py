@@ -147,7 +147,7 @@ BY_MACHINE: dict[str, tuple[Fact, ...]] = {
 
 
 @dataclass(frozen=True)
-class Abilities:
+class VerifierFeatures:
     """What the kernel's verifier supports. Without it the probes read in a slower way, with the same results."""
 
     typed_task: bool
@@ -156,9 +156,9 @@ class Abilities:
     """BTF id of ``bpf_rdonly_cast``, which does the same for files, inodes and sockets; 0 where there is none."""
 
 
-def abilities(btf: Btf) -> Abilities:
+def verifier_features(btf: Btf) -> VerifierFeatures:
     """Look up the names that the commits of these features added."""
-    return Abilities(
+    return VerifierFeatures(
         typed_task=_has_enumerator(btf, "BPF_FUNC_get_current_task_btf"),
         rdonly_cast=_function(btf, "bpf_rdonly_cast"),
     )

@@ -17,9 +17,9 @@ from exporter.loading.attach import ATTACHERS, Descriptors
 from exporter.loading.attach_errors import explain
 from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
 from exporter.loading.handover import LoadReport, LoadRequest, send
-from exporter.loading.kernel_constants import Abilities, defines
-from exporter.loading.preemption import lossy_attach_methods
-from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, Hook, Probe, named
+from exporter.loading.kernel_constants import VerifierFeatures, defines
+from exporter.loading.preemption import preemptible_attach_methods
+from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, Hook, Probe, select
 from exporter.model import ProbeState
 
 
@@ -35,17 +35,17 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe, lossy: frozenset[str]) -> tuple[ProbeState, Descriptors]:
-    """Attach by the first hook that the kernel allows; those with a ``lossy`` attach method are tried last.
+def attach(compiled: Compiled, probe: Probe, preemptible: frozenset[str]) -> tuple[ProbeState, Descriptors]:
+    """Attach by the first hook that the kernel allows; those with a ``preemptible`` attach method are tried last.
 
     Returns the state of the probe and its descriptors. When no hook can be attached, the state has the reason of the
     first hook whose target this kernel has.
     """
     refused: dict[Hook, Exception] = {}
-    for hook in sorted(probe.hooks, key=lambda hook: hook.attach_method in lossy):
+    for hook in sorted(probe.hooks, key=lambda hook: hook.attach_method in preemptible):
         try:
             descriptors = ATTACHERS[hook.attach_method](compiled, hook)
-            return _success(probe, hook, preemptible=hook.attach_method in lossy), descriptors
+            return _success(probe, hook, preemptible=hook.attach_method in preemptible), descriptors
         except (OSError, LookupError) as error:
             refused[hook] = error
     present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
@@ -74,23 +74,23 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
 def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
     """Compile, load and attach; returns the report, and the descriptors in its order."""
     btf = Btf()
-    probes, states = usable(btf, named(request.probes))
+    probes, states = usable(btf, select(request.probes))
     compiled = compile_all(btf, probes, request)
-    lossy = lossy_attach_methods(compiled)
+    preemptible = preemptible_attach_methods(compiled)
     programs: dict[str, int] = {}
     links = [_run_statistics()] if request.statistics else []
     for probe in probes:
-        states[probe.name], descriptors = attach(compiled, probe, lossy)
+        states[probe.name], descriptors = attach(compiled, probe, preemptible)
         if descriptors:
             programs[probe.name] = descriptors[0]
             links += descriptors[1:]
     maps = compiled.maps()
     report = LoadReport(
-        probes=tuple(states[probe.name] for probe in named(request.probes)),
+        probes=tuple(states[probe.name] for probe in select(request.probes)),
         maps=tuple(maps),
         programs=tuple(programs),
         links=len(links),
-        read_method=_read_method(compiled.able),
+        read_method=_read_method(compiled.features),
     )
     return report, [*maps.values(), *programs.values(), *links]
 
@@ -99,15 +99,15 @@ def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Co
     """Compile these probes and the essential ones, whose C declares the maps that the serving process reads."""
     names = {*ESSENTIAL_PROBE_NAMES, *(probe.name for probe in probes)}
     try:
-        return compile_probes(btf, named(names), request.map_entries, request.sampling_rate)
+        return compile_probes(btf, select(names), request.map_entries, request.sampling_rate)
     except LookupError as error:
         raise KernelError(f"the probes cannot be compiled for this kernel: {error}") from None
 
 
-def _read_method(able: Abilities) -> str:
-    if able.rdonly_cast:
+def _read_method(features: VerifierFeatures) -> str:
+    if features.rdonly_cast:
         return "typed pointers throughout"
-    return "typed pointers for the task, probe reads behind descriptors" if able.typed_task else "probe reads"
+    return "typed pointers for the task, probe reads behind descriptors" if features.typed_task else "probe reads"
 
 
 def _run_statistics() -> int:

@@ -15,12 +15,12 @@ _MODE = Path("/sys/kernel/debug/sched/preempt")
 _FIRST = struct.pack("=I", 0)
 
 
-def lossy_attach_methods(compiled: Compiled) -> frozenset[str]:
+def preemptible_attach_methods(compiled: Compiled) -> frozenset[str]:
     """The attach methods whose programs this kernel may preempt. On every kernel kprobes run with preemption off."""
-    lossy = {"fentry", "fexit"} if kernel_preempts(platform.version(), _MODE) else set()
+    preemptible = {"fentry", "fexit"} if kernel_preempts(platform.version(), _MODE) else set()
     if _tracepoints_lose_runs(compiled):
-        lossy |= {"raw_tracepoint", "tracepoint"}
-    return frozenset(lossy)
+        preemptible |= {"raw_tracepoint", "tracepoint"}
+    return frozenset(preemptible)
 
 
 def kernel_preempts(version: str, mode: Path) -> bool:

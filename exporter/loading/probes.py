@@ -263,13 +263,13 @@ ESSENTIAL_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.essential)
 DEFAULT_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.by_default)
 
 
-def note_of(name: str, attach_method: str, target: str) -> str:
+def hook_note(name: str, attach_method: str, target: str) -> str:
     """What the counts of a probe miss when it is attached by this hook."""
     probe = next(probe for probe in PROBES if probe.name == name)
     return next((hook.note for hook in probe.hooks if (hook.attach_method, hook.target) == (attach_method, target)), "")
 
 
-def named(names: Iterable[str]) -> tuple[Probe, ...]:
-    """The rows with these names, in the order of the table."""
+def select(names: Iterable[str]) -> tuple[Probe, ...]:
+    """The probes with these names, in the order of the table."""
     wanted = set(names)
     return tuple(probe for probe in PROBES if probe.name in wanted)

@@ -4,21 +4,21 @@ import sys
 
 from exporter.kernel.btf import Btf
 from exporter.loading import compiler, loader
-from exporter.loading.kernel_constants import Abilities
+from exporter.loading.kernel_constants import VerifierFeatures
 
 LACKING = {
-    "rdonly_cast": Abilities(typed_task=True, rdonly_cast=0),  # before v6.2
-    "typed_task": Abilities(typed_task=False, rdonly_cast=0),  # before v5.11
+    "rdonly_cast": VerifierFeatures(typed_task=True, rdonly_cast=0),  # before v6.2
+    "typed_task": VerifierFeatures(typed_task=False, rdonly_cast=0),  # before v5.11
 }
 
 
 def main() -> None:
-    able = LACKING[sys.argv.pop(1)]
+    features = LACKING[sys.argv.pop(1)]
 
-    def abilities(_: Btf) -> Abilities:
-        return able
+    def verifier_features(_: Btf) -> VerifierFeatures:
+        return features
 
-    compiler.abilities = abilities
+    compiler.verifier_features = verifier_features
     loader.main()
 
 

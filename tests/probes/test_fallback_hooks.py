@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.btf import Btf
-from exporter.loading.kernel_constants import abilities
+from exporter.loading.kernel_constants import verifier_features
 from exporter.model import RowKind
 from tests.support.requirements import skip_for_kernel
 
@@ -22,7 +22,7 @@ def attached_names(probes: ProbeFixture) -> list[str]:
 
 @pytest.fixture(params=["rdonly_cast", "typed_task"])
 def slow(probes: ProbeFixture, request: pytest.FixtureRequest) -> Iterator[ProbeFixture]:
-    if not getattr(abilities(Btf()), request.param):
+    if not getattr(verifier_features(Btf()), request.param):
         skip_for_kernel(f"{request.param}, which the test switches off")
     with attached_probes(command=(sys.executable, str(SLOW_LOADER), request.param)) as slow:
         assert attached_names(slow) == attached_names(probes)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.btf import Btf
-from exporter.loading.kernel_constants import abilities
+from exporter.loading.kernel_constants import verifier_features
 from exporter.model import Folder, FolderTransfer
 from tests.support.fake_broker import FakeBroker
 from tests.support.page_cache import drop_from_page_cache
@@ -174,7 +174,7 @@ def test_reads_of_the_disk(probes: ProbeFixture, broker: FakeBroker, logs: Path,
 def test_the_same_where_the_verifier_can_do_less(
     probes: ProbeFixture, broker: FakeBroker, logs: Path, lacking: str
 ) -> None:
-    if not getattr(abilities(Btf()), lacking):
+    if not getattr(verifier_features(Btf()), lacking):
         skip_for_kernel(f"{lacking} to do without")
     with attached_probes(command=(sys.executable, str(SLOW_LOADER), lacking)) as slow:
         slow.maps.watch_brokers([broker.pid])

@@ -10,7 +10,7 @@ import pytest
 
 from exporter.errors import KernelError
 from exporter.loading.compiler import c_text, check_layouts, probes_directory
-from exporter.loading.probes import PROBES, named
+from exporter.loading.probes import PROBES, select
 from exporter.model import Endpoint, Layout
 from exporter.probe_maps import DROPPABLE_MAPS, MAPS
 
@@ -33,7 +33,7 @@ def test_a_c_file_is_a_probe_and_a_header_is_included():
 
 
 def test_headers_come_once_and_before_their_use():
-    text = c_text(named(("exits", "syscalls")))
+    text = c_text(select(("exits", "syscalls")))
     files = FILES.findall(text)
     assert len(files) == len(set(files))
     assert text.index("struct count {") < text.index('BPF_TABLE("hash", struct row, struct count, counts')
