@@ -1,8 +1,9 @@
-"""What is published, built and installed once."""
+"""The published packages, built and installed once per session."""
 
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from tests.support.watched_connection import WatchedConnection
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with the sdist, and the wheel that was built from it."""
+    """A directory with the sdist and the wheel that was built from it."""
     directory = tmp_path_factory.mktemp("dist")
     subprocess.run([ROOT / ".venv/bin/python", "-m", "build", "--outdir", directory, ROOT], check=True)
     return directory
@@ -21,7 +22,7 @@ def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def installed(dist: Path) -> Iterator[Path]:
-    """The command, installed from the wheel where every user can read it; of Debian's packages it sees BCC."""
+    """The command, installed from the wheel where every user can read it, beside Debian's BCC."""
     with tempfile.TemporaryDirectory(prefix="copy-exporter-", dir="/opt") as directory:
         Path(directory).chmod(0o755)
         venv = Path(directory, "venv")
@@ -32,6 +33,5 @@ def installed(dist: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def connection() -> Iterator[WatchedConnection]:
-    opened = WatchedConnection()
-    yield opened
-    opened.close()
+    with closing(WatchedConnection()) as opened:
+        yield opened

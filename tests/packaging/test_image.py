@@ -1,4 +1,4 @@
-"""The image of this checkout: built on a base made here, then run with the rights that deploy/README.md asks for."""
+"""The image of this checkout, built on a base image made here and run with the rights of deploy/README.md."""
 
 import json
 import os
@@ -38,7 +38,7 @@ def image() -> str:
 
 @pytest.fixture(scope="module")
 def container(image: str) -> Iterator[str]:
-    """A container of the image. Debian 12's seccomp profile is older than CAP_BPF and knows no bpf() without root."""
+    """A container of the image. Debian 12's seccomp profile predates CAP_BPF and forbids bpf() without root."""
     made = buildah("from", "--pull-never", "--security-opt", "seccomp=unconfined", image)
     yield made
     buildah("rm", made)
@@ -48,18 +48,18 @@ def config(image: str) -> dict[str, object]:
     return dict(json.loads(buildah("inspect", "--type", "image", image))["Docker"]["config"])
 
 
-def test_what_the_image_says_of_itself(image: str) -> None:
-    said = config(image)
-    labels = said["Labels"]
+def test_labels_user_and_health_check(image: str) -> None:
+    settings = config(image)
+    labels = settings["Labels"]
     assert isinstance(labels, dict)
     assert labels["org.opencontainers.image.version"] == __version__
     assert labels["org.opencontainers.image.revision"] == REVISION
-    assert said["User"] == "65534:65534"
-    assert "/-/healthy" in str(said["Healthcheck"])
+    assert settings["User"] == "65534:65534"
+    assert "/-/healthy" in str(settings["Healthcheck"])
 
 
-def test_nothing_of_the_host_is_in_it(container: str) -> None:
-    """How this host reaches its packages stays outside, and the Dockerfile names no architecture."""
+def test_the_image_contains_nothing_of_the_host(container: str) -> None:
+    """No configuration of this host's package managers, and no architecture in the Dockerfile."""
     root = Path(buildah("mount", container))
     assert not (root / "etc/pip.conf").exists()
     assert not (root / "etc/apt/apt.conf.d/99-host").exists()
@@ -70,11 +70,11 @@ def test_nothing_of_the_host_is_in_it(container: str) -> None:
 def test_doctor(container: str) -> None:
     answer = json.loads(buildah("run", *RIGHTS, container, "copy-exporter", "doctor", "--json"))
     assert answer["ok"] is True
-    found = {check["name"]: check["why"] for check in answer["checks"]}
-    assert found["privileges for start-up"].startswith("user id 65534 with CAP_BPF")
+    findings = {check["name"]: check["why"] for check in answer["checks"]}
+    assert findings["privileges for start-up"].startswith("user id 65534 with CAP_BPF")
 
 
-def test_without_a_capability_it_says_so(container: str) -> None:
+def test_without_capabilities_it_names_them(container: str) -> None:
     command = [*BUILDAH, "run", "--isolation", "chroot", container, "copy-exporter", "serve"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode
@@ -82,7 +82,7 @@ def test_without_a_capability_it_says_so(container: str) -> None:
 
 
 def process(port: int) -> Path:
-    """/proc/PID of the service that listens there."""
+    """/proc/PID of the service that listens on this port."""
     for directory in Path("/proc").glob("[0-9]*"):
         arguments = (directory / "cmdline").read_bytes().split(b"\0") if (directory / "cmdline").exists() else []
         if arguments[0].startswith(b"/opt/copy-exporter/") and f"127.0.0.1:{port}".encode() in arguments:
@@ -91,7 +91,7 @@ def process(port: int) -> Path:
 
 
 def test_scrape(container: str) -> None:
-    """Counts of processes outside of the container are exact, every probe is attached, all rights are given up."""
+    """Counts of processes outside the container are exact, every probe is attached, and no capability is left."""
     connection = WatchedConnection()
     address = f"127.0.0.1:{free_port()}"
     run = ("run", *RIGHTS, "--volume", f"{TRACEFS}:{TRACEFS}:ro", container, "copy-exporter", "serve")

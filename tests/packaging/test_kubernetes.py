@@ -1,4 +1,4 @@
-"""The manifests: put together by kustomize, held against the published schemas and against the image and the docs."""
+"""The manifests, as kustomize builds them, compared with the published schemas, the image and the systemd unit."""
 
 import json
 import shutil
@@ -24,9 +24,9 @@ new PodMonitor(JSON.parse(process.argv[2])).validate();
 
 @pytest.fixture(scope="module")
 def manifests() -> dict[str, dict[str, Any]]:
-    """By kind."""
+    """The manifests by kind."""
     built = subprocess.run(["kubectl", "kustomize", MANIFESTS], check=True, capture_output=True, text=True).stdout
-    return {one["kind"]: one for one in yaml.safe_load_all(built)}
+    return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(built)}
 
 
 def container(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -34,9 +34,9 @@ def container(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:
     return dict(only)
 
 
-def test_what_there_is(manifests: dict[str, dict[str, Any]]) -> None:
+def test_kinds_and_names(manifests: dict[str, dict[str, Any]]) -> None:
     assert set(manifests) == {"Namespace", "DaemonSet", "PodMonitor"}
-    assert {one["metadata"].get("namespace", "copy-exporter") for one in manifests.values()} == {"copy-exporter"}
+    assert {each["metadata"].get("namespace", "copy-exporter") for each in manifests.values()} == {"copy-exporter"}
     assert container(manifests)["image"] == f"copy-exporter:{__version__}"
 
 
@@ -45,7 +45,7 @@ def test_schema(manifests: dict[str, dict[str, Any]], kind: str) -> None:
     kubernetes_validate.validate(manifests[kind], KUBERNETES, strict=True)
 
 
-def test_the_schema_is_looked_at(manifests: dict[str, dict[str, Any]]) -> None:
+def test_the_schema_rejects_an_unknown_key(manifests: dict[str, dict[str, Any]]) -> None:
     wrong = json.loads(json.dumps(manifests["DaemonSet"]).replace("readOnlyRootFilesystem", "readOnlyRoot"))
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
@@ -53,7 +53,7 @@ def test_the_schema_is_looked_at(manifests: dict[str, dict[str, Any]]) -> None:
 
 @pytest.fixture(scope="module")
 def operator() -> Path:
-    """A directory in which node finds the schemas of the Prometheus operator."""
+    """A directory with the schemas of the Prometheus operator for node."""
     if not shutil.which("npm"):
         pytest.skip("not installed: npm")
     directory = CACHE / "npm"
@@ -84,13 +84,14 @@ def test_the_pod_monitor_finds_the_pods(manifests: dict[str, dict[str, Any]]) ->
 
 
 def test_the_rights_are_those_of_the_unit(manifests: dict[str, dict[str, Any]]) -> None:
-    """And all that it asks for, the image's program may have."""
+    """The file capabilities of the image's interpreter include them all."""
     rights = container(manifests)["securityContext"]["capabilities"]
     assert rights["drop"] == ["ALL"]
-    wanted = {f"CAP_{name}" for name in rights["add"]}
+    capabilities = {f"CAP_{name}" for name in rights["add"]}
+    assert capabilities
     unit = (ROOT / "deploy/systemd/copy-exporter.service").read_text()
     (ambient,) = [line.partition("=")[2] for line in unit.splitlines() if line.startswith("AmbientCapabilities=")]
-    assert wanted == set(ambient.split())
-    assert all(name.lower() in (ROOT / "Dockerfile").read_text() for name in wanted)
+    assert capabilities == set(ambient.split())
+    assert all(name.lower() in (ROOT / "Dockerfile").read_text() for name in capabilities)
     context = container(manifests)["securityContext"]
     assert f"USER {context['runAsUser']}:{context['runAsGroup']}" in (ROOT / "Dockerfile").read_text()

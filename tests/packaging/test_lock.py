@@ -1,4 +1,4 @@
-"""What the image installs is pinned, by version and hash, for all that pyproject.toml asks for."""
+"""The packages of the image are pinned by version and hash, for every dependency in pyproject.toml."""
 
 import re
 from importlib.metadata import requires
@@ -10,13 +10,13 @@ from tests.support.paths import ROOT
 
 LOCK = (ROOT / "deploy/image/requirements.txt").read_text()
 PINNED = dict(re.findall(r"^([\w.-]+)==(\S+)", LOCK, re.MULTILINE))
-WANTED = [one for one in map(Requirement, requires("copy-exporter") or ()) if not one.marker]
+DEPENDENCIES = [each for each in map(Requirement, requires("copy-exporter") or ()) if not each.marker]
 
 
-@pytest.mark.parametrize("wanted", WANTED, ids=lambda wanted: wanted.name)
-def test_every_dependency_is_pinned(wanted: Requirement) -> None:
-    assert wanted.name.lower() in PINNED, "run: make lock"
-    assert PINNED[wanted.name.lower()] in wanted.specifier, "run: make lock"
+@pytest.mark.parametrize("dependency", DEPENDENCIES, ids=lambda dependency: dependency.name)
+def test_every_dependency_is_pinned(dependency: Requirement) -> None:
+    assert dependency.name.lower() in PINNED, "run: make lock"
+    assert PINNED[dependency.name.lower()] in dependency.specifier, "run: make lock"
 
 
 def test_every_pin_has_hashes() -> None:

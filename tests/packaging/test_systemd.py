@@ -1,4 +1,4 @@
-"""The systemd unit, started by a systemd: with its sandbox the service works, and has the rights that it says."""
+"""The systemd unit, started by a systemd in namespaces: the service works in its sandbox and has only its rights."""
 
 import os
 import pwd
@@ -24,7 +24,7 @@ from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 UNITS = ROOT / "deploy/systemd"
 CGROUPS = Path("/sys/fs/cgroup")
 UNIT_SUFFIXES = {".mount", ".scope", ".service", ".slice", ".socket"}
-LISTED = re.compile(r"Overall exposure level for copy-exporter.service: ([0-9.]+)")
+EXPOSURE = re.compile(r"Overall exposure level for copy-exporter.service: ([0-9.]+)")
 BOOT = """
 mount --make-rprivate /
 mount -t proc proc /proc
@@ -35,21 +35,19 @@ cp -r "$0"/* /etc/systemd/system
 mkdir -p /run/systemd/system
 exec env container=test /lib/systemd/systemd --system --unit="$1" --show-status=no
 """
-"""Run in namespaces: a systemd that starts what one unit of a directory wants, and nothing else."""
-ALONE = "[Unit]\nDefaultDependencies=no\nAfter=\n"
+"""A shell script that starts a systemd in namespaces, with one unit of a directory and its dependencies."""
+NO_DEFAULT_DEPENDENCIES = "[Unit]\nDefaultDependencies=no\nAfter=\n"
 
 LISTEN = "--web.listen-address 127.0.0.1:{port} --watch.port {connection}"
 
 INSPECTOR_CAPABILITIES = 1 << 2 | 1 << 19
 """CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE."""
 
-needs_no_other = pytest.mark.skipif(
-    Path("/run/systemd/system").exists(), reason="this host has a systemd: leave it alone"
-)
+without_systemd = pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="this host runs a systemd")
 
 
 def directories() -> set[Path]:
-    """The control groups of units of a systemd: other programs on this host make control groups, too."""
+    """The control groups of systemd units; other programs on this host make control groups too."""
     paths = (path for path in CGROUPS.rglob("*") if path.is_dir())
     return {path for path in paths if any(Path(part).suffix in UNIT_SUFFIXES for part in path.parts)}
 
@@ -60,7 +58,7 @@ def cgroups() -> Iterator[None]:
     before = directories()
     yield
 
-    def removed() -> bool:  # its processes may still be dying
+    def removed() -> bool:  # its processes may still be exiting
         for directory in sorted(directories() - before, reverse=True):
             with suppress(OSError):
                 directory.rmdir()
@@ -71,15 +69,15 @@ def cgroups() -> Iterator[None]:
 
 @pytest.fixture
 def units(installed: Path, connection: WatchedConnection, tmp_path: Path, request: pytest.FixtureRequest) -> Path:
-    """The units, changed only in where the program is, where it listens, its flags, and where its log goes."""
+    """A copy of the units that differs in the path of the program, its address, its flags and its log file."""
     directory = tmp_path / "units"
     shutil.copytree(UNITS, directory)
     port = free_port()
     command = f"ExecStart=\nExecStart={installed} serve $OPTIONS\nStandardError=truncate:{installed.parents[1]}/log\n"
     flags = request.param.format(port=port, connection=connection.label)
     own = {
-        "service": f'{ALONE}[Service]\n{command}Environment="OPTIONS={flags}"\n',
-        "socket": f"{ALONE}[Socket]\nListenStream=\nListenStream=127.0.0.1:{port}\n",
+        "service": f'{NO_DEFAULT_DEPENDENCIES}[Service]\n{command}Environment="OPTIONS={flags}"\n',
+        "socket": f"{NO_DEFAULT_DEPENDENCIES}[Socket]\nListenStream=\nListenStream=127.0.0.1:{port}\n",
     }
     for kind, text in own.items():
         (directory / f"copy-exporter.{kind}.d").mkdir()
@@ -90,7 +88,7 @@ def units(installed: Path, connection: WatchedConnection, tmp_path: Path, reques
 
 @pytest.fixture
 def booted(units: Path, installed: Path, cgroups: None, unit: str) -> Iterator[httpx.Client]:  # noqa: ARG001
-    """A client of the service that a systemd has started for a unit."""
+    """A client of the service that a systemd has started from a unit."""
     unshare = ("unshare", "--fork", "--pid", "--kill-child", "--mount", "--cgroup", "--ipc", "--uts")
     systemd = subprocess.Popen([*unshare, "sh", "-ec", BOOT, units, unit])
     with httpx.Client(base_url=f"http://127.0.0.1:{(units / 'port').read_text()}", timeout=60) as client:
@@ -119,7 +117,7 @@ def processes(program: Path) -> list[dict[str, str]]:
     return sorted(found, key=lambda status: int(status["Pid"]))
 
 
-@needs_no_other
+@without_systemd
 @pytest.mark.parametrize(("unit", "units"), [("copy-exporter.service", LISTEN)], indirect=["units"])
 def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed: Path, unit: str) -> None:  # noqa: ARG001
     moved = connection.peek(1, 1000, MAX_BYTES)
@@ -128,7 +126,7 @@ def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
     assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
     wait_until(
-        lambda: int(processes(installed)[1]["CapEff"], 16) == INSPECTOR_CAPABILITIES,
+        lambda: [int(status["CapEff"], 16) for status in processes(installed)] == [0, INSPECTOR_CAPABILITIES],
         "the inspector gives up its other capabilities",
     )
     service, inspector = processes(installed)
@@ -138,19 +136,19 @@ def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed
     assert {status["Seccomp"] for status in (service, inspector)} == {"2"}
 
 
-@needs_no_other
+@without_systemd
 @pytest.mark.parametrize(("unit", "units"), [("copy-exporter.socket", "--web.systemd-socket")], indirect=["units"])
 def test_the_socket(booted: httpx.Client, installed: Path, unit: str) -> None:  # noqa: ARG001
-    """A client of the socket unit starts the service; one that comes when it has just died waits for the next."""
-    dead = int(processes(installed)[0]["Pid"])
-    os.kill(dead, signal.SIGKILL)
+    """A connection starts the service; a connection after its death waits for the next one."""
+    killed = int(processes(installed)[0]["Pid"])
+    os.kill(killed, signal.SIGKILL)
     answer = httpx.get(booted.base_url.join("/metrics"), headers=OPENMETRICS, timeout=60)
     assert Scrape(answer.text).sum("copy_exporter_scrape_success", collector="processes") == 1
-    assert int(processes(installed)[0]["Pid"]) != dead
+    assert int(processes(installed)[0]["Pid"]) != killed
 
 
-def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
-    """As far as it can without the program where the unit says."""
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    """Checked with another program in place of the exporter, which is not installed at its path."""
     for unit in UNITS.iterdir():
         text = unit.read_text().replace("/opt/copy-exporter/bin/copy-exporter", "/bin/true")
         (tmp_path / unit.name).write_text(text)
@@ -160,8 +158,8 @@ def test_systemd_finds_nothing_wrong(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
-def test_the_exposure_is_the_one_in_the_docs() -> None:
+def test_the_docs_have_the_exposure() -> None:
     command = ["systemd-analyze", "security", "--offline=true", "--no-pager", UNITS / "copy-exporter.service"]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    (level,) = LISTED.findall(said)
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    (level,) = EXPOSURE.findall(output)
     assert f"exposure level {level}" in (ROOT / "docs/privileges.md").read_text()

@@ -1,4 +1,4 @@
-"""Which capabilities a start takes, and what each is good for: the table of docs/privileges.md, held row by row."""
+"""The capabilities that a start needs, and what each is for: the table of docs/privileges.md, row by row."""
 
 import os
 import pwd
@@ -24,12 +24,12 @@ ALL = "bpf,perfmon,dac_read_search,syslog"
 TO_BECOME_NOBODY = "setuid,setgid,setpcap"
 PARANOID = Path("/proc/sys/kernel/perf_event_paranoid")
 WITHOUT_ADDRESSES = {"copy_time"} if int(PARANOID.read_text()) > 1 else set()
-"""The kernel shows addresses to everybody where it lets everybody sample it."""
+"""A kernel that all users may sample shows its addresses to all users."""
 UNPRIVILEGED = dict.fromkeys(("CapInh", "CapPrm", "CapEff", "CapAmb"), "0" * 16)
 
 
 def as_nobody(capabilities: str) -> tuple[str, ...]:
-    """Before a command: it runs as nobody, with these capabilities and no way to others."""
+    """To put before a command: it runs as nobody with these capabilities, and cannot get others."""
     user = (f"--reuid={NOBODY.pw_uid}", f"--regid={NOBODY.pw_gid}", "--clear-groups")
     return (
         "setpriv",
@@ -40,7 +40,7 @@ def as_nobody(capabilities: str) -> tuple[str, ...]:
 
 
 def as_root(capabilities: str) -> tuple[str, ...]:
-    """Before a command: it runs as root, as in a container that is given these capabilities alone."""
+    """To put before a command: it runs as root, as in a container with only these capabilities."""
     return ("setpriv", _bounded(capabilities))
 
 
@@ -61,8 +61,8 @@ def missing(service: ExporterProcess) -> set[str]:
     return set(DEFAULT_PROBE_NAMES) - attached(Scrape(service.metrics()))
 
 
-def complaints(service: ExporterProcess) -> list[str]:
-    """All that it logged, but for brokers, which come and go on a host."""
+def log_lines(service: ExporterProcess) -> list[str]:
+    """Its log without lines about brokers, which other tests on this host start and stop."""
     return [line for line in service.log().splitlines() if "broker" not in line]
 
 
@@ -82,13 +82,11 @@ def started(installed: Path, before: Sequence[str], connection: WatchedConnectio
         pytest.param((*WITH_TRACEFS, *as_root(f"bpf,perfmon,{TO_BECOME_NOBODY}")), WITHOUT_ADDRESSES, id="root"),
     ],
 )
-def test_a_start_that_works(
-    installed: Path, connection: WatchedConnection, before: Sequence[str], without: set[str]
-) -> None:
-    """Counts are exact, nothing is complained of at a scrape, and all that it was started with is given up."""
+def test_start(installed: Path, connection: WatchedConnection, before: Sequence[str], without: set[str]) -> None:
+    """Counts are exact, a scrape logs nothing, and the service has dropped all capabilities."""
     with started(installed, before, connection) as service:
         assert missing(service) == without
-        said = complaints(service)
+        before_scrape = log_lines(service)
         moved = connection.peek(1, 1000, MAX_BYTES)
         scrape = Scrape(service.metrics())
         assert scrape.sum(BYTES, port=connection.label) == moved
@@ -98,22 +96,22 @@ def test_a_start_that_works(
         assert status["Uid"].split() == [str(NOBODY.pw_uid)] * 4
         assert {name: status[name] for name in UNPRIVILEGED} == UNPRIVILEGED
         assert status["NoNewPrivs"] == "1"
-        assert complaints(service) == said
+        assert log_lines(service) == before_scrape
 
 
 def refused(installed: Path, before: Sequence[str], *flags: str) -> str:
-    """The one line with which a start ends."""
+    """The line on standard error with which the start fails."""
     command = [*before, installed, "serve", "--web.listen-address", "127.0.0.1:0", *flags]
     done = subprocess.run(command, cwd="/", capture_output=True, text=True, check=False)
-    complaint = [line for line in done.stderr.splitlines() if not line.startswith("ts=")]
+    errors = [line for line in done.stderr.splitlines() if not line.startswith("ts=")]
     assert done.returncode == 1
-    assert len(complaint) == 1, done.stderr
-    return complaint[0]
+    assert len(errors) == 1, done.stderr
+    return errors[0]
 
 
-@pytest.mark.parametrize("one", ["perfmon", "bpf", "net_admin"])
-def test_both_bpf_and_perfmon_are_needed(installed: Path, one: str) -> None:
-    assert "with CAP_BPF and CAP_PERFMON" in refused(installed, as_nobody(one))
+@pytest.mark.parametrize("capability", ["perfmon", "bpf", "net_admin"])
+def test_both_bpf_and_perfmon_are_needed(installed: Path, capability: str) -> None:
+    assert "with CAP_BPF and CAP_PERFMON" in refused(installed, as_nobody(capability))
 
 
 def test_run_statistics_need_sys_admin(installed: Path, connection: WatchedConnection) -> None:

@@ -1,7 +1,7 @@
 """Programs compiled once per session; connections, exporters and movers for each test."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -39,9 +39,8 @@ def mover(workload: Callable[[str], Path]) -> Path:
 
 @pytest.fixture
 def connection() -> Iterator[WatchedConnection]:
-    opened = WatchedConnection()
-    yield opened
-    opened.close()
+    with closing(WatchedConnection()) as opened:
+        yield opened
 
 
 @pytest.fixture
