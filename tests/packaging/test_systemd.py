@@ -121,7 +121,8 @@ def processes(program: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(("unit", "units"), [("copy-exporter.service", LISTEN)], indirect=["units"])
 def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed: Path, unit: str) -> None:  # noqa: ARG001
     moved = connection.peek(1, 1000, MAX_BYTES)
-    scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
+    for _ in range(4):  # this process is outside of its pid namespace: a hidden process counts after some scrapes
+        scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
     assert scrape.sum(BYTES, port=connection.label) == moved
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
     assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
