@@ -8,9 +8,10 @@ from fnmatch import fnmatch
 
 from bench.figures import markdown
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBE_NAMES
+from exporter.model import ProbeState
 from tests.support.requirements import NOT_IN_THIS_KERNEL
 
-from .results import Outcome, ProbeState, TargetResult
+from .results import Outcome, TargetResult
 
 MISSED_RUNS = "probes/test_missed_runs::*"
 

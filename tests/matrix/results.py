@@ -3,8 +3,10 @@
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+
+from exporter.model import ProbeState
 
 _RUN = "run.json"
 _LOG_LINES = 40
@@ -27,17 +29,6 @@ class Outcome:
 
     def __str__(self) -> str:
         return f"{self.module}::{self.name}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class ProbeState:
-    """A probe as ``doctor`` reports it."""
-
-    name: str
-    hook: str
-    attach_method: str
-    attached: bool
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -114,9 +105,7 @@ def _doctor(path: Path) -> dict[str, list[dict[str, object]]]:
 
 def _probes(path: Path) -> Iterator[ProbeState]:
     for row in _doctor(path).get("probes", []):
-        yield ProbeState(
-            str(row["name"]), str(row["hook"]), str(row["attach_method"]), bool(row["attached"]), str(row["reason"])
-        )
+        yield ProbeState(**{field.name: row[field.name] for field in fields(ProbeState)})  # type: ignore[arg-type]
 
 
 def _checks(path: Path) -> dict[str, str]:

@@ -14,8 +14,8 @@ from exporter.loading.copy_routines import COPY_ROUTINES
 from exporter.loading.probes import PROBES
 from exporter.metrics.catalog import FAMILIES
 from exporter.model import Operation
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGES = [
     *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG", "SECURITY", "deploy/README")),
     *sorted((ROOT / "docs").rglob("*.md")),

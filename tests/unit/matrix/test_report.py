@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from exporter.loading.probes import PROBE_NAMES
+from exporter.model import ProbeState
 from tests.matrix.report import Mark, ProbeSummary, Skip, Summary, outcomes_of, render, summarize
-from tests.matrix.results import Outcome, ProbeState, TargetResult
+from tests.matrix.results import Outcome, TargetResult
 from tests.support.paths import ROOT
 
 BLOCK = ProbeState("block", "block_bio_queue", "raw_tracepoint", True, "")

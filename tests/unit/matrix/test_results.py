@@ -17,7 +17,8 @@ JUNIT = """\
 """
 DOCTOR = """\
 {"checks": [{"name": "loader", "why": "compiled"}],
- "probes": [{"name": "block", "hook": "bio", "attach_method": "raw_tracepoint", "attached": true, "reason": ""}]}
+ "probes": [{"name": "block", "hook": "bio", "attach_method": "raw_tracepoint", "attached": true, "reason": "",
+             "remedy": "", "preemptible": false, "essential": false, "note": ""}]}
 """
 
 
