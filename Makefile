@@ -8,8 +8,8 @@ BIN := $(VENV)/bin
 
 # Debian packages: for `make run`, and in addition for the tests, the image, the benchmarks and the kernel matrix.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
-TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah curl debootstrap dmsetup e2fsprogs ethtool gcc gdb iproute2 \
-	libc6-dev maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
+TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah chromium curl debootstrap dmsetup e2fsprogs ethtool fonts-dejavu-core gcc gdb \
+	iproute2 libc6-dev maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
 	util-linux xfsprogs
 # Debian's package conflicts with other packages of kubectl.
 TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)
