@@ -110,8 +110,7 @@ def test_one_process_by_keyboard(service: ExporterProcess, sender: Sender, open_
     expect(page.locator("#picture-title")).to_have_text("All processes")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 360)])
 def test_accessible(service: ExporterProcess, open_page: Open, scheme: str, width: int) -> None:
     opened = open_page(service.url, color_scheme=scheme, viewport={"width": width, "height": 800})
     page = opened.page
@@ -152,7 +151,7 @@ while True:
 def test_tls_and_password(sender: Sender, open_page: Open) -> None:
     with WebConfigFiles() as files:
         config = files.write_config({USER: PASSWORD}, cert_file="cert.pem", key_file="key.pem")
-        client = {"verify": str(files / "ca.pem"), "auth": (USER, PASSWORD)}
+        client = {"verify": files.client_context(), "auth": (USER, PASSWORD)}
         with ExporterProcess(*sender.flags, "--web.config.file", str(config), client=client) as service:
             credentials = {"username": USER, "password": PASSWORD}
             page = open_page(service.url, ignore_https_errors=True, http_credentials=credentials).page
