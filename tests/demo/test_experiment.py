@@ -165,10 +165,10 @@ class Blind(KernelMaps):
 
 
 @pytest.fixture(scope="module")
-def handover():
-    handover = load(LoadRequest(probes=("syscalls", "exits")), timeout=60)
-    yield handover
-    handover.close()
+def loaded():
+    loaded = load(LoadRequest(probes=("syscalls", "exits")), timeout=60)
+    yield loaded
+    loaded.close()
 
 
 @pytest.mark.parametrize(
@@ -182,10 +182,10 @@ def handover():
         (Blind, KernelError, r"--pid=host\) \(read\+write, warm cache\)$"),
     ],
 )
-def test_trouble_ends_it_with_one_line(handover, directory, reader, error, complaint):
+def test_trouble_ends_it_with_one_line(loaded, directory, reader, error, complaint):
     options, before = DemoOptions(size=SIZE, directory=directory), children(os.getpid())
     with pytest.raises(error, match=complaint):
-        run_experiment(options, reader(handover.maps, handover.programs), False, lambda *_: None, TerminationSignals())
+        run_experiment(options, reader(loaded.maps, loaded.programs), False, lambda *_: None, TerminationSignals())
     assert children(os.getpid()) == before
     assert list(directory.iterdir()) == []
 

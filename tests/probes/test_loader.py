@@ -13,14 +13,15 @@ from exporter.kernel import libbpf
 from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.model import Row, RowKind, Rows
+from exporter.probe_maps import MAPS
 
 from .probe_fixture import ProbeFixture, attached_probes
 
 REQUEST = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries={"counts": 1024})
 
 
-def program_ids(handover: LoadedProbes) -> list[int]:
-    return [_id(descriptor, "prog_id") for descriptor in handover.programs.values()]
+def program_ids(loaded: LoadedProbes) -> list[int]:
+    return [_id(descriptor, "prog_id") for descriptor in loaded.programs.values()]
 
 
 def _id(descriptor: int, name: str) -> int:
@@ -49,10 +50,10 @@ def test_two_at_once_count_the_same(probes: ProbeFixture, workload: Callable[...
 
 def test_nothing_stays_when_the_descriptors_are_closed(probes: ProbeFixture) -> None:
     ours = program_ids(probes.loaded)
-    handover = load(REQUEST, timeout=60)
-    ids = program_ids(handover)
+    loaded = load(REQUEST, timeout=60)
+    ids = program_ids(loaded)
     assert [is_loaded(number) for number in ids] == [True] * len(DEFAULT_PROBE_NAMES)
-    handover.close()
+    loaded.close()
     wait = time.monotonic() + 10  # the kernel frees them a grace period later
     while any(is_loaded(number) for number in ids):
         assert time.monotonic() < wait
@@ -61,10 +62,11 @@ def test_nothing_stays_when_the_descriptors_are_closed(probes: ProbeFixture) -> 
 
 def test_only_the_requested_probes(probes: ProbeFixture) -> None:
     assert probes
-    handover = load(LoadRequest(probes=("exits",), map_entries={"counts": 1024}), timeout=60)
-    handover.close()
-    assert [probe.name for probe in handover.probes] == ["exits"]
-    assert list(handover.programs) == ["exits"]
+    loaded = load(LoadRequest(probes=("exits",), map_entries={"counts": 1024}), timeout=60)
+    loaded.close()
+    assert [probe.name for probe in loaded.probes] == ["exits"]
+    assert list(loaded.programs) == ["exits"]
+    assert loaded.maps.keys() == MAPS.keys() - {"multishots"}, "all but the map that only io_uring.c declares"
 
 
 def refusal(code: str, timeout: float = 30) -> str:
@@ -131,10 +133,10 @@ send(socket.socket(fileno=int(sys.argv[1])), LoadReport(links=len(events)), even
 
 
 def test_events_of_more_cpus_than_a_message_has_room_for() -> None:
-    handover = load(REQUEST, 30, (sys.executable, "-c", MANY))
-    opened = {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in handover.links}
-    handover.close()
-    assert len(set(handover.links)) == 600
+    loaded = load(REQUEST, 30, (sys.executable, "-c", MANY))
+    opened = {os.readlink(f"/proc/self/fd/{descriptor}") for descriptor in loaded.links}
+    loaded.close()
+    assert len(set(loaded.links)) == 600
     assert opened == {os.devnull}
 
 
