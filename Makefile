@@ -23,7 +23,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench bench-kafka kafka-demo soak fleet image lock clean audit
+.PHONY: help setup dashboards run demo doctor test matrix lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -84,6 +84,9 @@ audit: $(VENV)/.run ## list known vulnerabilities of the Python packages in the 
 
 kafka-demo: $(VENV)/.test ## run a real broker and show what is copied, by listener and topic
 	@$(BIN)/python -m bench.kafka.demo
+
+screenshots: $(VENV)/.test ## take the pictures of the live page for the docs, beside a real broker under load
+	@$(BIN)/python -m bench.kafka.screenshots
 
 bench-kafka: $(VENV)/.test ## measure a real broker with and without the exporter (ARGS="--rounds 10")
 	@$(BIN)/python -m bench.kafka $(ARGS)

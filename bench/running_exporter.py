@@ -21,7 +21,7 @@ class RunningExporter:
     def __init__(self, *command: str, ready: str) -> None:
         """Start it and wait for a scrape that contains ``ready``. ``{address}`` in the command becomes its address."""
         address = f"{LOOPBACK}:{free_port()}"
-        self._url = f"http://{address}/metrics"
+        self.url = f"http://{address}"
         self._started = time.monotonic()
         self._command = [part.replace("{address}", address) for part in command]
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -39,7 +39,7 @@ class RunningExporter:
     def scrape(self, *, openmetrics: bool = True) -> str:
         """The text of a scrape; without ``openmetrics``, uncompressed in the older text format."""
         headers = _HEADERS if openmetrics else {}
-        request = urllib.request.Request(self._url, headers=headers)
+        request = urllib.request.Request(f"{self.url}/metrics", headers=headers)
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:
             body: bytes = answer.read()
             return (decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body).decode()

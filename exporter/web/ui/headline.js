@@ -3,22 +3,24 @@
 import { element } from "./dom.js";
 import { count, percent, rate } from "./format.js";
 
-const FIRST = {
-  network: "it saturates first.",
-  cpu: "the CPUs saturate first.",
-  unknown: "which of them saturates first is unknown.",
-};
+const FIRST = { network: "it saturates first.", cpu: "the CPUs saturate first." };
 
 export function headline(totals) {
   const moved = totals.moved_bytes_per_second;
   if (!(moved > 0)) return ["Nothing moves at the moment."];
   const part = (mechanism, words) => element("b", { class: mechanism }, `${percent(totals.mechanisms[mechanism] / moved)} ${words}`);
   const copying = totals.copy_cpu_ratio === null ? "How much CPU time copying takes is unknown" : `Copying takes ${percent(totals.copy_cpu_ratio)} of the CPUs`;
-  const network = totals.network_use_ratio === null ? "how much of the network is used is unknown: " : `the network is used to ${percent(totals.network_use_ratio)}: `;
   return [
     `${rate(moved)} moved: `, part("zero_copy", "by zero copy"), ", ", part("cpu", "copied by the CPU"), ", ", part("dma", "from or to disks"),
-    `. ${copying}; ${network}`, element("b", {}, FIRST[totals.saturates_first]),
+    `. ${copying}; `, ...network(totals),
   ];
+}
+
+function network(totals) {
+  if (totals.network_use_ratio === null) return ["the use of the network is unknown, because no device reports its speed."];
+  const use = `the network is used to ${percent(totals.network_use_ratio)}`;
+  const first = FIRST[totals.saturates_first];
+  return first ? [`${use}: `, element("b", {}, first)] : [`${use}.`];
 }
 
 export function notes(reading) {

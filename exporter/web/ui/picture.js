@@ -33,7 +33,7 @@ const ROUTES = {
   "pipe socket": { d: "M680 306 C730 306 760 306 760 282", label: [764, 312, "start"] },
   "socket pipe": { d: "M820 274 C820 322 770 332 688 330", label: [816, 346, "start"] },
   "other user": { d: "M80 190 C80 70 280 54 432 54", label: [112, 92, "middle"] },
-  "user other": { d: "M440 112 C260 112 140 112 140 182", label: [196, 138, "middle"] },
+  "user other": { d: "M440 112 C260 112 140 112 140 182", label: [150, 172, "start"] },
   "other page_cache": { d: "M190 212 L262 212", label: [228, 206, "middle"] },
   "page_cache other": { d: "M270 240 L198 240", label: [232, 262, "middle"] },
   "disk page_cache": { d: "M190 420 C280 420 320 360 320 282", label: [318, 402, "start"] },
