@@ -20,6 +20,7 @@ from bench.overhead import overhead
 from bench.resource_usage import resource_usage, unscraped_usage
 from bench.sampling import sampling
 from bench.variants import compiled
+from bench.viewers import viewers_usage
 from bench.workload import Workload
 
 MAX_LOAD = 0.5
@@ -72,6 +73,7 @@ def run(rounds: int) -> Iterator[Section]:
         yield _with_progress("resources", STARTS + 3, lambda step: resource_usage(directory, SCRAPES, STARTS, step))
         unscraped = partial(unscraped_usage, directory, UNSCRAPED_SECONDS, BIRTHS_PER_SECOND)
         yield _with_progress("unscraped", 1, unscraped)
+        yield _with_progress("viewers", 6, lambda step: viewers_usage(directory, UNSCRAPED_SECONDS, step))
 
 
 def _with_progress(name: str, steps: int, measure: Callable[[Callable[[], object]], Section]) -> Section:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * idle_processes PROCESSES ROWS: starts PROCESSES processes, each of which makes ROWS rows and then waits. Prints "ready"
- * when all have made them. All end with its standard input. */
+ * idle_processes PROCESSES ROWS SECONDS: starts PROCESSES processes, each of which makes ROWS rows and then waits, or
+ * with SECONDS adds to them that often. Prints "ready" when all have made them. All end with its standard input. */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>
@@ -33,20 +33,28 @@ static ssize_t make_row(int row, int zero, int null) {
     }
 }
 
-static void wait_with_rows(int rows, int zero, int null, atomic_int *ready) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+static void make_rows(int rows, int zero, int null) {
     for (int row = 0; row < rows; row++)
         if (make_row(row, zero, null) != 1)
             err(1, "row %d", row);
+}
+
+static void wait_with_rows(int rows, int seconds, int zero, int null, atomic_int *ready) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    make_rows(rows, zero, null);
     atomic_fetch_add(ready, 1);
-    for (;;)
-        pause();
+    for (;;) {
+        if (!seconds)
+            pause();
+        sleep(seconds);
+        make_rows(rows, zero, null);
+    }
 }
 
 int main(int count, char **arguments) {
-    int processes = count == 3 ? atoi(arguments[1]) : 0, rows = count == 3 ? atoi(arguments[2]) : 0;
+    int processes = count == 4 ? atoi(arguments[1]) : 0, rows = count == 4 ? atoi(arguments[2]) : 0;
     if (processes < 1 || rows < 1 || rows > ROWS_MAX)
-        errx(2, "usage: idle_processes PROCESSES ROWS, at most %d rows", ROWS_MAX);
+        errx(2, "usage: idle_processes PROCESSES ROWS SECONDS, at most %d rows", ROWS_MAX);
     int zero = open("/dev/zero", O_RDONLY), null = open("/dev/null", O_WRONLY);
     atomic_int *ready = mmap(NULL, sizeof(*ready), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (zero < 0 || null < 0 || ready == MAP_FAILED)
@@ -56,7 +64,7 @@ int main(int count, char **arguments) {
         if (child < 0)
             err(1, "fork");
         if (!child)
-            wait_with_rows(rows, zero, null, ready);
+            wait_with_rows(rows, atoi(arguments[3]), zero, null, ready);
     }
     while (atomic_load(ready) < processes)
         usleep(1000);

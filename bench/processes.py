@@ -12,12 +12,17 @@ IDLE_PROCESSES = "idle_processes"
 
 
 @contextmanager
-def idle_processes(directory: Path, processes: int, rows: int, name: str = IDLE_PROCESSES) -> Iterator[None]:
-    """``processes`` processes of one name that have made ``rows`` rows each and wait for the end of the context."""
+def idle_processes(
+    directory: Path, processes: int, rows: int, name: str = IDLE_PROCESSES, *, every_seconds: int = 0
+) -> Iterator[None]:
+    """``processes`` processes of one name that have made ``rows`` rows each and wait for the end of the context.
+
+    With ``every_seconds`` each process adds to all of its rows that often.
+    """
     program = directory / name
     if not program.exists():
         build("idle_processes", directory).rename(program)
-    command = [str(program), str(processes), str(rows)]
+    command = [str(program), str(processes), str(rows), str(every_seconds)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         if process.stdout.readline() != "ready\n":

@@ -1,9 +1,12 @@
 """An exporter under measurement: started, scraped as Prometheus scrapes it, and measured from outside."""
 
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from gzip import decompress
 from types import TracebackType
 from typing import Self
@@ -13,6 +16,20 @@ from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
 
 _HEADERS = {"Accept": "application/openmetrics-text;version=1.0.0,text/plain;q=0.5", "Accept-Encoding": "gzip"}
 _TIMEOUT_SECONDS = 30.0
+_VIEWERS = """
+import sys, threading, urllib.request
+def watch():
+    for line in urllib.request.urlopen(sys.argv[1]):
+        if line.startswith(b"event:"):
+            seen.release()
+seen = threading.Semaphore(0)
+number = int(sys.argv[2])
+threads = [threading.Thread(target=watch, daemon=True) for _ in range(number)]
+for thread in threads: thread.start()
+for _ in range(number): seen.acquire()
+print("watching", flush=True)
+for thread in threads: thread.join()
+"""
 
 
 class RunningExporter:
@@ -57,6 +74,16 @@ class RunningExporter:
         before = thread_times(self._process.pid)
         time.sleep(seconds)
         return cpu_seconds(before, thread_times(self._process.pid)) / seconds
+
+    @contextmanager
+    def viewers(self, number: int) -> Iterator[None]:
+        """Clients that read the stream of live rates, in a process of their own."""
+        url = self._url.removesuffix("/metrics") + "/api/v1/live/stream"
+        with subprocess.Popen([sys.executable, "-c", _VIEWERS, url, str(number)], stdout=subprocess.PIPE) as process:
+            if process.stdout and not process.stdout.readline():
+                raise RuntimeError(f"{number} viewers did not get an event each")
+            yield
+            process.kill()
 
     def resident_mib(self) -> float:
         """Resident memory."""

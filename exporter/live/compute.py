@@ -91,10 +91,10 @@ def _totals(
 
 def _hops(total: Additions, seconds: float) -> list[rates.Hop]:
     moved: dict[tuple[str, str, str], int] = {}
-    for row, addition in total.items():
+    for row, (_, amount) in total.items():
         if row.kind in MECHANISMS:
             hop = row.source.name.lower(), row.destination.name.lower(), MECHANISMS[row.kind]
-            moved[hop] = moved.get(hop, 0) + addition.amount
+            moved[hop] = moved.get(hop, 0) + amount
     return [
         rates.Hop(source=source, destination=destination, mechanism=mechanism, bytes_per_second=amount / seconds)
         for (source, destination, mechanism), amount in sorted(moved.items(), key=lambda item: -item[1])

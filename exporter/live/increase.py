@@ -3,21 +3,12 @@
 import heapq
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from exporter.live.snapshot import Snapshot
-from exporter.model import MECHANISMS, Count, Identity, Row, Rows
+from exporter.model import MECHANISMS, Identity, Row, Rows
 
-
-class Addition(NamedTuple):
-    """How much of a row was added; as the numbers of :class:`Count`."""
-
-    events: int
-    amount: int
-
-
-Additions = dict[Row, Addition]
-_NOTHING = Count(0, 0, 0)
+Additions = dict[Row, tuple[int, int]]
+"""How much was added to rows: events and amount, as in :class:`exporter.model.Count`."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +28,9 @@ class Increase:
         """Return the total less what these processes have counted."""
         rest = dict(self.total)
         for identity in identities:
-            for row, addition in self.processes[identity].items():
-                _add(rest, row, -addition.events, -addition.amount)
+            for row, (events, amount) in self.processes[identity].items():
+                rest_events, rest_amount = rest.get(row, (0, 0))
+                rest[row] = rest_events - events, rest_amount - amount
         return {row: addition for row, addition in rest.items() if any(addition)}
 
 
@@ -61,27 +53,24 @@ def increase(before: Snapshot, now: Snapshot) -> Increase:
 
 
 def _difference(before: Rows, now: Rows) -> Additions:
-    changed = {row: count for row, count in now.items() if before.get(row) != count}
-    additions = {row: _subtract(count, before.get(row, _NOTHING)) for row, count in changed.items()}
-    if not before.keys() <= now.keys():
-        additions |= {row: _subtract(_NOTHING, before[row]) for row in before.keys() - now.keys()}
+    additions = {}
+    for row, count in now.items():
+        earlier = before.get(row)
+        if earlier is None:
+            additions[row] = count.events, count.amount
+        elif earlier != count:
+            additions[row] = count.events - earlier.events, count.amount - earlier.amount
+    for row in before.keys() - now.keys():
+        additions[row] = -before[row].events, -before[row].amount
     return additions
 
 
-def _subtract(count: Count, before: Count) -> Addition:
-    return Addition(count.events - before.events, count.amount - before.amount)
-
-
 def _add_all(total: Additions, additions: Additions) -> None:
-    for row, addition in additions.items():
-        _add(total, row, *addition)
-
-
-def _add(total: Additions, row: Row, events: int, amount: int) -> None:
-    before = total.get(row)
-    total[row] = Addition(before.events + events, before.amount + amount) if before else Addition(events, amount)
+    for row, (events, amount) in additions.items():
+        before = total.get(row)
+        total[row] = (before[0] + events, before[1] + amount) if before else (events, amount)
 
 
 def _size(additions: Additions) -> tuple[int, int]:
-    moved = sum(addition.amount for row, addition in additions.items() if row.kind in MECHANISMS)
-    return moved, sum(addition.events for addition in additions.values())
+    moved = sum([amount for row, (_, amount) in additions.items() if row.kind in MECHANISMS])
+    return moved, sum([events for events, _ in additions.values()])

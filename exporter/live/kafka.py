@@ -39,14 +39,14 @@ def _listener(
     now: Snapshot, broker: kafka.Broker, listener: kafka.Listener, rows: Additions, seconds: float
 ) -> Listener:
     cpu = zero_copy = received = 0
-    for row, addition in rows.items():
+    for row, (_, amount) in rows.items():
         if row.port != listener.port:
             continue
         if row.destination is Endpoint.TCP:
-            cpu += addition.amount if row.kind is RowKind.CPU_COPY else 0
-            zero_copy += addition.amount if row.kind is RowKind.ZERO_COPY else 0
+            cpu += amount if row.kind is RowKind.CPU_COPY else 0
+            zero_copy += amount if row.kind is RowKind.ZERO_COPY else 0
         elif row.source is Endpoint.TCP and row.kind in (RowKind.CPU_COPY, RowKind.ZERO_COPY):
-            received += addition.amount
+            received += amount
     reasons = [loss.reason for loss in now.losses if (loss.pid, loss.port) == (broker.pid, listener.port)]
     return Listener(
         node_id=valid_text(broker.facts.node_id),

@@ -75,7 +75,7 @@ def _listed(pid: str, description: Description, additions: Additions) -> Listed:
 
 
 def _hops(additions: Additions, seconds: float) -> Iterator[ProcessHop]:
-    for row, addition in additions.items():
+    for row, (events, amount) in additions.items():
         if row.kind in MECHANISMS:
             yield ProcessHop(
                 syscall=_syscall(row),
@@ -83,16 +83,16 @@ def _hops(additions: Additions, seconds: float) -> Iterator[ProcessHop]:
                 destination=row.destination.name.lower(),
                 mechanism=MECHANISMS[row.kind],
                 port=row.port or None,
-                calls_per_second=addition.events / seconds if row.operation else 0,
-                bytes_per_second=addition.amount / seconds,
+                calls_per_second=events / seconds if row.operation else 0,
+                bytes_per_second=amount / seconds,
             )
 
 
 def _errors(additions: Additions, seconds: float) -> Iterator[ProcessError]:
-    for row, addition in additions.items():
+    for row, (events, _) in additions.items():
         if row.kind is RowKind.ERROR:
             name = errno.errorcode.get(row.errno_or_bucket, str(row.errno_or_bucket))
-            yield ProcessError(syscall=_syscall(row), errno=name, errors_per_second=addition.events / seconds)
+            yield ProcessError(syscall=_syscall(row), errno=name, errors_per_second=events / seconds)
 
 
 def _syscall(row: Row) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Generic, TypeVar
 
 from exporter.counting.maps import unpack_count, unpack_key
-from exporter.model import Count, Identity, Row, Rows
+from exporter.model import Identity, Row, Rows
 
 _T = TypeVar("_T")
 
@@ -40,16 +40,19 @@ class UnpackedRows:
         """Return the rows of all processes."""
         before, self._packed = self._packed, packed
         changed: dict[Identity, Rows] = {}
-        for key in [key for key, value in packed.items() if before.get(key) != value]:
-            identity, row = self._names.get(key) or self._names.setdefault(key, unpack_key(key))
-            self._changed_rows(changed, identity)[row] = unpack_count(packed[key])
-        for key in [key for key in before if key not in packed]:
-            identity, row = self._names.pop(key)
-            del self._changed_rows(changed, identity)[row]
+        for key, value in packed.items():
+            if before.get(key) != value:
+                identity, row = self._names.get(key) or self._names.setdefault(key, unpack_key(key))
+                self._copied(identity, changed)[row] = unpack_count(value)
+        for key in before:
+            if key not in packed:
+                identity, row = self._names.pop(key)
+                del self._copied(identity, changed)[row]
         self._processes = {identity: rows for identity, rows in (self._processes | changed).items() if rows}
         return self._processes
 
-    def _changed_rows(self, changed: dict[Identity, Rows], identity: Identity) -> dict[Row, Count]:
-        if identity not in changed:
-            changed[identity] = dict(self._processes.get(identity, ()))
-        return changed[identity]
+    def _copied(self, identity: Identity, changed: dict[Identity, Rows]) -> Rows:
+        rows = changed.get(identity)
+        if rows is None:
+            rows = changed[identity] = dict(self._processes.get(identity, ()))
+        return rows
