@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import exporter
-from exporter.web import connections, middleware, server
+from exporter.web import connections, middleware, server, viewers
 from exporter.web.web_config import UNSUPPORTED_KEYS, HttpServerConfig, TlsServerConfig, WebConfigFile
 
 PAGE = (Path(exporter.__file__).parent.parent / "docs/web.md").read_text()
@@ -27,6 +27,8 @@ def test_every_key_is_listed():
     ("subject", "limit"),
     [
         ("connections", f"`--web.max-requests` + {server.CONNECTIONS_BESIDE_SCRAPES}"),
+        ("viewers of the", f"{viewers.MAX_VIEWERS};"),
+        ("time for a viewer", f"{connections.STREAM_SECONDS:g} s"),
         ("request line and headers", f"{middleware.MAX_HEADER_BYTES >> 10} KiB"),
         ("request body", f"{middleware.MAX_BODY_BYTES >> 10} KiB"),
         ("time from connecting", f"{connections.REQUEST_SECONDS:g} s"),
