@@ -1,14 +1,18 @@
-"""Log lines on standard error, as logfmt or JSON."""
+"""Log lines on standard error, as logfmt or JSON. Lines that a client or a process can cause are limited by rate."""
 
 import json
 import logging
 import re
 import sys
+import threading
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TextIO
 
 FORMATS = ("logfmt", "json")
 LEVELS = ("debug", "info", "warning", "error")
+_log = logging.getLogger(__name__)
 _BARE = re.compile(r"[^\s\"=]+")
 
 
@@ -33,6 +37,56 @@ class _Formatter(logging.Formatter):
         )
 
 
+@dataclass
+class _Window:
+    end: float
+    example: str
+    lines: int = 0
+
+
+class RateLimit(logging.Filter):
+    """Leaves out warnings and errors from a place in the code that has written too many, and counts them."""
+
+    LINES = 10
+    SECONDS = 60.0
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock`` returns seconds."""
+        super().__init__()
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._windows: dict[tuple[str, int], _Window] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to write the line."""
+        if record.levelno < logging.WARNING or record.name == __name__:
+            return True
+        self.report()
+        place = record.pathname, record.lineno
+        with self._lock:
+            if place not in self._windows:
+                self._windows[place] = _Window(self._clock() + self.SECONDS, record.getMessage().strip())
+            window = self._windows[place]
+            window.lines += 1
+            return window.lines <= self.LINES
+
+    def report(self) -> None:
+        """Log how many lines were left out in each period that has ended. Call it from time to time."""
+        now = self._clock()
+        with self._lock:
+            ended = {place: window for place, window in self._windows.items() if window.end <= now}
+            for place in ended:
+                del self._windows[place]
+        for window in ended.values():
+            if window.lines > self.LINES:
+                left_out = window.lines - self.LINES
+                _log.warning("left out %d lines in %g s like: %s", left_out, self.SECONDS, window.example)
+
+
+rate_limit = RateLimit()
+"""Of the log of the process."""
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Counts the lines that cannot be written, instead of printing a traceback for each: the disk may be full."""
 
@@ -52,6 +106,8 @@ def set_up(level: str, log_format: str) -> None:
     """Write lines of ``level`` and above to standard error, in one of :data:`FORMATS`."""
     handler = _Handler(sys.stderr)
     handler.setFormatter(_Formatter(as_json=log_format == "json"))
+    handler.addFilter(rate_limit)
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    # uvicorn logs its start and end, and each malformed request: any client could fill the log
+    # uvicorn logs its start and end, and each malformed request; asyncio each client that leaves during an answer
     logging.getLogger("uvicorn").setLevel(logging.ERROR)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
