@@ -1,6 +1,7 @@
 """ASGI middleware: HEAD, limits on requests, and an answer for requests that shutdown interrupts."""
 
 import asyncio
+from collections.abc import Callable
 
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -60,8 +61,12 @@ def _refusal(scope: Scope) -> ASGIApp | None:
 class ConcurrencyLimitMiddleware:
     """Answers 503 to scrapes above the limit. A scrape ends when the client has received the whole answer."""
 
-    def __init__(self, app: ASGIApp, path: str, max_requests: int) -> None:
-        """``path`` is the one that is limited; ``max_requests`` counts concurrent requests of it."""
+    def __init__(self, app: ASGIApp, path: str, max_requests: int, evict_slow_reader: Callable[[], bool]) -> None:
+        """``path`` is the one that is limited; ``max_requests`` counts concurrent requests of it.
+
+        ``evict_slow_reader`` disconnects a client that does not read its answer, and returns whether there was one.
+        """
+        self._evict_slow_reader = evict_slow_reader
         self._app = app
         self._path = path
         self._free = max_requests
@@ -70,7 +75,7 @@ class ConcurrencyLimitMiddleware:
         """See the ASGI specification."""
         if scope["type"] != "http" or scope["path"] != self._path:
             await self._app(scope, receive, send)
-        elif not self._free:
+        elif self._free <= 0 and not self._evict_slow_reader():  # the evicted client's scrape ends a moment later
             await _TOO_MANY_SCRAPES(scope, receive, send)
         else:
             self._free -= 1

@@ -9,6 +9,7 @@ from ssl import SSLContext
 import uvicorn
 from starlette.types import ASGIApp
 
+from exporter import logs
 from exporter.config import Config
 from exporter.web import uvicorn_internals
 from exporter.web.auth import BasicAuthMiddleware
@@ -35,9 +36,11 @@ def run(
     app: ASGIApp, sockets: Iterable[socket.socket], config: Config, current_web_config: Callable[[], WebConfig]
 ) -> None:
     """Serve ``app`` until SIGTERM or SIGINT. ``current_web_config`` is called at each handshake and each request."""
-    scrapes_limited = ConcurrencyLimitMiddleware(app, config.telemetry_path, config.max_requests)
-    authenticated = BasicAuthMiddleware(scrapes_limited, current_web_config)
     limiter = ConnectionLimiter(config.max_requests + CONNECTIONS_BESIDE_SCRAPES)
+    scrapes_limited = ConcurrencyLimitMiddleware(
+        app, config.telemetry_path, config.max_requests, limiter.evict_slow_reader
+    )
+    authenticated = BasicAuthMiddleware(scrapes_limited, current_web_config, limiter.start_answering)
     server = uvicorn.Server(
         uvicorn.Config(
             ShutdownMiddleware(RequestSizeLimitMiddleware(authenticated)),
@@ -67,11 +70,15 @@ async def _serve(server: uvicorn.Server, listeners: Iterable[socket.socket], lim
 
 
 async def _check_connections(limiter: ConnectionLimiter) -> None:
-    """Close expired connections, and collect the reference cycles that TLS connections leave, until cancelled."""
+    """Close expired connections and report log lines that were left out, until cancelled.
+
+    Collect the reference cycles that TLS connections leave.
+    """
     closed_at_collection = 0
     while True:
         await asyncio.sleep(_CHECK_INTERVAL_SECONDS)
         limiter.close_expired()
+        logs.rate_limit.report()
         if limiter.closed >= closed_at_collection + _CONNECTIONS_PER_COLLECTION:
             gc.collect()  # by itself the collector runs about once per scrape (tune_gc)
             closed_at_collection = limiter.closed

@@ -203,14 +203,13 @@ def test_two_hundred_concurrent_scrapes(service: ExporterProcess) -> None:
 def test_ten_megabytes_of_headers(connect: Connect, line: bytes) -> None:
     client = connect()
     client.send(REQUEST + line)
-    assert client.receive().startswith(b"HTTP/1.1 400 ")
+    assert client.receive().startswith(b"HTTP/1.1 431 ")
 
 
-@pytest.mark.parametrize(("size", "statuses"), [(MAX_HEADER_BYTES - 1000, {200}), (2 * MAX_HEADER_BYTES, {400, 431})])
-def test_headers_around_the_limit(service: ExporterProcess, size: int, statuses: set[int]) -> None:
-    """Above it the status is 400 when the headers arrive in several pieces, else 431."""
+@pytest.mark.parametrize(("size", "status"), [(MAX_HEADER_BYTES - 1000, 200), (2 * MAX_HEADER_BYTES, 431)])
+def test_headers_around_the_limit(service: ExporterProcess, size: int, status: int) -> None:
     with httpx.Client(base_url=service.url, timeout=10, **service.options) as client:
-        assert client.get("/metrics", headers={"x-filler": "x" * size}).status_code in statuses
+        assert client.get("/metrics", headers={"x-filler": "x" * size}).status_code == status
 
 
 @pytest.mark.parametrize("header", [b"Content-Length: 1000000000", b"Transfer-Encoding: chunked"])

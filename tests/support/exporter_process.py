@@ -33,10 +33,12 @@ class ExporterProcess:
         client: Mapping[str, Any] | None = None,
         listen: bool = True,
         pass_fds: Sequence[int] = (),
+        ready_status: int = 200,
     ) -> None:
         """Start it and wait until it is ready. Raises AssertionError with its log when it exits instead.
 
         ``client`` are options of :class:`httpx.Client`. Without ``listen``, the command has its own listening sockets.
+        ``ready_status`` is 401 when the client has no password.
         """
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # open for as long as the service runs
         self.process = subprocess.Popen(
@@ -54,7 +56,7 @@ class ExporterProcess:
             assert self.process.poll() is None, f"exited with status {self.process.returncode}: {self.log()}"
             self.url, self.port = self._announced()[0][0], int(self._announced()[0][1])
             self.client.base_url = httpx.URL(self.url)
-            wait_until(lambda: self.get("/-/ready").status_code == 200, "readiness")
+            wait_until(lambda: self.get("/-/ready").status_code == ready_status, "readiness")
         except BaseException:
             self.process.kill()
             self.process.wait()

@@ -9,8 +9,10 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from exporter.web.auth import BasicAuthMiddleware
 from exporter.web.connections import ANSWER_SECONDS, IDLE_SECONDS, ConnectionLimiter
 from exporter.web.middleware import ConcurrencyLimitMiddleware
+from exporter.web.reload import WebConfig
 from exporter.web.shared_scrape import SlicedResponse
 from exporter.web.uvicorn_internals import limit_connections, limited_protocol
 
@@ -27,7 +29,8 @@ class RunningServer:
         self.requests = 0
         self.answer = answer
         self.limiter = ConnectionLimiter(READERS + 4, lambda: self.now)
-        app = ConcurrencyLimitMiddleware(self._app, "/metrics", READERS)
+        limited = ConcurrencyLimitMiddleware(self._app, "/metrics", READERS, lambda: False)
+        app = BasicAuthMiddleware(limited, WebConfig, self.limiter.start_answering)
         protocol = limited_protocol(self.limiter)
         self.server = uvicorn.Server(uvicorn.Config(app, http=protocol, ws="none", log_config=None))
         self.listener = limit_connections(socket.create_server(("127.0.0.1", 0)), self.limiter)

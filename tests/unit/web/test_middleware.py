@@ -40,7 +40,7 @@ def client_of(app: ASGIApp) -> httpx.AsyncClient:
 async def scrape_concurrently(limit: int, count: int) -> list[int]:
     """Status codes of ``count`` concurrent scrapes, of a health check beside them, and of a scrape after them."""
     app = WaitingApp()
-    async with client_of(ConcurrencyLimitMiddleware(app, "/metrics", limit)) as client:
+    async with client_of(ConcurrencyLimitMiddleware(app, "/metrics", limit, lambda: False)) as client:
         requests = [asyncio.create_task(client.get("/metrics")) for _ in range(count)]
         requests.append(asyncio.create_task(client.get("/-/healthy")))
         while len(app.methods) < min(limit, count) + 1:
@@ -53,6 +53,25 @@ async def scrape_concurrently(limit: int, count: int) -> list[int]:
 
 def test_scrapes_above_the_limit_get_503():
     assert asyncio.run(scrape_concurrently(limit=3, count=5)) == [200, 200, 200, 503, 503, 200, 200]
+
+
+async def scrape_beyond_a_slow_reader() -> list[int]:
+    """Status codes of a scrape that a slow reader gives way to, and of one for which there is none left."""
+    app = WaitingApp()
+    slow_readers = [True]
+    async with client_of(
+        ConcurrencyLimitMiddleware(app, "/metrics", 1, lambda: bool(slow_readers and slow_readers.pop()))
+    ) as client:
+        requests = [asyncio.create_task(client.get("/metrics")) for _ in range(2)]
+        while len(app.methods) < 2:
+            await asyncio.sleep(0)
+        refused = await client.get("/metrics")
+        app.release.set()
+        return [refused.status_code, *[(await request).status_code for request in requests]]
+
+
+def test_a_slow_reader_gives_way_to_a_scrape():
+    assert asyncio.run(scrape_beyond_a_slow_reader()) == [503, 200, 200]
 
 
 async def status_of(**options) -> int:

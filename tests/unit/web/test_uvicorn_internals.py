@@ -2,11 +2,15 @@
 
 import ast
 import asyncio
+import errno
 import re
 import signal
 import socket
 import ssl
+import sys
+import time
 import tomllib
+from asyncio.constants import ACCEPT_RETRY_DELAY
 from asyncio.sslproto import SSLProtocol
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -14,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import h11
 import pytest
 import uvicorn
 from packaging.requirements import Requirement
@@ -83,6 +88,27 @@ async def check_requests() -> None:
     first, second = steps[0][0], steps[2][0]
     assert first is not second
     assert steps == [(first, False), (first, True), (second, False), (second, True), (second, True)]
+
+
+@synchronous
+async def check_unparsable_requests() -> None:
+    """``send_400_response`` is called while an exception of h11 is handled. The application's answer is discarded."""
+    errors: list[BaseException | None] = []
+    states: list[Any] = []
+
+    class Refusing(H11Protocol):
+        def send_400_response(self, msg: str) -> None:
+            errors.append(sys.exc_info()[1])
+            states.append(self.conn.our_state)
+            self.cycle.disconnected = True
+            super().send_400_response(msg)
+
+    async with connection_to(Refusing) as (reader, writer):
+        writer.write(REQUEST.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+        assert b"answer" not in await reader.read()
+    assert [type(error) for error in errors] == [h11.RemoteProtocolError]
+    assert states == [h11.SEND_RESPONSE]
 
 
 @synchronous
@@ -205,6 +231,30 @@ def tls_protocol(context: ssl.SSLContext) -> Any:
 
 
 @synchronous
+async def check_pause() -> None:
+    """After an error of resources the event loop calls ``accept`` again at once, and after the delay."""
+    calls: list[float] = []
+
+    class Failing(socket.socket):
+        def accept(self) -> tuple[socket.socket, Any]:
+            calls.append(time.monotonic())
+            raise BlockingIOError if len(calls) == 2 else OSError(errno.EMFILE, "too many open files")
+
+    loop = asyncio.get_running_loop()
+    failures: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context))
+    listener = Failing(fileno=socket.create_server(("127.0.0.1", 0)).detach())
+    server = await loop.create_server(asyncio.Protocol, sock=listener, backlog=3)
+    _, writer = await asyncio.open_connection(*listener.getsockname())
+    while len(calls) < 3:
+        await asyncio.sleep(0.01)
+    writer.close()
+    server.close()
+    assert calls[2] - calls[1] > 0.9 * ACCEPT_RETRY_DELAY
+    assert failures[0]["message"] == "socket.accept() out of system resource"
+
+
+@synchronous
 async def check_tls_context() -> None:
     """Each connection calls ``wrap_bio``, and so uses the context that is current when it starts."""
     calls: list[ssl.SSLContext] = []
@@ -231,12 +281,16 @@ CHECKS: dict[str, Callable[[], None]] = {
     "uvicorn.protocols.http.h11_impl.H11Protocol.on_response_complete": check_requests,
     "uvicorn.protocols.http.h11_impl.RequestResponseCycle.response_complete": check_requests,
     "uvicorn.protocols.http.h11_impl.RequestResponseCycle.scope": check_scope,
+    "uvicorn.protocols.http.h11_impl.RequestResponseCycle.disconnected": check_unparsable_requests,
+    "uvicorn.protocols.http.h11_impl.H11Protocol.conn": check_unparsable_requests,
+    "uvicorn.protocols.http.h11_impl.H11Protocol.send_400_response": check_unparsable_requests,
     "uvicorn.protocols.http.h11_impl.H11Protocol.shutdown": check_shutdown,
     "uvicorn.protocols.http.h11_impl.H11Protocol.transport": check_shutdown,
     "uvicorn.Config.load": check_load,
     "uvicorn.Config.get_loop_factory": check_loop_factory,
     "uvicorn.Server.capture_signals": check_capture_signals,
     "asyncio.selector_events.BaseSelectorEventLoop._accept_connection": check_accept,
+    "asyncio.constants.ACCEPT_RETRY_DELAY": check_pause,
     "asyncio.sslproto.SSLProtocol": check_tls_context,
     "asyncio.sslproto.SSLProtocol.max_size": check_tls_buffer,
 }
