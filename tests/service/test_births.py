@@ -1,4 +1,4 @@
-"""Ten thousand short-lived processes, born as fast as the machine goes while scrapes go on."""
+"""Ten thousand short-lived processes, started as fast as possible during scrapes."""
 
 import time
 from collections.abc import Callable
@@ -37,31 +37,31 @@ def test_ten_thousand_births(
         scrape = recorder.add_text(service.metrics())
         return {one["pid"] for one in scrape.series(BYTES, port=connection.label)} == {"other"}
 
-    wait_until(settled, "the births' own series end")
-    wait_until(lambda: entries(Scrape(service.metrics())) < before + 1000, "the births' rows leave the map")
+    wait_until(settled, "the end of their own series")
+    wait_until(lambda: entries(Scrape(service.metrics())) < before + 1000, "the removal of their rows")
     agree(service, recorder, connection, COUNT, born_bytes(COUNT))
     assert len(recorder.names(CALLS, "comm", port=connection.label)) == 1
 
 
-def test_births_that_nobody_scrapes(
+def test_births_without_scrapes(
     start: Callable[..., ExporterProcess], workload: Callable[[str], Path], connection: WatchedConnection
 ) -> None:
-    """Two rows each: those that have ended make room although no scrape looks."""
+    """Each makes two rows: those of exited processes are removed without a scrape."""
     service, recorder = start("--map.entries", "6000"), ScrapeRecorder()
-    rounds, a_second = 8, 1000
+    rounds, per_second = 8, 1000
     for _ in range(rounds):
         began = time.monotonic()
-        with births(workload("births"), connection, a_second) as parent:
+        with births(workload("births"), connection, per_second) as parent:
             pass
         assert parent.returncode == 0
-        time.sleep(max(0, began + 1 - time.monotonic()))  # a pace, not a wait: more a second need a bigger map
-    agree(service, recorder, connection, rounds * a_second, rounds * born_bytes(a_second))
+        time.sleep(max(0, began + 1 - time.monotonic()))  # more per second would need a bigger map
+    agree(service, recorder, connection, rounds * per_second, rounds * born_bytes(per_second))
 
 
 def test_births_under_many_names(
     start: Callable[..., ExporterProcess], workload: Callable[[str], Path], connection: WatchedConnection
 ) -> None:
-    """Names are limited: what comes later counts under comm="other", and nothing is lost or moved for it."""
+    """The number of names is limited: later ones count under comm="other", and no count is lost or moved."""
     flags = ("--process.comms.max", "5", "--process.max", "0", "--process.include", "^born-")
     service, recorder, count = start(*flags), ScrapeRecorder(), 2000
     texts = []

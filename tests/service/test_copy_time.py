@@ -1,4 +1,4 @@
-"""copy_cpu_seconds_total as it is scraped, set against the CPU time that the process itself knows of."""
+"""copy_cpu_seconds_total, compared with the CPU time that the process reports."""
 
 import os
 import subprocess
@@ -15,8 +15,8 @@ from tests.support.scrape_recorder import ScrapeRecorder
 
 RATE = 3999
 COPIED = "copy_cpu_seconds_total"
-LEAST_COPYING = 0.6
-"""Of the time in large reads, whose rest finds pages: a tenth to a third, by their size."""
+MIN_COPYING = 0.6
+"""Share of the time of large reads: the rest, a tenth to a third by their size, is spent on finding pages."""
 READER = """
 import os, sys, time
 file, buffer = os.open(sys.argv[1], os.O_RDWR | os.O_CREAT), bytearray(1 << 20)
@@ -44,7 +44,7 @@ def reader(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def error(seconds: float) -> float:
-    """Four standard deviations of what is sampled of this."""
+    """Four standard deviations of the sampled time."""
     return 4 * sqrt(seconds * RATE) / RATE
 
 
@@ -54,17 +54,17 @@ def test_a_reader_of_cached_pages(service: ExporterProcess, reader: subprocess.P
     recorder, pid = ScrapeRecorder(), str(reader.pid)
     scrape = recorder.add_text(service.metrics())
     copying = scrape.sum(COPIED, pid=pid)
-    assert LEAST_COPYING * system - error(system) < copying < total + error(total)
+    assert MIN_COPYING * system - error(system) < copying < total + error(total)
     shown = scrape.sum("copy_process_cpu_seconds_total", pid=pid)
     assert total - 0.03 <= shown <= total + 0.1
     assert scrape.sum("copy_host_cpu_seconds_total") >= copying
     assert scrape.sum("copy_host_cpus") == os.cpu_count()
     reader.communicate()
     after = recorder.add_text(service.metrics())
-    assert after.sum(COPIED, pid=pid) == pytest.approx(copying, abs=3 / RATE), "what it ended with, for a while"
+    assert after.sum(COPIED, pid=pid) == pytest.approx(copying, abs=3 / RATE), "its last value lingers"
 
 
-def test_who_sleeps_copies_nothing(service: ExporterProcess, reader: subprocess.Popen[str]) -> None:
+def test_a_sleeping_process_copies_nothing(service: ExporterProcess, reader: subprocess.Popen[str]) -> None:
     assert reader.stdout
     reader.stdout.readline()
     pid = str(reader.pid)

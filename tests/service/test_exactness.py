@@ -1,4 +1,4 @@
-"""Long-lived processes: every byte over HTTP, whoever they are and whenever they end."""
+"""Long-lived processes: every byte is exported, of any user and namespace and whenever they exit."""
 
 import os
 import shutil
@@ -38,9 +38,9 @@ def test_end_between_and_after_scrapes(start: Start, move: Move, connection: Wat
     seen.move(100)
     last.move(200)
     agree(service, recorder, connection, 2, 300)
-    seen.move(11)  # its last increase is scraped when it is gone
+    seen.move(11)  # scraped after its exit
     seen.end()
-    unseen.move(5000)  # no scrape will ever see it alive
+    unseen.move(5000)  # no scrape sees it alive
     unseen.end()
     last.move(3)
     agree(service, recorder, connection, 5, sum(mover.bytes for mover in everyone))
@@ -95,7 +95,7 @@ def test_exec_and_rename_while_scraped(
     process.move(2)
     process.become(mover)
     process.move(4)
-    process.end()  # the last of its names is never scraped
+    process.end()  # no scrape sees its last name
     agree(service, recorder, connection, 6, 164)
     names = {series["comm"] for series in Scrape(service.metrics()).series(BYTES, port=connection.label)}
     assert names == {"mover", "again", "a thread's \"nam"}, "the kernel keeps 15 characters"
@@ -131,4 +131,4 @@ def successor(move: Move, pid: int) -> Mover:
         if mover.pid == pid:
             return mover
         mover.end()
-    pytest.skip("somebody else always got the pid")
+    pytest.skip("other processes always got the pid")

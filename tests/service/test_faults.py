@@ -1,4 +1,4 @@
-"""What happens to a host: each fault is visible, and no number is wrong after it (docs/operations.md)."""
+"""Faults of a host: each is visible, and no count is wrong after it (docs/operations.md)."""
 
 import errno
 import os
@@ -31,8 +31,8 @@ from .movers import Mover, agree, births, born_bytes
 Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
 DAY = 86400
-LIMIT = ("memory.limit_in_bytes", "memory.max")
-"""Of control groups, version 1 and 2."""
+LIMIT_FILES = ("memory.limit_in_bytes", "memory.max")
+"""The limit of a control group, version 1 and 2."""
 
 
 def links(service: ExporterProcess, tracepoint: str) -> list[int]:
@@ -42,7 +42,7 @@ def links(service: ExporterProcess, tracepoint: str) -> list[int]:
 
 
 def test_probe_detached(start: Start, move: Move, connection: WatchedConnection) -> None:
-    """By nobody else; by a debugger, in the service itself: the next few scrapes show it, and counters stand still."""
+    """Only the service can detach a probe, here with a debugger: the next scrapes show it, and counters stop."""
     service, mover = start(), move()
     mover.move(1000)
     before = Scrape(service.metrics())
@@ -67,14 +67,14 @@ def test_probe_detached(start: Start, move: Move, connection: WatchedConnection)
 
 
 def test_proc_unmounted(start: Start, move: Move, connection: WatchedConnection) -> None:
-    """Totals go on; who was known goes on under its name, whoever comes is of unknown name."""
+    """Totals continue. Known processes keep their names; new ones count under comm="unknown"."""
     service, recorder, known = start(command=(*in_mount_namespace(), *SERVE)), ScrapeRecorder(), move()
     known.move(100)
     agree(service, recorder, connection, 1, 100)
     subprocess.run(["nsenter", f"--mount=/proc/{service.pid}/ns/mnt", "umount", "--lazy", "/proc"], check=True)
     known.move(10)
-    stranger = move()
-    stranger.move(1)
+    newcomer = move()
+    newcomer.move(1)
     for _ in range(4):
         recorder.add_text(service.metrics())
     agree(service, recorder, connection, 3, 111)
@@ -82,7 +82,7 @@ def test_proc_unmounted(start: Start, move: Move, connection: WatchedConnection)
     assert scrape.sum(BYTES, port=connection.label, pid=str(known.pid), comm="mover") == 110
     assert scrape.sum(BYTES, port=connection.label, pid="other", comm="unknown") == 1
     assert scrape.sum("copy_exporter_probe_attached", probe="syscalls") == 1
-    stranger.end()
+    newcomer.end()
     known.end()
     agree(service, recorder, connection, 3, 111)
     assert "Traceback" not in service.log()
@@ -117,14 +117,14 @@ def wall_clock(service: ExporterProcess) -> float:
     """The time by the clock of the service, from the header Date."""
     from email.utils import parsedate_to_datetime
 
-    time.sleep(1.2)  # uvicorn makes the date once a second
+    time.sleep(1.2)  # uvicorn updates the date once per second
     return parsedate_to_datetime(service.get("/-/healthy").headers["date"]).timestamp()
 
 
 def test_stopped_for_a_while(
     start: Start, move: Move, workload: Callable[[str], Path], connection: WatchedConnection
 ) -> None:
-    """The kernel goes on counting: as much as the map holds is there afterwards, also of those that have ended."""
+    """The kernel continues to count: later, all that fits into the map is there, also of exited processes."""
     service, recorder, mover = start(), ScrapeRecorder(), move()
     mover.move(100)
     agree(service, recorder, connection, 1, 100)
@@ -141,7 +141,7 @@ def test_stopped_for_a_while(
 def test_stopped_for_longer_than_the_map_lasts(
     start: Start, workload: Callable[[str], Path], connection: WatchedConnection
 ) -> None:
-    """Then what is lost is told, and what is there is right."""
+    """The loss is exported, and the remaining counts are right."""
     service, recorder = start("--map.entries", "2000"), ScrapeRecorder()
     before = recorder.add_text(service.metrics())
     assert before.sum("copy_exporter_dropped_updates_total") == 0
@@ -170,26 +170,26 @@ def memory() -> Iterator[Path]:
             made.mkdir()
         except OSError:
             continue
-        if any((made / name).exists() for name in LIMIT):
+        if any((made / name).exists() for name in LIMIT_FILES):
             yield made
-            leave(made)
+            remove(made)
             return
         made.rmdir()
     skip_for_kernel("a control group for memory that can be written to")
 
 
-def leave(group: Path) -> None:
-    wait_until(lambda: not (group / "cgroup.procs").read_text(), "all in it have ended")
+def remove(group: Path) -> None:
+    wait_until(lambda: not (group / "cgroup.procs").read_text(), "the end of its processes")
     group.rmdir()
 
 
 def limit(group: Path, size: int) -> None:
-    """As low as the kernel allows, beginning with this."""
-    file = next(group / name for name in LIMIT if (group / name).exists())
+    """Set the lowest limit of at least ``size`` bytes that the kernel accepts."""
+    file = next(group / name for name in LIMIT_FILES if (group / name).exists())
     while True:
         try:
             file.write_text(str(size))
-        except OSError as error:  # of version 1: it cannot take away as much
+        except OSError as error:  # version 1: it cannot reclaim as much
             if error.errno != errno.EBUSY:
                 raise
             size += 1 << 20
@@ -197,23 +197,23 @@ def limit(group: Path, size: int) -> None:
             return
 
 
-def test_killed_for_want_of_memory(start: Start, move: Move, connection: WatchedConnection, memory: Path) -> None:
-    """The next one begins at nought, and says since when."""
+def test_killed_by_the_memory_limit(start: Start, move: Move, connection: WatchedConnection, memory: Path) -> None:
+    """The next one counts from zero, and exports since when."""
     join = ("sh", "-ec", f'echo $$ > {memory}/cgroup.procs; exec "$@"', "sh")
     service, mover = start(command=(*join, *SERVE)), move()
     mover.move(1000)
     began = Scrape(service.metrics()).sum("process_start_time_seconds")
     limit(memory, 32 << 20)
-    crowd = []
+    connections = []
     for _ in range(200):
         with suppress(OSError):
-            crowd.append(socket.create_connection(("127.0.0.1", service.port), timeout=5))
-            crowd[-1].sendall(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n" * 20)
+            connections.append(socket.create_connection(("127.0.0.1", service.port), timeout=5))
+            connections[-1].sendall(b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n" * 20)
     assert service.process.wait(60) == -signal.SIGKILL
-    for one in crowd:
-        one.close()
+    for each in connections:
+        each.close()
     killed = time.time()
-    mover.move(50)  # nobody counts
+    mover.move(50)  # no exporter is running
     again, recorder = start(), ScrapeRecorder()
     mover.move(7)
     agree(again, recorder, connection, 1, 7)
@@ -243,7 +243,7 @@ def started_with_log(path: str, *flags: str) -> tuple[subprocess.Popen[bytes], s
 
 
 def test_disk_full_of_logs(connection: WatchedConnection, move: Move) -> None:
-    """It serves on, tells in a metric what it could not log, and ends well."""
+    """The service continues, counts the lost log lines in a metric, and exits with status 0."""
     process, url = started_with_log("/dev/full", *connection.flags)
     try:
         mover = move()
@@ -256,8 +256,8 @@ def test_disk_full_of_logs(connection: WatchedConnection, move: Move) -> None:
         assert process.wait(30) == 0
 
 
-def test_log_whose_reader_is_gone(connection: WatchedConnection) -> None:
-    """A pipe that nobody reads any more."""
+def test_log_without_a_reader(connection: WatchedConnection) -> None:
+    """The log is a pipe without a reader."""
     reading, writing = os.pipe()
     os.close(reading)
     process, url = started_with_log(f"/dev/fd/{writing}", *connection.flags)

@@ -1,13 +1,13 @@
-"""Once it has given up root the service loads no module of its environment: its user may be unable to read there.
+"""After giving up root, the service loads no module of its environment, which its user may be unable to read.
 
-A checkout in root's home is like that, and so is what uvicorn and anyio import only when they start or serve.
+A checkout in root's home is one example. uvicorn and anyio import some of their modules only when they start or serve.
 """
 
 import re
 
 from tests.support.exporter_process import OPENMETRICS, ExporterProcess
 
-FROM_THE_ENVIRONMENT = re.compile(r"^# (?:code object from|.* matches) .*site-packages.*$", re.MULTILINE)
+FROM_ENVIRONMENT = re.compile(r"^# (?:code object from|.* matches) .*site-packages.*$", re.MULTILINE)
 PATHS = ("/", "/metrics", "/openapi.json", "/-/healthy", "/-/ready", "/nowhere")
 
 
@@ -17,5 +17,5 @@ def test_no_module_is_loaded_after_the_start():
             service.get(path)
         service.client.get("/metrics", headers=OPENMETRICS)
         before, after = service.log().split("listening on", 1)
-    assert FROM_THE_ENVIRONMENT.search(before), "the interpreter tells where modules come from"
-    assert FROM_THE_ENVIRONMENT.findall(after) == []
+    assert FROM_ENVIRONMENT.search(before), "the interpreter logs where modules come from"
+    assert FROM_ENVIRONMENT.findall(after) == []

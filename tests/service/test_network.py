@@ -1,4 +1,4 @@
-"""Network devices in the exposition: asked for without any privilege, of the host that --path.procfs shows."""
+"""Network devices in the exposition: read without privileges, of the host that --path.procfs shows."""
 
 import os
 from collections.abc import Iterator
@@ -14,13 +14,13 @@ LOOPBACK = "lo"
 
 
 def numbers(device: str) -> dict[str, int]:
-    """As sysfs has them."""
+    """The counters in sysfs."""
     directory = Path("/sys/class/net", device, "statistics")
     return {name: int((directory / f"{name}_bytes").read_text()) for name in ("rx", "tx")}
 
 
 def ready(service: ExporterProcess) -> Scrape:
-    """Once the drivers have been asked."""
+    """A scrape after the first answers of the drivers."""
     wait_until(lambda: Scrape(service.metrics()).series("copy_network_scatter_gather"), "the first refresh")
     return Scrape(service.metrics())
 
