@@ -15,6 +15,7 @@ from exporter.host.procfs import Procfs
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
+from exporter.loading.attach import Descriptors
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, select
@@ -27,6 +28,8 @@ _BPFTRACE = " ".join(
 )
 # bpftrace looks for tracepoints below debugfs, which is not mounted everywhere: mount it for bpftrace alone.
 _WITH_DEBUGFS = 'mount -t debugfs none /sys/kernel/debug 2>/dev/null; exec bpftrace -q -e "$0"'
+PROGRAMS = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), counts="", missing="")
+"""The bench's own programs, to be compiled together with the product's."""
 _BPFTRACE_SETTLES = 0.2
 """Seconds from BEGIN, which runs just before the others are attached."""
 
@@ -63,12 +66,12 @@ class OlderBtf(Btf):
 @cache
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
-    ours = Probe(name="bench", source=str(HERE / "programs.c"), hooks=(), counts="", missing="")
-    return compile_probes(OlderBtf(*missing), (*select(("syscalls",)), ours))
+    return compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
 
 
 @contextmanager
-def _links(descriptors: tuple[int, int]) -> Iterator[None]:
+def links(descriptors: Descriptors) -> Iterator[None]:
+    """Close the descriptors of a program and of what keeps it attached at the end."""
     try:
         yield
     finally:
@@ -78,7 +81,7 @@ def _links(descriptors: tuple[int, int]) -> Iterator[None]:
 
 def typed(program: str, *missing: str) -> AbstractContextManager[None]:
     """A function of the product or the bench on ``sys_exit``, as the loader attaches it."""
-    return _links(attach.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
+    return links(attach.attach_raw_tracepoint(compiled(*missing), Hook("raw_tracepoint", "sys_exit", program)))
 
 
 def untyped(program: str) -> AbstractContextManager[None]:
@@ -87,7 +90,7 @@ def untyped(program: str) -> AbstractContextManager[None]:
     link = libbpf.library().bpf_raw_tracepoint_open(b"sys_exit", descriptor)
     if link < 0:
         raise OSError(-link, os.strerror(-link))
-    return _links((descriptor, link))
+    return links((descriptor, link))
 
 
 @contextmanager

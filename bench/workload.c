@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/io_uring.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -22,6 +24,7 @@
 
 #define BATCHES_MAX 10000
 #define PAGE 4096
+#define SENDFILE_BYTES 512
 
 static int zero, file, sender, receiver, peeked, ring;
 static struct io_uring_sqe *request;
@@ -34,9 +37,12 @@ static void must(int result, const char *what) {
 }
 
 static void call_getppid(void) { syscall(SYS_getppid); }
+static void call_poll(void) { must(poll(&(struct pollfd){.fd = receiver, .events = POLLIN}, 1, 0), "poll"); }
 static void call_read_zero(void) { must(read(zero, page, 1), "read"); }
 static void call_read_file(void) { must(read(file, page, PAGE), "read"); }
 static void call_send_tcp(void) { must(send(sender, page, 1, 0), "send"); }
+static void call_receive_tcp(void) { must(recv(receiver, page, 1, 0), "recv"); }
+static void call_sendfile(void) { must(sendfile(sender, file, &(off_t){0}, SENDFILE_BYTES), "sendfile"); }
 /* The datagram stays in the socket: the kernel copies it each time. */
 static void call_peek(void) { must(recv(peeked, page, 1, MSG_PEEK), "recv"); }
 
@@ -54,27 +60,34 @@ static void nothing(int calls) { (void)calls; }
 static void rewind_file(int calls) { (void)calls, must(lseek(file, 0, SEEK_SET), "lseek"); }
 
 /* Loopback delivers within the send, so that recv never waits. */
-static void drain_tcp(int calls) {
-    while (calls > 0) {
+static void drain(int bytes) {
+    while (bytes > 0) {
         int received = recv(receiver, page, PAGE, 0);
         must(received, "recv");
-        calls -= received;
+        bytes -= received;
     }
 }
 
+static void fill_tcp(int calls) { must(send(sender, page, calls, 0), "send"); }
+static void drain_sendfile(int calls) { drain(calls * SENDFILE_BYTES); }
+
 static const struct operation {
     const char *name;
+    void (*before)(int calls);
     void (*call)(void);
     void (*afterwards)(int calls);
     int threads;
 } operations[] = {
-    {"getppid", call_getppid, nothing, 1},
-    {"read_zero", call_read_zero, nothing, 1},
-    {"read_file", call_read_file, rewind_file, 1},
-    {"send_tcp", call_send_tcp, drain_tcp, 1},
-    {"read_zero_twice", call_read_zero, nothing, 2},
-    {"peek", call_peek, nothing, 1},
-    {"uring_read", call_uring_read, nothing, 1},
+    {"getppid", nothing, call_getppid, nothing, 1},
+    {"read_zero", nothing, call_read_zero, nothing, 1},
+    {"read_file", nothing, call_read_file, rewind_file, 1},
+    {"send_tcp", nothing, call_send_tcp, drain, 1},
+    {"poll", nothing, call_poll, nothing, 1},
+    {"receive_tcp", fill_tcp, call_receive_tcp, nothing, 1},
+    {"sendfile", nothing, call_sendfile, drain_sendfile, 1},
+    {"read_zero_twice", nothing, call_read_zero, nothing, 2},
+    {"peek", nothing, call_peek, nothing, 1},
+    {"uring_read", nothing, call_uring_read, nothing, 1},
 };
 
 struct job {
@@ -106,6 +119,7 @@ static void *measure(void *argument) {
     while (atomic_load(job->waiting)) {
     }
     for (job->measured = 0; job->measured < job->batches && !atomic_load(job->done); job->measured++) {
+        job->operation->before(job->calls);
         double start = nanoseconds();
         for (int i = 0; i < job->calls; i++)
             job->operation->call();

@@ -8,7 +8,7 @@ from tests.support.requirements import NOT_IN_THIS_KERNEL
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--accept", action="store_true", help="write golden files anew")
+    parser.addoption("--accept", action="store_true", help="write golden files and budgets anew")
 
 
 @pytest.hookimpl(wrapper=True)

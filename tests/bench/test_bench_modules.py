@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import interleave, tracing_programs
+from bench import instructions, interleave, tracing_programs
 from bench.alternatives import alternatives, supported
 from bench.exposition import samples, total
 from bench.overhead import OPERATIONS, VARIANTS
@@ -32,7 +32,7 @@ def _few_repetitions(monkeypatch):
     monkeypatch.setattr(tracing_programs, "WAIT_SECONDS", 0.05)
 
 
-@pytest.mark.parametrize("operation", interleave.BATCHES)
+@pytest.mark.parametrize("operation", interleave.BATCHES | instructions.OPERATIONS)
 def test_the_workload_times_each_operation(workload, operation):
     assert 10 < workload.measure(operation, 3) < 1e6
 

@@ -20,6 +20,7 @@ from .targets import Bcc, Kernel, Target
 from .virtual_machine import HOST_ROOT, run_in_vm
 
 _IN_VM = Path(__file__).with_name("run-in-vm.sh")
+_DOCTOR_AND_PYTEST = Path(__file__).with_name("doctor-and-pytest.sh")
 _IN_CHROOT = Path(__file__).with_name("run-in-chroot.sh")
 DEADLINE_SECONDS = 2700.0
 TESTS = (
@@ -63,11 +64,10 @@ def run_target(target: Target, shared: Path) -> TargetResult:
 def _run_kernel(kernel: Kernel, shared: Path) -> None:
     installed = fetch_kernel(kernel, KERNEL_CACHE)
     tests = TESTS_OF_ANOTHER_ARCHITECTURE if kernel.suite_of_root else TESTS
-    root, python = _root_and_python(kernel, shared)
-    script = shutil.copy(_IN_VM, shared)
-    command = [script, *python, ROOT, shared, *_selected(tests)]
+    root, python, python_path = _root_and_python(kernel, shared)
+    command = [*in_vm(shared, python_path), _DOCTOR_AND_PYTEST, python, shared, *_selected(tests)]
     started = time.monotonic()
-    status = run_in_vm(installed, command, shared, DEADLINE_SECONDS, root)
+    status = run_in_vm(installed, command, shared, DEADLINE_SECONDS, root=root)
     save_run(shared, name_of(installed.release), installed.release, status, time.monotonic() - started)
 
 
@@ -92,14 +92,19 @@ def _selected(tests: Sequence[str]) -> Sequence[str]:
     return os.environ.get("COPY_EXPORTER_VM_TESTS", "").split() or tests
 
 
-def _root_and_python(kernel: Kernel, shared: Path) -> tuple[Path, Sequence[str]]:
+def in_vm(shared: Path, python_path: str = "") -> list[str | Path]:
+    """The command that prepares the virtual machine and then runs the words that follow, in the repository."""
+    return [shutil.copy(_IN_VM, shared), python_path, ROOT]
+
+
+def _root_and_python(kernel: Kernel, shared: Path) -> tuple[Path, str, str]:
     """The root file system, and the interpreter in it with its PYTHONPATH."""
     if not kernel.suite_of_root:
-        return HOST_ROOT, (sys.executable, "")
+        return HOST_ROOT, sys.executable, ""
     root = make_root(RootFilesystem(kernel.suite_of_root, kernel.architecture), KERNEL_CACHE)
     for mounted in (ROOT, shared):
         (root / mounted.relative_to("/")).mkdir(parents=True, exist_ok=True)
-    return root, ("/usr/bin/python3", _python_path())
+    return root, "/usr/bin/python3", _python_path()
 
 
 def _python_path() -> str:

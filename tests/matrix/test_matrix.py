@@ -1,7 +1,6 @@
 """``tests/probes`` and a part of ``tests/service`` on other kernels and with other versions of BCC."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -14,10 +13,8 @@ from .report import render, summarize
 from .results import TargetResult
 from .runner import DEADLINE_SECONDS, run_target
 from .targets import TARGETS, Target
-from .virtual_machine import VNG
 
 PAGE = ROOT / "docs/kernels.md"
-PROGRAMS = ("qemu-system-x86_64", "qemu-system-aarch64", "busybox", "depmod", "mkfs.ext4", "mmdebstrap")
 
 Results = dict[str, Future[TargetResult]]
 
@@ -41,18 +38,9 @@ def made(directory: Path) -> Path:
     return directory
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _programs_for_emulation() -> None:
-    missing = [name for name in PROGRAMS if not shutil.which(name)]
-    if not VNG.exists():
-        missing.append("virtme-ng")
-    if missing and not os.environ.get("CI"):
-        pytest.skip(f"not installed: {', '.join(missing)}")
-    assert not missing
-
-
 @pytest.mark.vm
 @pytest.mark.timeout(DEADLINE_SECONDS + 300)
+@pytest.mark.usefixtures("programs_for_emulation")
 @pytest.mark.parametrize(
     "target",
     [pytest.param(target, id=target.name, marks=() if target.always else pytest.mark.matrix) for target in TARGETS],

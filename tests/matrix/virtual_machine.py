@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -14,12 +15,22 @@ from .fetch import Installed
 
 VNG = Path(sys.executable).with_name("vng")
 MEMORY = "2G"
-CPUS = 2
 DISK_BYTES = 2 << 30
-BOOT_OPTIONS = (
-    "mitigations=off",  # separate page tables for the kernel would cost an emulated TLB at each system call
-    "preempt=full",  # the hardest mode for exact counts, where the kernel offers a choice
-)
+
+
+@dataclass(frozen=True)
+class Mode:
+    """What a virtual machine is for."""
+
+    cpus: int
+    preemption: str
+    """Where the kernel offers a choice."""
+    qemu_options: tuple[str, ...] = ()
+
+
+EXACT_COUNTS = Mode(cpus=2, preemption="full")  # the hardest mode for exact counts
+INSTRUCTIONS = Mode(cpus=1, preemption="voluntary", qemu_options=("-icount shift=0,sleep=off",))
+"""The clock of the virtual machine counts instructions: one is a nanosecond."""
 HOST_ROOT = Path("/")
 _CONSOLE_LINES = 15
 
@@ -29,7 +40,13 @@ class VirtualMachineError(Exception):
 
 
 def run_in_vm(
-    installed: Installed, command: Sequence[str | Path], shared: Path, deadline: float, root: Path = HOST_ROOT
+    installed: Installed,
+    command: Sequence[str | Path],
+    shared: Path,
+    deadline: float,
+    *,
+    root: Path = HOST_ROOT,
+    mode: Mode = EXACT_COUNTS,
 ) -> int:
     """Boot a kernel and run a command as root; its exit status.
 
@@ -48,7 +65,7 @@ def run_in_vm(
     console = shared / "console"
     try:
         with console.open("wb") as output:
-            finished = _finishes(_vng(installed, script, shared, disk, root), output.fileno(), deadline)
+            finished = _finishes(_vng(installed, script, disk, root, mode), output.fileno(), deadline)
     finally:
         disk.unlink()
     if not status.exists():
@@ -60,19 +77,20 @@ def run_in_vm(
     return int(status.read_text())
 
 
-def _vng(installed: Installed, script: Path, shared: Path, disk: Path, root: Path) -> list[str | Path]:
+def _vng(installed: Installed, script: Path, disk: Path, root: Path, mode: Mode) -> list[str | Path]:
     """The command of virtme-ng: its script takes no arguments, and only ``--verbose`` shows the script's output."""
     command: list[str | Path] = [VNG, "--disable-kvm", "--force-9p", "--verbose", "--run", installed.image]
-    command += ["--memory", MEMORY, "--cpus", str(CPUS), "--rwdir", f"{shared}={shared}", "--disk", disk]
+    command += ["--memory", MEMORY, "--cpus", str(mode.cpus), "--rwdir", f"{disk.parent}={disk.parent}", "--disk", disk]
     if root != HOST_ROOT:
         command += ["--arch", installed.kernel.architecture, "--root", root, "--busybox", root / "usr/bin/busybox"]
-    for option in BOOT_OPTIONS:
-        command += ["--append", option]
+    # separate page tables for the kernel would cost an emulated TLB at each system call
+    command += ["--append", "mitigations=off", "--append", f"preempt={mode.preemption}"]
     # run-in-vm.sh mounts these again by name, with a cache: vng's own root file system asks the host at each read.
     exports = {"usr": root / "usr", "repository": ROOT, "modules": installed.directory / "lib/modules"}
     for name, path in exports.items():
         export = f"-fsdev local,id={name},path={path},security_model=none,readonly=on,multidevs=remap"
         command.append(f"--qemu-opts={export} -device virtio-9p-pci,fsdev={name},mount_tag={name}")
+    command += [f"--qemu-opts={option}" for option in mode.qemu_options]
     return [*command, "--", script]
 
 
