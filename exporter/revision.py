@@ -26,7 +26,7 @@ def _checked_out(git: Path) -> str:
     shared = git / (git / "commondir").read_text().strip() if (git / "commondir").exists() else git
     if (shared / ref).exists():
         return (shared / ref).read_text().strip()
-    packed = (line.split() for line in (shared / "packed-refs").read_text().splitlines())
+    packed = (line.split(" ") for line in (shared / "packed-refs").read_text().split("\n"))
     return next((words[0] for words in packed if words[1:] == [ref]), "unknown")
 
 

@@ -25,7 +25,7 @@ class Payload:
     def __init__(self, directory: Path, size: int) -> None:
         """Create an empty file. Raises :class:`CopyExporterError` if ``size`` bytes do not fit."""
         self.size = size
-        self.file_system = file_system_of(directory, Path("/proc/self/mountinfo").read_text())
+        self.file_system = file_system_of(directory, os.fsdecode(Path("/proc/self/mountinfo").read_bytes()))
         self._directory = directory
         try:
             status = os.statvfs(directory)
@@ -90,9 +90,9 @@ def file_system_of(directory: Path, mountinfo: str) -> str:
     """The type of the file system of a directory; ``mountinfo`` as in proc_pid_mountinfo(5)."""
     place = directory.resolve()
     found = (0, "")
-    for line in mountinfo.splitlines():
+    for line in filter(None, mountinfo.split("\n")):
         fields, _, rest = line.partition(" - ")
-        mount_point = Path(fields.split()[4])
+        mount_point = Path(fields.split(" ")[4])
         if place.is_relative_to(mount_point) and len(mount_point.parts) >= found[0]:
             found = len(mount_point.parts), rest.split()[0]
     return found[1]

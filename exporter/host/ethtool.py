@@ -6,6 +6,7 @@ its driver does not report the property.
 
 import ctypes as ct
 import errno
+import os
 import socket
 import struct
 from fcntl import ioctl
@@ -50,7 +51,7 @@ def driver(namespace: socket.socket, device: str) -> str | None:
 def _request(namespace: socket.socket, device: str, request: bytes) -> bytes | None:
     buffer = ct.create_string_buffer(request, len(request))
     try:
-        ioctl(namespace, _SIOCETHTOOL, _REQUEST.pack(device.encode(), ct.addressof(buffer)))
+        ioctl(namespace, _SIOCETHTOOL, _REQUEST.pack(os.fsencode(device), ct.addressof(buffer)))
     except OSError as error:
         if error.errno in _NOT_SUPPORTED:
             return None

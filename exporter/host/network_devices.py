@@ -69,7 +69,8 @@ class NetworkDevices:
 
     def traffic(self) -> dict[str, Traffic]:
         """Bytes moved, by the name of the device. Raises :class:`OSError` when /proc cannot be read."""
-        with open(self._traffic, encoding="ascii", errors="replace") as file:
+        # A name is any bytes: decoded so that two names that differ stay different, and ethtool finds the device.
+        with open(self._traffic, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
             return parse_traffic(file.read())
 
     def refresh(self) -> None:
@@ -98,10 +99,10 @@ class NetworkDevices:
 def parse_traffic(text: str) -> dict[str, Traffic]:
     """Parse /proc/net/dev: two header lines, then the name and sixteen numbers of each device."""
     devices = {}
-    for line in text.splitlines()[2:]:
+    for line in text.split("\n")[2:-1]:
         name, _, numbers = line.rpartition(":")
         fields = numbers.split()
-        devices[name.strip()] = Traffic(received=int(fields[0]), transmitted=int(fields[8]))
+        devices[name.lstrip(" ")] = Traffic(received=int(fields[0]), transmitted=int(fields[8]))
     return devices
 
 

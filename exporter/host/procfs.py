@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 
 from exporter.host.program_names import display_name
+from exporter.label_text import label_text
 from exporter.model import NS_PER_TICK
 
 _TICKS_PER_SECOND = 100
@@ -75,8 +76,8 @@ class Procfs:
         containers = _CONTAINER.findall(cgroup)
         units = _UNIT.findall(cgroup)
         return ProcessInfo(
-            name=display_name(self.arguments(pid)) or comm,
-            cgroup=cgroup,
+            name=label_text(display_name(self.arguments(pid)) or comm),  # an argument can have megabytes
+            cgroup=label_text(cgroup),
             container_id=containers[-1] if containers else "",
             unit=units[-1] if units else "",
         )
@@ -130,9 +131,11 @@ def parse_stat(text: str) -> Stat:
 def parse_cgroup(text: str) -> str:
     """The path in the unified hierarchy of control groups; else that in systemd's hierarchy; else the first."""
     paths = {}
-    for line in text.splitlines():
-        _, controllers, path = line.split(":", 2)
-        paths[controllers] = path
+    for line in text.split("\n"):  # the one character that a name cannot contain
+        _, _, controllers_and_path = line.partition(":")
+        controllers, separator, path = controllers_and_path.partition(":")
+        if separator:
+            paths[controllers] = path
     if paths.get("", "/") != "/":
         return paths[""]
     return paths.get("name=systemd", "") or next(iter(paths.values()), "")

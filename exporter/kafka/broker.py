@@ -3,6 +3,8 @@
 import json
 from dataclasses import asdict, dataclass
 
+from exporter.label_text import label_text
+
 UNKNOWN = "unknown"
 """Name and protocol of a listener of which only the socket is known."""
 
@@ -42,7 +44,7 @@ class Facts:
         try:
             fields = json.loads(message)
             return cls(
-                node_id=str(fields["node_id"]),
+                node_id=label_text(str(fields["node_id"])),
                 listeners=tuple(_listener(**listener) for listener in fields["listeners"]),
                 log_directories=tuple(int(inode) for inode in fields["log_directories"]),
                 complete=bool(fields["complete"]),
@@ -55,7 +57,7 @@ class Facts:
 def _listener(name: object, protocol: object, port: object) -> Listener:
     if not isinstance(port, int) or not 0 < port < 65536:
         raise ValueError(f"port {port}")
-    return Listener(str(name), str(protocol), port)
+    return Listener(label_text(str(name)), label_text(str(protocol)), port)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class ListeningSocket:
 def parse_listening(text: str) -> list[ListeningSocket]:
     """The listening sockets of a table; rows in other states and malformed rows are left out."""
     sockets = []
-    for line in text.splitlines()[1:]:
+    for line in text.split("\n")[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == _LISTEN:
             try:

@@ -56,9 +56,9 @@ class ProcessFiles:
             os.close(descriptor)
 
     def _open(self, path: str, flags: int) -> int:
-        absolute = str(PurePosixPath(self._working_directory(), path))
+        absolute = _encode(str(PurePosixPath(self._working_directory(), path)))
         how = _OpenHow(flags=flags | os.O_CLOEXEC, resolve=_RESOLVE_IN_ROOT)
-        return libc.call("syscall", _NR_OPENAT2, self._root, os.fsencode(absolute), ct.byref(how), ct.sizeof(how))
+        return libc.call("syscall", _NR_OPENAT2, self._root, absolute, ct.byref(how), ct.sizeof(how))
 
     def _working_directory(self) -> str:
         """The working directory as the process sees it.
@@ -68,3 +68,14 @@ class ProcessFiles:
         directory = PurePosixPath(os.readlink(f"{self._directory}/cwd"))
         root = PurePosixPath(os.readlink(f"{self._directory}/root"))
         return str("/" / directory.relative_to(root)) if directory.is_relative_to(root) else str(directory)
+
+
+def _encode(path: str) -> bytes:
+    """A configuration can have paths that no file has: with a lone surrogate or a zero byte."""
+    try:
+        encoded = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise OSError(errno.EILSEQ, os.strerror(errno.EILSEQ)) from None
+    if b"\0" in encoded:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    return encoded

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from exporter.kafka import broker as kafka
 from exporter.kafka.topics import parse_folder
+from exporter.label_text import label_text
 from exporter.live.increase import Additions, Increase
 from exporter.live.rates import Broker, Kafka, Listener, Mechanisms, Sent, Topic, Written
 from exporter.live.snapshot import Snapshot
-from exporter.live.text import valid_text
 from exporter.model import Endpoint, FolderTransfer, Identity, RowKind
 
 TOPICS_MAX = 50
@@ -19,7 +19,7 @@ def kafka_rates(before: Snapshot, now: Snapshot, counted: Increase, seconds: flo
     """Return the rates of the brokers that run."""
     return Kafka(
         brokers=[
-            Broker(pid=str(broker.pid), comm=valid_text(broker.comm), node_id=valid_text(broker.facts.node_id))
+            Broker(pid=str(broker.pid), comm=label_text(broker.comm), node_id=label_text(broker.facts.node_id))
             for broker in now.brokers
         ],
         listeners=list(_listeners(now, counted, seconds)),
@@ -49,10 +49,10 @@ def _listener(
             received += amount
     reasons = [loss.reason for loss in now.losses if (loss.pid, loss.port) == (broker.pid, listener.port)]
     return Listener(
-        node_id=valid_text(broker.facts.node_id),
+        node_id=label_text(broker.facts.node_id),
         pid=str(broker.pid),
-        listener=valid_text(listener.name),
-        protocol=valid_text(listener.protocol),
+        listener=label_text(listener.name),
+        protocol=label_text(listener.protocol),
         port=listener.port,
         sent=Sent(cpu=cpu / seconds, zero_copy=zero_copy / seconds),
         received_bytes_per_second=received / seconds,
@@ -87,7 +87,7 @@ def _topic(key: _TopicKey, moved: _Moved, seconds: float) -> Topic:
     node_id, topic, partition = key
     per_second = {transfer: moved[transfer] / seconds for transfer in FolderTransfer}
     return Topic(
-        node_id=valid_text(node_id),
+        node_id=label_text(node_id),
         topic=topic,
         partition=partition,
         read=Mechanisms(

@@ -1,8 +1,8 @@
 """The rates of network devices, and what saturates first. Pure: no input or output."""
 
+from exporter.label_text import label_text
 from exporter.live.rates import Device
 from exporter.live.snapshot import Snapshot
-from exporter.live.text import valid_text
 
 UNKNOWN = "unknown"
 
@@ -14,7 +14,7 @@ def device_rates(before: Snapshot, now: Snapshot, seconds: float) -> list[Device
         traffic, earlier, link = now.devices[name], before.devices[name], now.links.get(name)
         devices.append(
             Device(
-                device=valid_text(name),
+                device=label_text(name),
                 # a device that was removed and made again counts from zero
                 transmit_bytes_per_second=max(0, traffic.transmitted - earlier.transmitted) / seconds,
                 receive_bytes_per_second=max(0, traffic.received - earlier.received) / seconds,

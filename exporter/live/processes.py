@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.host.procfs import ProcessInfo
+from exporter.label_text import label_text
 from exporter.live.increase import Additions, Increase
 from exporter.live.rates import Process, ProcessError, ProcessHop
 from exporter.live.snapshot import Description
 from exporter.live.tally import Tally, tally
-from exporter.live.text import valid_text
 from exporter.model import MECHANISMS, Identity, Row, RowKind
 
 PROCESSES_MAX = 50
@@ -47,11 +47,11 @@ def process_rates(process: Listed, seconds: float, *, samples_copy_time: bool) -
     sums, info = process.sums, process.description.info
     return Process(
         pid=process.pid,
-        comm=valid_text(process.description.comm),
-        name=valid_text(info.name),
-        unit=valid_text(info.unit),
-        container_id=valid_text(info.container_id),
-        cgroup=valid_text(info.cgroup),
+        comm=label_text(process.description.comm),
+        name=label_text(info.name),
+        unit=label_text(info.unit),
+        container_id=label_text(info.container_id),
+        cgroup=label_text(info.cgroup),
         mechanisms=sums.mechanisms(seconds),
         calls_per_second=sums.calls / seconds,
         mode_switches_per_second=sums.mode_switches(seconds),

@@ -1,6 +1,7 @@
 """Reads at each scrape, and turns what was read into the metrics of the catalog."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
@@ -10,12 +11,13 @@ from prometheus_client import registry
 from exporter.counting.sampler import Reading
 from exporter.counting.series import Series
 from exporter.host.network_devices import Devices
+from exporter.label_text import label_text
 from exporter.metrics import catalog
 from exporter.metrics.catalog.exporter import ExporterReading, Scrape
 from exporter.metrics.catalog.network import read_network
-from exporter.metrics.family import T, ValueFamily
-from exporter.metrics.rows import RowMetrics, histogram_metric
-from exporter.metrics.text_format import Metric, metric_of
+from exporter.metrics.rows import RowMetrics, histogram_metric, merge_series
+from exporter.metrics.text_format import Metric
+from exporter.metrics.values import ValueMetrics
 from exporter.model import ProbeState
 
 _log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ class Collector(Protocol):
         ...
 
     def metrics(self) -> list[Metric]:
-        """Read, and return all metrics. Raises :class:`OSError` when they cannot be read."""
+        """Read, and return all metrics. Raises any exception when they cannot be read or made."""
         ...
 
 
@@ -42,12 +44,17 @@ class CopyCollector(registry.Collector):
         collectors: Sequence[Collector],
         probes: Collection[ProbeState],
         stalled_probes: Callable[[], Collection[str]],
+        errors: dict[str, str],
     ) -> None:
-        """``stalled_probes``: the attached probes that have stopped counting, as of the last reading."""
+        """``stalled_probes``: the attached probes that have stopped counting, as of the last reading.
+
+        ``errors``: why collectors failed at their last scrape, by name. Registries share it, to log a failure once.
+        """
         self._collectors = collectors
         self._probes = probes
         self._stalled_probes = stalled_probes
-        self._failed: set[str] = set()
+        self._errors = errors
+        self._values = ValueMetrics(catalog.EXPORTER_FAMILIES)
 
     def describe(self) -> list[Metric]:
         """Return nothing: series come and go with processes."""
@@ -62,17 +69,19 @@ class CopyCollector(registry.Collector):
             scrapes[collector.name] = Scrape(metrics is not None, time.perf_counter() - started)
             yield from metrics or ()
         exporter = ExporterReading(self._probes, self._stalled_probes(), scrapes)
-        yield from _value_metrics(catalog.EXPORTER_FAMILIES, exporter)
+        yield from self._values.metrics(exporter)
 
     def _collect(self, collector: Collector) -> list[Metric] | None:
         try:
             metrics = collector.metrics()
-        except OSError as error:
-            if collector.name not in self._failed:
-                _log.error("collector %s failed, its metrics are missing: %s", collector.name, error)
-            self._failed.add(collector.name)
+        except Exception as error:
+            if collector.name not in self._errors:
+                message = label_text(f"{type(error).__name__}: {error}")  # it may quote what could not be parsed
+                self._errors[collector.name] = message
+                _log.error("collector %s failed, its metrics are missing: %s", collector.name, message)
+                _log.debug("collector %s failed", collector.name, exc_info=True)
             return None
-        self._failed.discard(collector.name)
+        self._errors.pop(collector.name, None)
         return metrics
 
 
@@ -84,7 +93,10 @@ class ProcessesCollector:
     def __init__(self, read: Callable[[], Reading], *, flags: Collection[str] = (), created: bool = False) -> None:
         """``flags``: those that are on. ``created``: add `_created`, which only OpenMetrics has."""
         self._read = read
-        self._families = [family for family in catalog.READING_FAMILIES if not family.flag or family.flag in flags]
+        self._lock = threading.Lock()
+        self._values = ValueMetrics(
+            family for family in catalog.READING_FAMILIES if not family.flag or family.flag in flags
+        )
         # Read once: `_created` must not move with each step of the wall clock.
         self._booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) if created else None
         self._host_totals = RowMetrics(catalog.HOST_TOTALS)
@@ -92,14 +104,15 @@ class ProcessesCollector:
 
     def metrics(self) -> list[Metric]:
         """Read the maps. Raises :class:`OSError` when they cannot be read."""
-        reading = self._read()
-        series = reading.snapshot.series
-        return [
-            *self._host_totals.metrics([Series("", "", 0, reading.snapshot.host)]),
-            *self._rows.metrics(series),
-            *(histogram_metric(family, series, self._booted) for family in catalog.HISTOGRAMS),
-            *_value_metrics(self._families, reading),
-        ]
+        with self._lock:  # compressed and plain scrapes share the kept labels
+            reading = self._read()
+            series = merge_series(reading.snapshot.series)
+            return [
+                *self._host_totals.metrics([Series("", "", 0, reading.snapshot.host)]),
+                *self._rows.metrics(series),
+                *(histogram_metric(family, series, self._booted) for family in catalog.HISTOGRAMS),
+                *self._values.metrics(reading),
+            ]
 
 
 class NetworkCollector:
@@ -109,11 +122,8 @@ class NetworkCollector:
 
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
+        self._values = ValueMetrics(catalog.NETWORK_FAMILIES)
 
     def metrics(self) -> list[Metric]:
         """Read the devices. Raises :class:`OSError` when they cannot be read."""
-        return _value_metrics(catalog.NETWORK_FAMILIES, read_network(self._devices))
-
-
-def _value_metrics(families: Iterable[ValueFamily[T]], reading: T) -> list[Metric]:
-    return [metric_of(family, family.values(reading)) for family in families]
+        return self._values.metrics(read_network(self._devices))

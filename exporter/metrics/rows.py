@@ -2,8 +2,11 @@
 
 import errno
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
+from exporter.counting.rows import add_rows
 from exporter.counting.series import Series
+from exporter.label_text import label_text
 from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
 from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
 from exporter.model import MECHANISMS, Count, Operation, Row
@@ -30,6 +33,21 @@ class _Target:
         self.position = position
         self.family = family
         self.labels = labels
+
+
+def merge_series(all_series: Iterable[Series]) -> list[Series]:
+    """Return one series for each process that the labels distinguish: names that come to one label are added up."""
+    merged: dict[tuple[str, str], Series] = {}
+    for series in all_series:
+        process = label_text(series.pid), label_text(series.comm)
+        merged[process] = _added_up(merged[process], series) if process in merged else series
+    return list(merged.values())
+
+
+def _added_up(series: Series, other: Series) -> Series:
+    rows = dict(series.rows)
+    add_rows(rows, other.rows)
+    return replace(series, rows=rows, since_ns=min(series.since_ns, other.since_ns))
 
 
 _Targets = dict[Row, list[tuple[_Target, int]]]

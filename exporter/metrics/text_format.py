@@ -12,7 +12,8 @@ from prometheus_client.registry import CollectorRegistry
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
-from exporter.metrics.family import Family, Values
+from exporter.label_text import MAX_CHARACTERS, label_text
+from exporter.metrics.family import Family
 
 OPTIONAL_LABELS = ("pid", "partition")
 """Labels that are left out when they are empty: a flag takes them away (--process.labels, --kafka.partitions)."""
@@ -21,7 +22,7 @@ _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
 
 
 class Labels(dict[str, str]):
-    """Labels of a sample, with the text that they are written as."""
+    """Labels of a sample, with the text that they are written as. Every value passes :func:`label_text`."""
 
     __slots__ = ("text",)
 
@@ -33,16 +34,14 @@ class Labels(dict[str, str]):
                 if self.get(name) == "":
                     del self[name]
         self.text = _written(self)
+        if len(self.text) > MAX_CHARACTERS or not self.text.isascii():  # otherwise each value is fit as it is
+            self.update([(name, label_text(value)) for name, value in self.items()])
+            self.text = _written(self)
 
 
-def metric_of(family: Family, values: Values = ()) -> Metric:
-    """Return a metric with these samples. Those that come to the same labels are added up, if they are counters."""
-    metric = Metric(family.name.removesuffix("_total"), family.help, family.type)
-    totals: dict[tuple[str, ...], float] = {}
-    for labels, value in values:
-        totals[labels] = totals[labels] + value if labels in totals and family.type == "counter" else value
-    metric.samples = [Sample(family.name, Labels(family.labels, labels), total) for labels, total in totals.items()]
-    return metric
+def metric_of(family: Family) -> Metric:
+    """Return a metric without samples."""
+    return Metric(family.name.removesuffix("_total"), family.help, family.type)
 
 
 def encode(registry: CollectorRegistry, *, openmetrics: bool) -> bytes:

@@ -1,7 +1,7 @@
 """The application: metrics, health, landing page, OpenAPI."""
 
 import html
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import Annotated
 
 from fastapi import FastAPI, Header, Response
@@ -41,12 +41,12 @@ def create_app(
         redirect_slashes=False,  # Starlette redirects to the host that the client names, and to http behind a proxy
     )
     app.add_middleware(HeadMiddleware)
+    errors: dict[str, str] = {}
     scrapes = {
         (openmetrics, gzipped): SharedScrape(registry, openmetrics=openmetrics, gzipped=gzipped)
         for openmetrics in (False, True)
-        for registry in [
-            _registry(sampler, probe_states, other_collectors, flags=config.enabled_flags, created=openmetrics)
-        ]
+        for processes in [ProcessesCollector(sampler.read, flags=config.enabled_flags, created=openmetrics)]
+        for registry in [_registry(sampler, probe_states, (processes, *other_collectors), errors)]
         for gzipped in (False, True)
     }
 
@@ -79,8 +79,8 @@ def create_app(
         responses={503: {"description": "Not ready, with the reason", "content": {"text/plain": {}}}},
     )
     async def ready() -> Response:
-        if sampler.last_error:
-            return PlainTextResponse(f"not ready: {sampler.last_error}\n", status_code=503)
+        if error := sampler.last_error or errors.get(ProcessesCollector.name):
+            return PlainTextResponse(f"not ready: {error}\n", status_code=503)
         return PlainTextResponse("copy-exporter is ready\n")
 
     if viewers is None:
@@ -100,14 +100,11 @@ def _add_landing_page(app: FastAPI, probes: tuple[ProbeState, ...], telemetry_pa
 def _registry(
     sampler: Sampler,
     probes: tuple[ProbeState, ...],
-    other_collectors: tuple[Collector, ...],
-    *,
-    flags: Collection[str],
-    created: bool,
+    collectors: tuple[Collector, ...],
+    errors: dict[str, str],
 ) -> CollectorRegistry:
     registry = CollectorRegistry()
-    collectors = (ProcessesCollector(sampler.read, flags=flags, created=created), *other_collectors)
-    registry.register(CopyCollector(collectors, probes, lambda: sampler.stalled_probes))
+    registry.register(CopyCollector(collectors, probes, lambda: sampler.stalled_probes, errors))
     ProcessCollector(registry=registry)
     return registry
 

@@ -12,12 +12,20 @@ MOUNTINFO = """\
 30 21 0:27 / /var rw shared:4 - xfs /dev/vdb rw
 31 30 0:28 / /var/tmp rw shared:5 master:1 - tmpfs tmpfs rw
 32 31 0:29 / /var/tmp rw - btrfs /dev/vdc rw
+33 31 0:30 / /mnt/a\rb\x1cc\u2028d rw - ext4 /dev/vdd rw
 """
 
 
 @pytest.mark.parametrize(
     ("directory", "kind"),
-    [("/home", "ext4"), ("/", "ext4"), ("/var/lib", "xfs"), ("/var/tmp/x", "btrfs"), ("/variable", "ext4")],
+    [
+        ("/home", "ext4"),
+        ("/", "ext4"),
+        ("/var/lib", "xfs"),
+        ("/var/tmp/x", "btrfs"),
+        ("/variable", "ext4"),
+        ("/mnt/a\rb\x1cc\u2028d", "ext4"),
+    ],
 )
 def test_the_last_and_deepest_mount_counts(directory, kind):
     assert file_system_of(Path(directory), MOUNTINFO) == kind

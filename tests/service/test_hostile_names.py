@@ -10,6 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
+from exporter.label_text import MAX_CHARACTERS, label_text
 from tests.support.exporter_process import ExporterProcess
 from tests.support.fake_broker import FakeBroker, write_config
 from tests.support.promtool import check_metrics
@@ -29,6 +30,8 @@ for line in sys.stdin.buffer:
     os.write(1, b".")
 """
 """Its argument is a socket. Each line of its input is a name in hexadecimal, and the number of bytes to receive."""
+MAX_ARGUMENT_BYTES = 131_071
+"""Of one argument: the kernel's MAX_ARG_STRLEN, without the zero byte."""
 NAMES = (
     b"",
     b" ",
@@ -54,10 +57,10 @@ NAMES = (
 class HostileProcess:
     """A process that takes any name. Its command line is that of a JVM whose main class is a whole program."""
 
-    def __init__(self, connection: WatchedConnection) -> None:
+    def __init__(self, connection: WatchedConnection, program: str = HOSTILE_PROGRAM) -> None:
         end = connection.server.fileno()
         self.process = subprocess.Popen(
-            ["java", "-c", HOSTILE_PROGRAM, str(end)],
+            ["java", "-c", program, str(end)],
             executable=sys.executable,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -114,7 +117,7 @@ def test_names_of_processes(
         assert series["comm"] == comm_label(name)
         assert scrape.sum(BYTES, pid=str(hostile.process.pid), port=connection.label) == size
         (info,) = scrape.series("copy_process_info", pid=str(hostile.process.pid), comm=comm_label(name))
-        assert info["name"] == HOSTILE_PROGRAM, "the argument where a JVM has its main class"
+        assert info["name"] == label_text(HOSTILE_PROGRAM), "the argument where a JVM has its main class"
     pids = {series["pid"] for series in scrape.series(BYTES, port=connection.label)}
     assert pids == {str(hostile.process.pid) for hostile in hostile_processes}, "each process has its own series"
     check_exposition(service)
@@ -150,7 +153,46 @@ def test_names_that_share_a_series(
     check_exposition(service)
 
 
-CGROUPS = (b'a"b', b"a\\b", b'x",container_id="0', b"1:name=systemd:forged", b"\xff\xfe", b"evil.service")
+def test_long_arguments(start: Callable[..., ExporterProcess], connection: WatchedConnection) -> None:
+    """40 processes whose display names have 131 KB, and differ at their end."""
+    service = start()
+    started = []
+    try:
+        for number in range(40):
+            padding = "x" * (MAX_ARGUMENT_BYTES - len(HOSTILE_PROGRAM) - 4)
+            started.append(HostileProcess(connection, f"{HOSTILE_PROGRAM}#{padding}{number:02}"))
+            started[-1].move(b"mover", 10)
+        text = service.metrics()
+        infos = [
+            info
+            for info in Scrape(text).series("copy_process_info", comm="mover")
+            if info["pid"] in {str(hostile.process.pid) for hostile in started}
+        ]
+        assert len({info["name"] for info in infos}) == 40
+        assert {len(info["name"]) for info in infos} == {MAX_CHARACTERS}
+        assert (
+            sum(len(line) for line in text.split("\n") if "copy_process_info{" in line and "mover" in line) < 40 * 1500
+        )
+        check_exposition(service)
+    finally:
+        for hostile in started:
+            hostile.end()
+
+
+CGROUPS = (
+    b'a"b',
+    b"a\\b",
+    b'x",container_id="0',
+    b"1:name=systemd:forged",
+    b"\xff\xfe",
+    b"evil.service",
+    b"a\rb",
+    b"a\vb\fc",
+    b"a\x1cb\x1dc\x1ed",
+    "a\x85b".encode(),
+    "a\u2028b\u2029c".encode(),
+    b"y" * 255,
+)
 
 
 @pytest.fixture
@@ -179,7 +221,10 @@ def test_names_of_cgroups(
         scrape = Scrape(service.metrics())
         for directory, hostile in started:
             (info,) = scrape.series("copy_process_info", pid=str(hostile.process.pid), comm="mover")
-            assert info["cgroup"].endswith("/" + os.path.basename(directory).decode(errors="replace"))
+            assert (
+                info["cgroup"].endswith("/" + os.path.basename(directory).decode(errors="replace"))
+                or len(info["cgroup"]) == MAX_CHARACTERS
+            )
             assert info["container_id"] == ""
         check_exposition(service)
     finally:
@@ -231,3 +276,35 @@ def test_names_of_topics_and_files(start: Callable[..., ExporterProcess], tmp_pa
         assert scrape.sum(TOPIC_BYTES, **COPIED, topic="a.b_C-9") == 1001
         assert {series["topic"] for series in scrape.series(TOPIC_BYTES, node_id="77")} == {*TOPICS.values()} - {""}
         check_exposition(service)
+
+
+def test_names_of_listeners(start: Callable[..., ExporterProcess], tmp_path: Path) -> None:
+    """A lone surrogate, names that come to the same label, and a long one; a log directory that cannot exist."""
+    long = "L" * 5000
+    names = (r"\uD800", r"\uFFFD", r"\u0000\u001b", long + "1", long + "2")
+    listeners = ",".join(f"{name}://127.0.0.1:9" for name in names)
+    directory = tmp_path / "data"
+    folder = directory / "good-0"
+    folder.mkdir(parents=True)
+    (folder / "0.log").write_bytes(bytes(1000))
+    config = write_config(tmp_path, node_id=78, log_dirs=rf"{directory},/tmp/\uD800", listeners=listeners)
+    service = start()
+    with FakeBroker(tmp_path, config.name) as broker:
+        wait_until(
+            lambda: Scrape(service.metrics()).series("copy_kafka_listener_info", pid=str(broker.pid)),
+            "the broker is watched",
+        )
+        found = Scrape(service.metrics()).series("copy_kafka_listener_info", pid=str(broker.pid))
+        shown = {listener["listener"] for listener in found}
+        assert len(found) == len(shown) == len(names) - 1
+        assert {"\ufffd", "\0\x1b"} <= shown
+        assert sorted(map(len, shown)) == [1, 2, MAX_CHARACTERS, MAX_CHARACTERS]
+        wait_until(
+            lambda: (
+                broker.do("read", folder / "0.log", 10)
+                and Scrape(service.metrics()).sum(TOPIC_BYTES, node_id="78", topic="good")
+            ),
+            "the other log directory is counted",
+        )
+        check_exposition(service)
+        assert service.get("/-/ready").status_code == 200

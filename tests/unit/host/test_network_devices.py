@@ -1,5 +1,8 @@
 """Network devices: parsed traffic, the metrics of them, and the log lines when they cannot be read."""
 
+import os
+
+import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -19,7 +22,7 @@ eth0:2751971037   67938    0    0    0     0          0         0  5021975   462
 
 def shown(devices: SampleNetworkDevices) -> dict[str, float]:
     registry = CollectorRegistry()
-    registry.register(CopyCollector([NetworkCollector(devices)], (), tuple))
+    registry.register(CopyCollector([NetworkCollector(devices)], (), tuple, {}))
     families = text_string_to_metric_families(encode(registry, openmetrics=False).decode())
     return {
         f"{sample.name} {next(iter(sample.labels.values()), '')}".rstrip(): sample.value
@@ -36,6 +39,16 @@ def test_numbers_of_each_device():
     }
 
 
+@pytest.mark.parametrize("separator", [b"\x1c", b"\x1e", b"\xc2\x85", b"\xe2\x80\xa8"])
+def test_only_a_newline_ends_the_line_of_a_device(separator, tmp_path):
+    net = tmp_path / "1/net"
+    net.mkdir(parents=True)
+    names = [b"a" + separator + b"b", separator, b"\xff", b"\xfe"]
+    header, lines = b"1\n2\n", [b"%6s: 1 0 0 0 0 0 0 0 2 0 0 0 0 0 0 0\n" % name for name in names]
+    (net / "dev").write_bytes(header + b"".join(lines))
+    assert {os.fsencode(name) for name in NetworkDevices(str(tmp_path)).traffic()} == set(names)
+
+
 def test_what_is_not_known_is_absent():
     values = shown(SampleNetworkDevices())
     assert {name for name in values if "speed" in name} == {"copy_network_speed_bytes eth0"}
@@ -48,7 +61,7 @@ def test_what_is_not_known_is_absent():
 def test_unreadable_devices_are_logged_once_until_they_can_be_read(caplog):
     devices = SampleNetworkDevices(readable=False)
     registry = CollectorRegistry()
-    registry.register(CopyCollector([NetworkCollector(devices)], (), tuple))
+    registry.register(CopyCollector([NetworkCollector(devices)], (), tuple, {}))
 
     def scrape() -> str:
         return encode(registry, openmetrics=False).decode()

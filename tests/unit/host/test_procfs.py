@@ -42,6 +42,8 @@ def test_this_very_process():
         ("12:cpu:/a\n1:name=systemd:/system.slice/x.service\n0::/\n", "/system.slice/x.service"),
         ("4:memory:/docker/abc\n", "/docker/abc"),
         ("0::/with:colon\n", "/with:colon"),
+        ("4:memory:/x\n0::/a\rb\vc\fd\x1ce\x85f\u2028g\n", "/a\rb\vc\fd\x1ce\x85f\u2028g"),
+        ("0::/cut off\n1:name", "/cut off"),
         ("", ""),
     ],
 )
@@ -62,6 +64,15 @@ def test_a_process_in_a_container(tmp_path):
         container_id=CONTAINER,
         unit=f"cri-containerd-{CONTAINER}.scope",
     )
+
+
+def test_long_text_is_cut(tmp_path):
+    folder = tmp_path / "7"
+    folder.mkdir()
+    (folder / "cmdline").write_bytes(b"java\0" + b"x" * 131_000 + b"\0")
+    (folder / "cgroup").write_text("0::" + "/y" * 30_000)
+    info = Procfs(str(tmp_path)).describe(7, "java")
+    assert (len(info.name), len(info.cgroup)) == (256, 256)
 
 
 def test_a_process_that_is_not_there(tmp_path):

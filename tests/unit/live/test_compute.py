@@ -11,7 +11,6 @@ from exporter.live import processes, rates
 from exporter.live.compute import compute_rates
 from exporter.live.network import saturates_first
 from exporter.live.snapshot import Host
-from exporter.live.text import valid_text
 from exporter.model import Endpoint, Identity, Operation, Row, RowKind
 from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW
 
@@ -122,11 +121,6 @@ def test_those_that_copy_most_come_first():
     now = snapshot(11, {ONE: counts((SENDFILE, 1, 900)), TWO: counts((READ, 1, 5))})
     found = compute_rates(BEFORE, now, HOST, describe).processes
     assert [process.pid for process in found] == ["2", "1", "other"]
-
-
-def test_text_is_valid_and_short():
-    assert valid_text("a\udcffb") == "a?b"
-    assert len(valid_text("ü" * 1000)) == 256
 
 
 def test_every_field_is_described_or_plain():

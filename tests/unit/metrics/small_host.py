@@ -68,5 +68,5 @@ def registry_of(
     processes = ProcessesCollector(sampler.read, flags=enabled, created=created)
     network = NetworkCollector(SampleNetworkDevices())
     registry = CollectorRegistry()
-    registry.register(CopyCollector([processes, network], PROBES, lambda: sampler.stalled_probes))
+    registry.register(CopyCollector([processes, network], PROBES, lambda: sampler.stalled_probes, {}))
     return registry

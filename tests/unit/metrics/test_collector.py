@@ -1,9 +1,13 @@
 """From a reading to metrics: which samples there are, and what happens when a collector fails."""
 
+from dataclasses import replace
+
+import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.metrics.catalog.exporter import PROBE_RUN_SECONDS, PROBE_RUNS
+from exporter.metrics import catalog
+from exporter.metrics.catalog.exporter import PROBE_RUN_SECONDS, PROBE_RUNS, PROCESSES
 from exporter.metrics.text_format import encode
 from tests.support.sample_data import READ
 from tests.unit.metrics.small_host import JAVA, PORTS, registry_of, small_host
@@ -53,17 +57,36 @@ def test_families_with_a_flag_need_it():
     assert values(registry_of(host, []), "copy_exporter_probe_missed_runs_total")
 
 
-def test_a_collector_that_fails_leaves_out_its_families_alone(caplog):
+@pytest.mark.parametrize("error", [OSError(1, "Operation not permitted"), ValueError("Operation not permitted" * 999)])
+def test_a_collector_that_fails_leaves_out_its_families_alone(error, caplog):
     host = small_host()
     registry, sample = registry_of(host), host.sample
-    host.sample = lambda: (_ for _ in ()).throw(OSError(1, "Operation not permitted"))
+    host.sample = lambda: (_ for _ in ()).throw(error)
     for _ in range(2):
         names = {metric.name for metric in parse_text(encode(registry, openmetrics=False).decode())}
         assert "copy_syscalls" not in names
         assert {"copy_exporter_probe_attached", "copy_network_receive_bytes"} <= names
         assert values(registry, "copy_exporter_scrape_success", collector="processes") == [0]
         assert values(registry, "copy_exporter_scrape_success", collector="network") == [1]
-    assert caplog.text.count("Operation not permitted") == 1
+    (line,) = caplog.messages
+    assert type(error).__name__ in line
+    assert "Operation not permitted" in line
+    assert len(line) < 400
     host.sample = sample
     assert values(registry, "copy_exporter_scrape_success", collector="processes") == [1]
     assert values(registry, "copy_syscalls_total")
+
+
+def test_families_are_made_whole_before_any_is_shown(monkeypatch):
+    """The last family of the collector fails, after it has shown a sample."""
+
+    def fail(_reading):
+        yield ("tracked",), 1
+        raise LookupError("a bad value")
+
+    monkeypatch.setattr(catalog, "READING_FAMILIES", (*catalog.READING_FAMILIES, replace(PROCESSES, values=fail)))
+    registry = registry_of(small_host())
+    names = {metric.name for metric in parse_text(encode(registry, openmetrics=False).decode())}
+    assert not {"copy_syscalls", "copy_bytes", "copy_exporter_processes"} & names
+    assert "copy_network_receive_bytes" in names
+    assert values(registry, "copy_exporter_scrape_success", collector="processes") == [0]

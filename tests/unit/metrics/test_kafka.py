@@ -29,7 +29,7 @@ def shown(
     registry = CollectorRegistry()
     reading = Reading(snapshot, {}, [], [], KafkaSnapshot(brokers, topics or {}, losses))
     collector = ProcessesCollector(lambda: reading, flags=("--kafka",))
-    registry.register(CopyCollector([collector], (), tuple))
+    registry.register(CopyCollector([collector], (), tuple, {}))
     lines = encode(registry, openmetrics=False).decode().splitlines()
     return [line.removeprefix("copy_kafka_") for line in lines if line.startswith("copy_kafka_")]
 
