@@ -29,7 +29,7 @@ def compute_rates(before: Snapshot, now: Snapshot, host: Host, describe: Describ
         totals=_totals(
             counted.total,
             seconds,
-            copy_cpus=now.cpus if host.samples_copy_time else None,
+            copying_cpus=now.cpus if host.samples_copy_time else None,
             sender_cpu=None if cpus is None else cpus / now.cpus,
             network=network_use(devices),
         ),
@@ -73,16 +73,16 @@ def _health(host: Host, now: Snapshot) -> rates.Health:
 
 
 def _totals(
-    total: Additions, seconds: float, *, copy_cpus: int | None, sender_cpu: float | None, network: float | None
+    total: Additions, seconds: float, *, copying_cpus: int | None, sender_cpu: float | None, network: float | None
 ) -> rates.Totals:
-    """``copy_cpus``: the CPUs that copy time is a part of; None when it is not sampled."""
+    """``copying_cpus``: the CPUs that copy time is a part of; None when it is not sampled."""
     sums = tally(total)
     return rates.Totals(
         moved_bytes_per_second=sums.moved / seconds,
         mechanisms=sums.mechanisms(seconds),
         calls_per_second=sums.calls / seconds,
         mode_switches_per_second=sums.mode_switches(seconds),
-        copy_cpu_ratio=sums.copy_cpus(seconds) / copy_cpus if copy_cpus else None,
+        copy_cpu_ratio=sums.copying_cpus(seconds) / copying_cpus if copying_cpus else None,
         sender_cpu_ratio=sender_cpu,
         network_use_ratio=network,
         saturates_first=saturates_first(network, sender_cpu),

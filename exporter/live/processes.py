@@ -57,7 +57,7 @@ def process_rates(process: Listed, seconds: float, *, samples_copy_time: bool) -
         mode_switches_per_second=sums.mode_switches(seconds),
         bytes_per_call=sums.bytes_per_call,
         copies_per_byte_sent=sums.copies_per_byte_sent,
-        copy_cpu_ratio=sums.copy_cpus(seconds) if samples_copy_time else None,
+        copy_cpu_ratio=sums.copying_cpus(seconds) if samples_copy_time else None,
         hops=sorted(_hops(process.additions, seconds), key=lambda hop: hop.bytes_per_second, reverse=True),
         errors=list(_errors(process.additions, seconds)),
     )

@@ -56,7 +56,7 @@ class Tally:
         """Return mode switches per second."""
         return 2 * self.system_calls / seconds
 
-    def copy_cpus(self, seconds: float) -> float:
+    def copying_cpus(self, seconds: float) -> float:
         """Return how many CPUs the kernel's copy routines keep busy."""
         return self.copy_ns / _NS_PER_SECOND / seconds
 

@@ -55,7 +55,7 @@ def all_probes(bpf: None) -> Iterator[ProbeFixture]:  # noqa: ARG001
 @pytest.fixture(autouse=True)
 def _maps_have_room() -> None:
     for attached in ATTACHED:
-        attached.make_room()
+        attached.free_rows()
 
 
 @pytest.fixture(scope="session")

@@ -134,7 +134,7 @@ class ProbeFixture:
         self._exits |= {ended.identity: ended.comm for ended in self.maps.take_exits()}
         return self._exits
 
-    def make_room(self) -> None:
+    def free_rows(self) -> None:
         """Delete the rows of all processes that have ended: on a busy host they fill the maps within minutes."""
         ended = self.exits()
         keys = self.maps.sample().keys
