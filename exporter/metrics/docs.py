@@ -1,7 +1,6 @@
 """``python -m exporter.metrics.docs`` prints docs/metrics.md, made from the catalog."""
 
-from exporter.loading.probes import PROBES
-from exporter.metrics.catalog import FAMILIES
+from exporter.metrics.catalog import FAMILIES, OPTIONAL_FAMILIES
 from exporter.metrics.family import Family
 from exporter.model import Endpoint
 from exporter.probe_maps import MAPS, Map
@@ -45,7 +44,6 @@ exposed: no map is read only to count its entries.
 | map | holds | flag | default | lost when full | entries are exposed |
 |---|---|---|---|---|---|
 """
-_OFF_BY_DEFAULT = {probe.name for probe in PROBES if not probe.by_default}
 
 
 def page() -> str:
@@ -66,7 +64,7 @@ def _map_row(spec: Map) -> str:
 
 
 def _needs(family: Family) -> str:
-    if family.probe in _OFF_BY_DEFAULT:
+    if family in OPTIONAL_FAMILIES:
         return f"`--probe.{family.probe}`"
     return f"`{family.flag}`" if family.flag else family.probe
 

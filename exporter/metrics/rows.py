@@ -1,8 +1,10 @@
 """From the rows of each process to the samples of the families that count rows."""
 
 import errno
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from enum import IntEnum
 
 from exporter.counting.rows import add_rows
 from exporter.counting.series import Series
@@ -16,11 +18,16 @@ _LABEL_VALUES: dict[str, Callable[[Series, Row], str]] = {
     "comm": lambda series, _: series.comm,
     "mechanism": lambda _, row: MECHANISMS[row.kind],
     "syscall": lambda _, row: row.operation.name.lower() if row.operation else "",
-    "source": lambda _, row: row.source.name.lower(),
-    "destination": lambda _, row: row.destination.name.lower(),
-    "port": lambda _, row: str(row.port or ""),
     "errno": lambda _, row: errno.errorcode.get(row.errno_or_bucket, str(row.errno_or_bucket)),
 }
+"""The labels that are not the member of the row that has their name."""
+
+
+def _label_value(label: str, series: Series, row: Row) -> str:
+    if label in _LABEL_VALUES:
+        return _LABEL_VALUES[label](series, row)
+    member = getattr(row, label)
+    return member.name.lower() if isinstance(member, IntEnum) else str(member or "")
 
 
 class _Target:
@@ -96,7 +103,7 @@ class RowMetrics:
     def _targets_of(self, row: Row, series: Series, targets: _Targets) -> Iterator[tuple[_Target, int]]:
         for position, family in enumerate(self._families):
             if row.kind in family.kinds and (row.operation is not Operation.NONE or not family.has_operation):
-                values = [_LABEL_VALUES[label](series, row) for label in family.labels]
+                values = [_label_value(label, series, row) for label in family.labels]
                 target = _Target(position, family, Labels(family.labels, values))
                 yield _shared(target, targets), Count._fields.index(family.number)
 
@@ -118,7 +125,7 @@ def histogram_metric(family: RowHistogram, all_series: Iterable[Series], booted:
     """Return the metric of a histogram; ``booted`` as for :class:`RowMetrics`."""
     metric = metric_of(family)
     for series in all_series:
-        counts = {row.errno_or_bucket: count for row, count in series.rows.items() if row.kind is family.kind}
+        counts = [(row.errno_or_bucket, count) for row, count in series.rows.items() if row.kind is family.kind]
         if counts:
             created = None if booted is None else booted + series.since_ns / NS_PER_SECOND
             metric.samples.extend(_histogram_samples(family, (series.pid, series.comm), counts, created))
@@ -126,15 +133,18 @@ def histogram_metric(family: RowHistogram, all_series: Iterable[Series], booted:
 
 
 def _histogram_samples(
-    family: RowHistogram, process: tuple[str, str], counts: dict[int, Count], created: float | None
+    family: RowHistogram, process: tuple[str, str], counts: list[tuple[int, Count]], created: float | None
 ) -> Iterator[Sample]:
     bounds = [f"{bound / family.scale:.9f}".rstrip("0") for bound in family.bounds] + ["+Inf"]
+    events: Counter[int] = Counter()
+    for bucket, count in counts:
+        events[bucket] += count.events
     total = 0
     for bucket, bound in enumerate(bounds):
-        total += counts[bucket].events if bucket in counts else 0
+        total += events[bucket]
         yield Sample(f"{family.name}_bucket", Labels((*family.labels, "le"), (*process, bound)), total)
     labels = Labels(family.labels, process)
     yield Sample(f"{family.name}_count", labels, total)
-    yield Sample(f"{family.name}_sum", labels, _scaled(sum(count.amount for count in counts.values()), family.scale))
+    yield Sample(f"{family.name}_sum", labels, _scaled(sum(count.amount for _, count in counts), family.scale))
     if created is not None:
         yield Sample(f"{family.name}_created", labels, created)

@@ -4,6 +4,7 @@ Dashboards, alerts and users depend on it. The collectors loop over it; docs/met
 fixtures of the tests are made from it.
 """
 
+from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.metrics.catalog.copies import HISTOGRAMS, HOST_TOTALS, ROW_FAMILIES
 from exporter.metrics.catalog.exporter import EXPORTER_FAMILIES, PROBE_FAMILIES
 from exporter.metrics.catalog.kafka import KAFKA_FAMILIES
@@ -22,6 +23,8 @@ FAMILIES: tuple[Family, ...] = (
     *EXPORTER_FAMILIES,
 )
 """All, in the order of the exposition."""
+OPTIONAL_FAMILIES = tuple(family for family in FAMILIES if family.probe not in ("", *DEFAULT_PROBE_NAMES))
+"""Those that a probe counts which is off by default."""
 
 __all__ = [
     "EXPORTER_FAMILIES",
@@ -29,6 +32,7 @@ __all__ = [
     "HISTOGRAMS",
     "HOST_TOTALS",
     "NETWORK_FAMILIES",
+    "OPTIONAL_FAMILIES",
     "READING_FAMILIES",
     "ROW_FAMILIES",
     "Family",

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.metrics import catalog
 from exporter.metrics.catalog.exporter import PROBE_RUN_SECONDS, PROBE_RUNS, PROCESSES
 from exporter.metrics.text_format import encode
-from tests.support.sample_data import READ
+from tests.support.sample_data import READ, SLOW
 from tests.unit.metrics.small_host import JAVA, PORTS, registry_of, small_host
 
 
@@ -47,6 +47,14 @@ def test_reads_of_the_block_layer_are_bytes_and_no_system_calls():
     assert values(registry, "copy_syscalls_total", source="disk") == values(
         registry, "copy_syscalls_total", source="disk", syscall="pread64"
     )
+
+
+def test_rows_of_one_bucket_are_added_up():
+    host = small_host()
+    host.count(host.alive(JAVA), SLOW._replace(port=PORTS[0]), 7_000_000, events=3)
+    registry = registry_of(host)
+    assert values(registry, "copy_sendfile_duration_seconds_count", pid=str(JAVA)) == [5]
+    assert values(registry, "copy_sendfile_duration_seconds_sum", pid=str(JAVA)) == [0.012]
 
 
 def test_families_with_a_flag_need_it():
