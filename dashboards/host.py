@@ -29,10 +29,13 @@ from dashboards.panels import (
     thresholds,
     timeline,
 )
+from exporter.metrics.catalog import OPTIONAL_FAMILIES
 
 BYTES_OF_HOST = "copy_host_bytes_total"
 _PROCESS = "{{comm}} {{pid}}, {{instance}}"
 _HOP = "{{source}} → {{destination}}"
+_RATES = {"bytes": BYTE_RATE, "seconds": CORES}
+"""Units of the rates of counters, by the unit of the counter; those without one count calls."""
 
 
 def build() -> dashboard.Dashboard:
@@ -294,18 +297,18 @@ def _kernel() -> Iterator[Panel]:
             BYTE_RATE,
             Query(q.total("copy_kernel_copied_bytes_total", "instance, source, destination", q.HOST), _HOP),
         )
-        .span(8)
+        .span(24)
         .no_value(OPTIONAL)
     )
-    for function, direction in (("copy_to_user", "to"), ("copy_from_user", "from")):
+    alone = OPTIONAL_FAMILIES[-1] if len(OPTIONAL_FAMILIES) % 2 else None
+    for family in OPTIONAL_FAMILIES:
         yield (
             timeline(
-                function,
-                f"Bytes that the kernel's {function} was asked to copy, by process: mostly small structures "
-                f"{direction} user space. Megabytes per second are worth a profile of the process.",
-                BYTE_RATE,
-                Query(q.top(f"{function}_bytes_total", q.PROCESS_LABELS, q.PROCESSES), _PROCESS),
+                family.name.removesuffix("_total"),
+                f"{family.help} By process, with --probe.{family.probe}.",
+                _RATES.get(family.unit, CALL_RATE),
+                Query(q.top(family.name, q.PROCESS_LABELS, q.PROCESSES), _PROCESS),
             )
-            .span(8)
+            .span(24 if family is alone else 12)
             .no_value(OPTIONAL)
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
+from exporter.metrics.catalog import OPTIONAL_FAMILIES
 from exporter.metrics.family import HOST_PREFIX
 
 MIB = float(2**20)
@@ -90,9 +91,8 @@ def _host() -> Iterator[Row]:
 def _processes_only() -> Iterator[Row]:
     """Families of processes that have no host total."""
     yield Row("copy_kernel_copied_bytes_total", {**BROKER, **TCP_TO_USER}, RECEIVED)
-    for function in ("copy_to_user", "copy_from_user"):
-        yield Row(f"{function}_bytes_total", BROKER, 64000.0)
-        yield Row(f"{function}_calls_total", BROKER, 1000.0)
+    for family in OPTIONAL_FAMILIES:
+        yield Row(family.name, BROKER, 64000.0 if family.unit == "bytes" else 1000.0)
     for bound, calls in zip(BOUNDS, (0.0, SENDFILE_CALLS / 2, SENDFILE_CALLS), strict=True):
         yield Row("copy_sendfile_duration_seconds_bucket", {**BROKER, "le": bound}, calls)
     yield Row("copy_sendfile_duration_seconds_sum", BROKER, 6.0)

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from exporter.metrics.catalog import FAMILIES
+from exporter.metrics.catalog import FAMILIES, OPTIONAL_FAMILIES
 from tests.support.dashboard_files import DOCUMENTS, Target, Viewer, targets, variables
 from tests.support.rule_files import recorded
 from tests.support.shipped_queries import selectors_behind
@@ -16,8 +16,7 @@ DMA_BYTES = "bytes by DMA"
 MAY_BE_ABSENT = {
     "copy_kafka_": "a Kafka broker",
     "copy_kernel_copied_": "a kernel that supports probes on its copy functions",
-    "copy_to_user_": "the same",
-    "copy_from_user_": "the same",
+    **{family.name: "a probe that is off by default" for family in OPTIONAL_FAMILIES},
     "copy_network_": "a network device that reports its speed and features",
     "copy_cpu_seconds_": "a kernel with the symbols of its copy routines, and a sample in them",
     "copy_host_cpu_seconds_": "the same",
