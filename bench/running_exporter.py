@@ -78,7 +78,7 @@ class RunningExporter:
     @contextmanager
     def viewers(self, number: int) -> Iterator[None]:
         """Clients that read the stream of live rates, in a process of their own."""
-        url = self._url.removesuffix("/metrics") + "/api/v1/live/stream"
+        url = f"{self.url}/api/v1/live/stream"
         with subprocess.Popen([sys.executable, "-c", _VIEWERS, url, str(number)], stdout=subprocess.PIPE) as process:
             if process.stdout and not process.stdout.readline():
                 raise RuntimeError(f"{number} viewers did not get an event each")

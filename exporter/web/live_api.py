@@ -12,6 +12,8 @@ from exporter.web.scope import IS_AUTHORIZED, KEEP_STREAMING
 from exporter.web.viewers import MAX_VIEWERS, TooManyViewersError, Viewers
 
 _FIRST_READING_SECONDS = 5.0
+_COMMENT_SECONDS = 3.0
+"""After this time without a reading the stream sends a comment, so that a viewer is not closed for a late reading."""
 _RETRY_MILLISECONDS = 2000
 _NO_STORE = {"cache-control": "no-store"}
 _TOO_MANY_VIEWERS = PlainTextResponse(
@@ -77,16 +79,19 @@ class EventStream(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         part, number = f"retry: {_RETRY_MILLISECONDS}\n\n".encode(), 0
         try:
-            while not disconnected.done() and await is_authorized():
+            while await is_authorized() and not disconnected.done():
                 await send({"type": "http.response.body", "body": part, "more_body": True})
                 keep_streaming()
                 reading = asyncio.ensure_future(self._viewers.next(number))
-                await asyncio.wait([reading, disconnected], return_when=asyncio.FIRST_COMPLETED)
-                if not reading.done():
+                await asyncio.wait(
+                    [reading, disconnected], timeout=_COMMENT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                if reading.done():
+                    number, body = reading.result()
+                    part = b"event: live\ndata: " + body + b"\n\n"
+                else:
                     reading.cancel()
-                    return
-                number, body = reading.result()
-                part = b"event: live\ndata: " + body + b"\n\n"
+                    part = b":\n\n"
             await send({"type": "http.response.body", "body": b""})
         finally:
             disconnected.cancel()
