@@ -28,6 +28,7 @@ LEFT_OUT = (
     (PROBE, "docs/kernel-level.md", "FAILED .*test_each_optional_probe_is_described"),
     (LABEL, "probes/syscalls.c", "AssertionError: .65534, .''.."),
     (LABEL, "exporter/metrics/catalog/copies.py", "KeyError: 'uid'"),
+    (LABEL, "tests/unit/metrics/test_collector.py", "not found: .*two_users"),
 )
 """Changes without one of their files, and how this shows."""
 each_change = pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.recipe)
@@ -56,10 +57,11 @@ def listed(change: Change) -> list[str]:
 
 def check(copy: CheckoutCopy, change: Change) -> None:
     """Check that the change works. :class:`AssertionError` if not."""
-    copy.generate()
     if change.program:
         copy.check(sys.executable, "-c", change.program)
-    copy.pytest(change.test, *CONSISTENCY)
+    copy.pytest(change.test)  # alone: pytest reports no missing test of a folder that it also runs
+    copy.generate()
+    copy.pytest(*CONSISTENCY)
 
 
 def test_the_copy_runs_its_own_code(copy: CheckoutCopy) -> None:
