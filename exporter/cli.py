@@ -15,9 +15,9 @@ from exporter.demo import run as run_demo
 from exporter.demo.options import DEFAULT_CHUNK, DEFAULT_SIZE, format_size
 from exporter.errors import CopyExporterError, UsageError
 from exporter.host import capabilities
+from exporter.kernel.probe_maps import MAPS
 from exporter.loading.probes import PROBES
 from exporter.model import DEFAULT_SAMPLING_RATE
-from exporter.probe_maps import MAPS
 from exporter.revision import REVISION
 
 if TYPE_CHECKING:

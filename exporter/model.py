@@ -2,7 +2,7 @@
 
 The loader makes C enumerations and ``-D`` flags of it, and compares the layouts with the structures in the C
 (:mod:`exporter.loading.compiler`); :mod:`exporter.counting.maps` unpacks by them. The maps are in
-:mod:`exporter.probe_maps`.
+:mod:`exporter.kernel.probe_maps`.
 """
 
 import struct

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from exporter.kernel import libbpf
+from exporter.kernel.probe_maps import DROPPABLE_MAPS
 from exporter.model import (
     COUNT_LAYOUT,
     EXIT_EVENT_LAYOUT,
@@ -24,7 +25,6 @@ from exporter.model import (
     Row,
     Rows,
 )
-from exporter.probe_maps import DROPPABLE_MAPS
 
 _OWNER = ROW_LAYOUT.part("start", "tgid")
 _ROW = ROW_LAYOUT.part(*(member for member in ROW_LAYOUT.members if member not in ("start", "tgid")))

@@ -4,8 +4,8 @@ import os
 import re
 from dataclasses import dataclass
 
+from exporter.host.label_text import label_text
 from exporter.host.program_names import display_name
-from exporter.label_text import label_text
 from exporter.model import NS_PER_TICK
 
 _TICKS_PER_SECOND = 100

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass
 
-from exporter.label_text import label_text
+from exporter.host.label_text import label_text
 
 UNKNOWN = "unknown"
 """Name and protocol of a listener of which only the socket is known."""

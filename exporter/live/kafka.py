@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from exporter.host.label_text import label_text
 from exporter.kafka import broker as kafka
 from exporter.kafka.topics import parse_folder
-from exporter.label_text import label_text
 from exporter.live.increase import Additions, Increase
 from exporter.live.rates import Broker, Kafka, Listener, Mechanisms, Sent, Topic, Written
 from exporter.live.snapshot import Snapshot

@@ -1,6 +1,6 @@
 """The rates of network devices, and what saturates first. Pure: no input or output."""
 
-from exporter.label_text import label_text
+from exporter.host.label_text import label_text
 from exporter.live.rates import Device
 from exporter.live.snapshot import Snapshot
 

@@ -4,8 +4,8 @@ import errno
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from exporter.host.label_text import label_text
 from exporter.host.procfs import ProcessInfo
-from exporter.label_text import label_text
 from exporter.live.increase import Additions, Increase
 from exporter.live.rates import Process, ProcessError, ProcessHop
 from exporter.live.snapshot import Description

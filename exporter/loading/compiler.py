@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.errors import KernelError
 from exporter.kernel.btf import Btf
+from exporter.kernel.probe_maps import DROPPABLE_MAPS, MAPS
 from exporter.loading.kernel_constants import COMMON, VerifierFeatures, defines, machine_facts, verifier_features
 from exporter.loading.probes import Probe
 from exporter.model import (
@@ -26,7 +27,6 @@ from exporter.model import (
     Operation,
     RowKind,
 )
-from exporter.probe_maps import DROPPABLE_MAPS, MAPS
 
 INSTRUCTION = struct.Struct("<BBhi")
 _INCLUDE = re.compile(r'#include "([^"]+)"')
@@ -79,7 +79,7 @@ class Compiled:
         return bytes(code)
 
     def maps(self) -> dict[str, int]:
-        """Descriptors, by name, of those maps of :data:`exporter.probe_maps.MAPS` that these probes have."""
+        """Descriptors, by name, of those maps of :data:`exporter.kernel.probe_maps.MAPS` that these probes have."""
         return {name: self.bpf[name.encode()].map_fd for name in MAPS if _declares(self.bpf, name)}
 
 

@@ -28,7 +28,7 @@ class LoadRequest(BaseModel):
 
     probes: tuple[str, ...]
     map_entries: dict[str, int] = {}
-    """Sizes of maps, by name, that are not those of :data:`exporter.probe_maps.MAPS`."""
+    """Sizes of maps, by name, that are not those of :data:`exporter.kernel.probe_maps.MAPS`."""
     statistics: bool = False
     """Whether the kernel measures the run time of the probes."""
     sampling_rate: int = DEFAULT_SAMPLING_RATE

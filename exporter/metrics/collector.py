@@ -10,8 +10,8 @@ from prometheus_client import registry
 
 from exporter.counting.sampler import Reading
 from exporter.counting.series import Series
+from exporter.host.label_text import label_text
 from exporter.host.network_devices import Devices
-from exporter.label_text import label_text
 from exporter.metrics import catalog
 from exporter.metrics.catalog.exporter import ExporterReading, Scrape
 from exporter.metrics.catalog.network import read_network

@@ -1,9 +1,9 @@
 """``python -m exporter.metrics.docs`` prints docs/metrics.md, made from the catalog."""
 
+from exporter.kernel.probe_maps import MAPS, Map
 from exporter.metrics.catalog import FAMILIES, OPTIONAL_FAMILIES
 from exporter.metrics.family import Family
 from exporter.model import Endpoint
-from exporter.probe_maps import MAPS, Map
 
 _INTRODUCTION = f"""\
 # Metrics

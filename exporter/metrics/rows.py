@@ -8,7 +8,7 @@ from enum import IntEnum
 
 from exporter.counting.rows import add_rows
 from exporter.counting.series import Series
-from exporter.label_text import label_text
+from exporter.host.label_text import label_text
 from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
 from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
 from exporter.model import MECHANISMS, Count, Operation, Row

@@ -12,7 +12,7 @@ from prometheus_client.registry import CollectorRegistry
 from prometheus_client.samples import Sample
 from prometheus_client.utils import floatToGoString
 
-from exporter.label_text import MAX_CHARACTERS, label_text
+from exporter.host.label_text import MAX_CHARACTERS, label_text
 from exporter.metrics.family import Family
 
 OPTIONAL_LABELS = ("pid", "partition")

@@ -10,10 +10,10 @@ import pytest
 
 from exporter.errors import KernelError
 from exporter.kernel import libbpf
+from exporter.kernel.probe_maps import MAPS
 from exporter.loading.handover import LOADER, LoadedProbes, LoadRequest, load
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
 from exporter.model import Row, RowKind, Rows
-from exporter.probe_maps import MAPS
 
 from .probe_fixture import ProbeFixture, attached_probes
 
@@ -109,7 +109,7 @@ def test_a_loader_that_promises_descriptors_and_ends() -> None:
 
 OTHER_LAYOUT = """
 from exporter.loading import loader
-from exporter.probe_maps import MAPS
+from exporter.kernel.probe_maps import MAPS
 members = MAPS["folders"].value.members
 parent = members.pop("parent")
 members["parent"] = parent

@@ -10,7 +10,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.label_text import MAX_CHARACTERS, label_text
+from exporter.host.label_text import MAX_CHARACTERS, label_text
 from tests.support.exporter_process import ExporterProcess
 from tests.support.fake_broker import FakeBroker, write_config
 from tests.support.promtool import check_metrics

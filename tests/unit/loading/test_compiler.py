@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from exporter.errors import KernelError
+from exporter.kernel.probe_maps import DROPPABLE_MAPS, MAPS
 from exporter.loading.compiler import c_text, check_layouts, probes_directory
 from exporter.loading.probes import PROBES, select
 from exporter.model import Endpoint, Layout
-from exporter.probe_maps import DROPPABLE_MAPS, MAPS
 
 HEADERS = {path.name for path in probes_directory().glob("*.h")}
 SOURCES = {path.name for path in probes_directory().glob("*.c")}

@@ -8,7 +8,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.counting.series import Series
-from exporter.label_text import MAX_CHARACTERS
+from exporter.host.label_text import MAX_CHARACTERS
 from exporter.metrics import catalog
 from exporter.metrics.family import RowFamily, RowHistogram, ValueFamily
 from exporter.metrics.rows import RowMetrics, histogram_metric, merge_series

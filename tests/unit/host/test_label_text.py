@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.label_text import MAX_CHARACTERS, label_text
+from exporter.host.label_text import MAX_CHARACTERS, label_text
 
 KUBERNETES_CGROUP = f"/kubepods.slice/kubepods-burstable.slice/{'p' * 60}.slice/cri-containerd-{'0' * 64}.scope"
 ANY_TEXT = st.text(st.characters(codec=None, categories=None))
