@@ -20,7 +20,7 @@ INTERVAL_SECONDS = 0.1
 COMM = "known-load"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     assert Path(CHROMIUM).exists(), "chromium is not installed: make test installs it"
     with sync_playwright() as playwright:
@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sender(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sender]:
     """Sends 2 MiB every tenth of a second by sendfile, as long as the tests run."""
     require_bpf()
@@ -51,7 +51,7 @@ def _discard(sender: Sender) -> None:
         return
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service(sender: Sender) -> Iterator[ExporterProcess]:
     with ExporterProcess(*sender.flags) as service:
         yield service

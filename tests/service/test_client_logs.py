@@ -15,6 +15,7 @@ MAX_LOG_BYTES = 16384
 """Of each test: ten lines with a traceback."""
 MAX_DESCRIPTORS = 60
 """Enough to start."""
+OK = b"HTTP/1.1 200 "
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: here\r\n"
 
 
@@ -39,6 +40,15 @@ def send(service: ExporterProcess, data: bytes, receive_buffer: int = 65536) -> 
     client.connect(("127.0.0.1", service.port))
     client.sendall(data)
     return client
+
+
+def scrape(service: ExporterProcess) -> bytes:
+    """The whole answer to a scrape with a connection of its own."""
+    with send(service, REQUEST + b"Connection: close\r\n\r\n") as scraper:
+        answer = b""
+        while part := scraper.recv(65536):
+            answer += part
+    return answer
 
 
 def test_malformed_chunked_bodies(service: ExporterProcess) -> None:
@@ -95,10 +105,8 @@ def test_a_thousand_slow_readers(service: ExporterProcess) -> None:
         for _ in range(1000):
             with suppress(ConnectionError):  # it has been evicted
                 stack.enter_context(send(service, (REQUEST + b"\r\n") * 8, receive_buffer=2048))
+        wait_until(lambda: scrape(service).startswith(OK), "the end of the burst of requests")
         for _ in range(5):
-            with send(service, REQUEST + b"Connection: close\r\n\r\n") as scraper:
-                answer = b""
-                while part := scraper.recv(65536):
-                    answer += part
-            assert answer.startswith(b"HTTP/1.1 200 ")
+            answer = scrape(service)
+            assert answer.startswith(OK)
             assert b'\ncopy_exporter_scrape_success{collector="processes"} 1\n' in answer

@@ -32,7 +32,8 @@ def test_live_process_has_its_own_series(start: Start, move: Move, connection: W
 
 
 def test_end_between_and_after_scrapes(start: Start, move: Move, connection: WatchedConnection) -> None:
-    service, recorder = start(), ScrapeRecorder()
+    # A sample while a mover starts, or its program read from disk, would show it to the first scrape.
+    service, recorder = start("--no-probe.copy_time", "--no-probe.block"), ScrapeRecorder()
     seen, unseen, last = move(), move(), move()
     everyone = (seen, unseen, last)
     seen.move(100)
