@@ -18,7 +18,7 @@ from bench.workload import Workload
 from exporter.kernel.btf import Btf
 from exporter.loading.attach import ATTACHERS
 from exporter.loading.compiler import Compiled, compile_probes
-from exporter.loading.loader import attach, usable
+from exporter.loading.loader import attach, free_all_slots, usable
 from exporter.loading.preemption import preemptible_attach_methods
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe
 
@@ -102,6 +102,7 @@ def main() -> None:
     btf = Btf()
     probes, _ = usable(btf, PROBES)
     compiled = compile_probes(btf, (*probes, PROGRAMS))
+    free_all_slots(compiled)
     with tempfile.TemporaryDirectory(prefix="copy-exporter-bench-") as directory, Workload(Path(directory)) as workload:
         calls = measure(workload, compiled, probes)
     Path(sys.argv[1]).write_text(json.dumps({"release": platform.release(), "calls": calls}))

@@ -18,6 +18,7 @@ from exporter.loading import attach, handover
 from exporter.loading.attach import Descriptors
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
+from exporter.loading.loader import free_all_slots
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, select
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -66,7 +67,9 @@ class OlderBtf(Btf):
 @cache
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
-    return compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
+    probes = compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
+    free_all_slots(probes)
+    return probes
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def product(*probes: str, brokers: bool = False) -> Iterator[None]:
         ]:
             raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
         if brokers:
-            KernelMaps(taken.maps, taken.programs).watch_brokers(Procfs().pids())
+            KernelMaps(taken.maps, taken.programs, taken.free_slots).watch_brokers(Procfs().pids())
         yield
     finally:
         taken.close()

@@ -91,7 +91,9 @@ def _privileges() -> Check:
 def _reading(loaded: LoadedProbes, user: str) -> Check:
     name = "reading maps without privileges"
     account = privileges.find_user(user)
-    if privileges.works_after_drop(account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
+    if privileges.works_after_drop(
+        account, lambda: KernelMaps(loaded.maps, loaded.programs, loaded.free_slots).sample()
+    ):
         user = account.name if privileges.is_root() else f"user id {os.geteuid()}"
         return Check(name, True, f"works as {user}, with no capability")
     return Check(name, False, "refused by this kernel (before v5.19)", "nothing: the service keeps CAP_BPF")

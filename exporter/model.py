@@ -198,7 +198,8 @@ class Count(NamedTuple):
     """CLOCK_BOOTTIME of the first event."""
 
 
-COUNT_LAYOUT = Layout("count", {"events": "Q", "amount": "Q", "since_ns": "Q"})
+SLOT_LAYOUT = Layout("slot", {"row": "24s", "events": "Q", "amount": "Q", "since_ns": "Q", "padding": "16x"})
+"""A row as :data:`ROW_LAYOUT`, then a :class:`Count`. All zeros while no row uses the slot."""
 
 
 Rows = dict[Row, Count]

@@ -8,9 +8,16 @@
 #define ERESTARTSYS 512
 #define ERESTART_RESTARTBLOCK 516
 
-/* Shared between CPUs and added to atomically. This was measured to be as fast as a per-CPU map (docs/performance.md),
- * and there is one value to read and to keep in memory instead of one per CPU. */
-BPF_TABLE("hash", struct row, struct count, counts, COUNTS_ENTRIES);
+/* Counts are in an array of slots, which CPUs share and add to atomically, and which the serving process has in its
+ * memory (BPF_F_MMAPABLE). A hash has the number of each row's slot. Hints avoid the hash: they are numbers of slots,
+ * found by a few bits of the row. The row is in the slot beside its numbers and is compared there, so that a hint that is
+ * wrong or old is only a miss. docs/architecture.md describes how slots are taken and freed. */
+#define BPF_F_MMAPABLE (1 << 10)
+BPF_F_TABLE("array", u32, struct slot, counts, COUNTS_ENTRIES, BPF_F_MMAPABLE);
+BPF_TABLE("hash", struct row, u32, slot_numbers, COUNTS_ENTRIES);
+BPF_ARRAY(hints, u32, HINTS_ENTRIES);
+BPF_STACK(free_slots, u32, COUNTS_ENTRIES);
+BPF_F_TABLE("array", u32, u32, freed, FREED_ENTRIES, BPF_F_MMAPABLE);
 
 /* Updates that were lost because a map was full, by enum dropped. */
 BPF_ARRAY(dropped, u64, DROPPED_ENTRIES);
@@ -21,27 +28,86 @@ static inline void count_dropped_update(u32 map) {
         __sync_fetch_and_add(updates, 1);
 }
 
-/* The row's count, made when it is new; NULL when the map is full, which counts as a dropped update. */
-static inline struct count *lookup_or_init_count(struct row *row) {
-    struct count *count = counts.lookup(row);
-    if (count)
-        return count;
-    struct count zero = {};
-    zero.since_ns = bpf_ktime_get_boot_ns();
-    counts.insert(row, &zero); /* another CPU may be first: then the look-up finds its count */
-    count = counts.lookup(row);
-    if (!count)
+static inline bool is_slot_of(struct slot *slot, struct row *row) {
+    u64 *found = (u64 *)&slot->row, *wanted = (u64 *)row;
+    return found[0] == wanted[0] && found[1] == wanted[1] && found[2] == wanted[2];
+}
+
+/* Neighbours in this table are rows of one process, or processes that were started one after the other. */
+static inline u32 hint_index(struct row *row) {
+    return (row->tgid ^ row->operation << 6 ^ row->destination << 2 ^ row->kind << 9 ^ row->port) & (HINTS_ENTRIES - 1);
+}
+
+/* Any program that finds the slot by the hash may come before the one that took it: all write the same. The word with
+ * the operation comes last: while it is 0 the slot has no row, neither for hints nor for the exporter. */
+static inline void write_row(struct slot *slot, struct row *row) {
+    u64 *to = (u64 *)&slot->row, *from = (u64 *)row;
+    if (!slot->since_ns)
+        slot->since_ns = bpf_ktime_get_boot_ns();
+    to[0] = from[0];
+    to[1] = from[1];
+    asm volatile("" ::: "memory");
+    to[2] = from[2];
+}
+
+/* False when there is none left. */
+static inline bool take_slot(struct row *row) {
+    u32 number;
+    if (free_slots.pop(&number))
+        return false;
+    if (slot_numbers.insert(row, &number)) /* another CPU was first */
+        free_slots.push(&number, 0);
+    return true;
+}
+
+static inline struct slot *find_by_hash(struct row *row, u32 *hint) {
+    u32 *found = slot_numbers.lookup(row);
+    if (!found && take_slot(row))
+        found = slot_numbers.lookup(row);
+    if (!found) {
         count_dropped_update(DROPPED_COUNTS);
-    return count;
+        return 0;
+    }
+    u32 number = *found;
+    struct slot *slot = counts.lookup(&number);
+    if (slot && !is_slot_of(slot, row))
+        write_row(slot, row);
+    *hint = number;
+    return slot;
+}
+
+/* The row's slot, taken when the row is new; NULL when none is free, which counts as a dropped update. */
+static inline struct slot *lookup_or_take_slot(struct row *row) {
+    u32 index = hint_index(row);
+    u32 *hint = hints.lookup(&index);
+    if (!hint)
+        return 0;
+    u32 number = *hint;
+    struct slot *slot = counts.lookup(&number);
+    return slot && is_slot_of(slot, row) ? slot : find_by_hash(row, hint);
 }
 
 static inline void add_to_row(struct row *row, u64 amount) {
-    struct count *count = lookup_or_init_count(row);
-    if (!count)
+    struct slot *slot = lookup_or_take_slot(row);
+    if (!slot)
         return;
-    __sync_fetch_and_add(&count->events, 1);
+    __sync_fetch_and_add(&slot->events, 1);
     if (amount) /* clang turns a constant 0 into an atomic OR, which is unknown before 981f94c3e921 (v5.12) */
-        __sync_fetch_and_add(&count->amount, amount);
+        __sync_fetch_and_add(&slot->amount, amount);
+}
+
+/* Make the first context[0] slots free that the map `freed` has: the exporter runs this, at its start and whenever
+ * processes have ended. Returns how many it has freed. */
+int free_slot_numbers(u64 *context) {
+    u64 wanted = context[0];
+    u64 i;
+    for (i = 0; i < FREED_ENTRIES && i < wanted; i++) {
+        u32 index = i;
+        u32 *number = freed.lookup(&index);
+        if (!number || free_slots.push(number, 0))
+            break;
+    }
+    return i;
 }
 
 /* Results that make the kernel restart a call never reach the program: it sees EINTR or the restarted call. */

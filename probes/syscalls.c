@@ -80,11 +80,11 @@ static inline u64 sum_message_lengths(struct syscall *syscall, u32 messages) {
 
 /* Comes last in the program, because the verifier walks the loop again for each state that is alive around it. */
 static inline void add_messages_to_row(struct row *row, struct syscall *syscall, u32 messages) {
-    struct count *count = lookup_or_init_count(row);
-    if (!count)
+    struct slot *slot = lookup_or_take_slot(row);
+    if (!slot)
         return;
-    __sync_fetch_and_add(&count->events, 1);
-    __sync_fetch_and_add(&count->amount, sum_message_lengths(syscall, messages));
+    __sync_fetch_and_add(&slot->events, 1);
+    __sync_fetch_and_add(&slot->amount, sum_message_lengths(syscall, messages));
 }
 
 /* SECCOMP_RET_TRAP puts the registers back as they were and sends SIGSYS: the call was never made. */

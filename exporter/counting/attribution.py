@@ -40,9 +40,8 @@ class LiveSample:
     """A sample without the processes that have exited."""
 
     processes: Mapping[Identity, Rows]
-    finalized_keys: list[bytes]
-    """Map keys of exited processes. Delete them before the next sample is taken, and soon: what is added to these rows
-    after the sample is lost."""
+    finalized: Set[Identity]
+    """Exited processes, whose rows in the sample must be forgotten before the next one is taken."""
 
 
 @dataclass
@@ -92,7 +91,7 @@ class Attribution:
         self._expire(now_ns)
         return LiveSample(
             {identity: rows for identity, rows in sample.processes.items() if identity not in identities},
-            [key for identity in identities for key in sample.keys[identity]],
+            identities,
         )
 
     def update(self, live: LiveSample, presence: Presence, now_ns: int, describe: Describe) -> Snapshot:

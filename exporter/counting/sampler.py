@@ -71,8 +71,6 @@ class Sampler:
         self._kafka = kafka
         self._lock = threading.Lock()
         self._self_check = SelfCheck(procfs.own())
-        self._finalized_keys: list[bytes] = []
-        """Keys whose rows have been carried over, and which are to be deleted before the maps are read again."""
         self._read_error = "nothing was read yet"
 
     @property
@@ -90,6 +88,7 @@ class Sampler:
         """Free the map entries of exited processes. Raises :class:`OSError` when the maps cannot be read."""
         with self._lock:
             self._noting_errors(self._drain)
+        self._maps.reclaim()  # outside of the lock: it waits for the kernel
 
     def read(self) -> Reading:
         """Return what to show now. Raises :class:`OSError` when the maps cannot be read."""
@@ -102,7 +101,6 @@ class Sampler:
         Raises :class:`OSError` when the maps cannot be read.
         """
         with self._lock:
-            self._delete_finalized()  # what could not be deleted would count twice
             return Peek(
                 self._maps.packed_counts(),
                 self._attribution.exited_rows,
@@ -134,7 +132,6 @@ class Sampler:
         return result
 
     def _drain(self) -> None:
-        self._delete_finalized()
         exits = self._maps.take_exits()
         if exits or self._attribution.awaits_exits:
             self._finalize(self._maps.sample(), exits)
@@ -142,7 +139,6 @@ class Sampler:
             self._kafka.count_if_brokers_changed()
 
     def _read(self) -> Reading:
-        self._delete_finalized()
         exits = self._maps.take_exits()
         sample = self._maps.sample()
         self._check_counting(sample)
@@ -154,14 +150,8 @@ class Sampler:
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
-        self._finalized_keys = live.finalized_keys
-        self._delete_finalized()
+        self._maps.forget(sample, live.finalized)
         return live
-
-    def _delete_finalized(self) -> None:
-        """Delete the rows that have been carried over. If that fails, no sample is taken before it has succeeded."""
-        self._maps.forget(self._finalized_keys)
-        self._finalized_keys = []
 
     def _check_counting(self, sample: Sample) -> None:
         stalled = self.stalled_probes

@@ -124,8 +124,8 @@ def check_layouts(bpf: Any) -> None:
     for name, spec in MAPS.items():
         if _declares(bpf, name):
             table = bpf[name.encode()]
-            for layout, compiled in ((spec.key, table.Key), (spec.value, table.Leaf)):
-                if layout and (difference := _difference(layout, compiled)):
+            for layout, part in ((spec.key, "Key"), (spec.value, "Leaf")):
+                if layout and (difference := _difference(layout, getattr(table, part))):
                     raise KernelError(
                         f"struct {layout.name} in map {name}: {difference}; probes/types.h and exporter/model.py are "
                         "of different versions: install copy-exporter again"
@@ -165,7 +165,8 @@ def _declares(bpf: Any, name: str) -> bool:
 
 def _constants(map_entries: Mapping[str, int]) -> dict[str, int]:
     """What the C knows from Python, as names and values of ``-D`` flags."""
-    entries = {f"{spec.name.upper()}_ENTRIES": map_entries.get(spec.name, spec.entries) for spec in MAPS.values()}
+    sized = [spec for spec in MAPS.values() if not spec.as_many_as]
+    entries = {spec.entries_in_c: map_entries.get(spec.name, spec.entries) for spec in sized}
     functions = {name.replace("bpf", "kfunc").upper(): number for number, name in _KERNEL_FUNCTIONS.items()}
     return {
         **entries,

@@ -36,7 +36,7 @@ class LoadRequest(BaseModel):
 
 
 class LoadReport(BaseModel):
-    """What the loader did. The descriptors of ``maps``, of ``programs`` and of the links follow, in this order."""
+    """What the loader did. Descriptors follow: maps, programs, the program that frees slots, links, in this order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,12 +58,14 @@ class LoadedProbes:
     probes: tuple[ProbeState, ...]
     maps: dict[str, int]
     programs: dict[str, int]
+    free_slots: int
+    """The program that makes slots of counts free."""
     links: tuple[int, ...]
     read_method: str
 
     def close(self) -> None:
         """Detach all probes."""
-        for descriptor in (*self.maps.values(), *self.programs.values(), *self.links):
+        for descriptor in (*self.maps.values(), *self.programs.values(), self.free_slots, *self.links):
             os.close(descriptor)
 
 
@@ -87,7 +89,7 @@ def receive(loader: ChildProcess, timeout: float) -> LoadedProbes:
     descriptors: list[int] = []
     try:
         report = _report(loader.receive(_REPORT_BYTES, timeout))
-        while len(descriptors) < len(report.maps) + len(report.programs) + report.links:
+        while len(descriptors) < _descriptors_of(report):
             _, received = loader.receive_descriptors(1, _FDS_PER_MESSAGE, timeout)
             descriptors += received
         return _loaded(report, descriptors)
@@ -114,6 +116,10 @@ def _report(message: bytes) -> LoadReport:
     return report
 
 
+def _descriptors_of(report: LoadReport) -> int:
+    return len(report.maps) + len(report.programs) + 1 + report.links
+
+
 def _loaded(report: LoadReport, descriptors: list[int]) -> LoadedProbes:
     maps = len(report.maps)
     programs = maps + len(report.programs)
@@ -121,7 +127,8 @@ def _loaded(report: LoadReport, descriptors: list[int]) -> LoadedProbes:
         probes=report.probes,
         maps=dict(zip(report.maps, descriptors[:maps], strict=True)),
         programs=dict(zip(report.programs, descriptors[maps:programs], strict=True)),
-        links=tuple(descriptors[programs:]),
+        free_slots=descriptors[programs],
+        links=tuple(descriptors[programs + 1 :]),
         read_method=report.read_method,
     )
 

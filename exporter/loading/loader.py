@@ -13,6 +13,7 @@ from exporter.errors import CopyExporterError, KernelError
 from exporter.host.capabilities import raise_permitted
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
+from exporter.kernel.free_slots import FreeSlots
 from exporter.loading.attach import ATTACHERS, Descriptors
 from exporter.loading.attach_errors import explain
 from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
@@ -76,6 +77,7 @@ def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
     btf = Btf()
     probes, states = usable(btf, select(request.probes))
     compiled = compile_all(btf, probes, request)
+    free_slots = free_all_slots(compiled)
     preemptible = preemptible_attach_methods(compiled)
     programs: dict[str, int] = {}
     links = [_run_statistics()] if request.statistics else []
@@ -92,7 +94,7 @@ def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
         links=len(links),
         read_method=_read_method(compiled.features),
     )
-    return report, [*maps.values(), *programs.values(), *links]
+    return report, [*maps.values(), *programs.values(), free_slots, *links]
 
 
 def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Compiled:
@@ -102,6 +104,15 @@ def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Co
         return compile_probes(btf, select(names), request.map_entries, request.sampling_rate)
     except LookupError as error:
         raise KernelError(f"the probes cannot be compiled for this kernel: {error}") from None
+
+
+def free_all_slots(compiled: Compiled) -> int:
+    """Make all slots of counts free, before a probe needs one; returns the program that does it."""
+    code = compiled.code("free_slot_numbers")
+    program = libbpf.load_program(libbpf.PROG_TYPE_RAW_TRACEPOINT, "free_slot_numbers", code)
+    maps = compiled.maps()
+    FreeSlots(maps["freed"], program).add(range(libbpf.map_info(maps["counts"]).max_entries))
+    return program
 
 
 def _read_method(features: VerifierFeatures) -> str:

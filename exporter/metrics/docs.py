@@ -59,7 +59,7 @@ def _row(family: Family) -> str:
 
 
 def _map_row(spec: Map) -> str:
-    exposed = "yes" if spec.key else "no"
+    exposed = "yes" if spec.value else "no"
     return f"| `{spec.name}` | {spec.holds} | `{spec.flag}` | {spec.entries} | {spec.lost} | {exposed} |\n"
 
 

@@ -69,7 +69,7 @@ def _make_sampler(
 ) -> Sampler:
     """The sampler of the loaded maps. Adds the threads that keep it and its sources up to date."""
     try:
-        kernel_maps = KernelMaps(loaded.maps, loaded.programs)
+        kernel_maps = KernelMaps(loaded.maps, loaded.programs, loaded.free_slots)
         kernel_maps.watch_ports(config.ports)
         kafka = _track_kafka(config, kernel_maps, privileged, threads)
         sampler = Sampler(kernel_maps, Procfs(config.procfs), Attribution(config.limits), kafka=kafka)

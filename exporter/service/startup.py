@@ -95,7 +95,9 @@ def drop_privileges(config: Config, loaded: LoadedProbes) -> None:
     Keeps CAP_BPF too where maps cannot be read without it (before v5.19, commit c8644cd0efe7).
     """
     keep = list(config.keep_capabilities)
-    if not privileges.works_after_drop(config.account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
+    if not privileges.works_after_drop(
+        config.account, lambda: KernelMaps(loaded.maps, loaded.programs, loaded.free_slots).sample()
+    ):
         _log.warning("keeping CAP_BPF: this kernel does not read eBPF maps without it")
         keep.append("CAP_BPF")
     privileges.drop(config.account, keep)

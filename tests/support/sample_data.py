@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exporter.counting.maps import Sample
+from exporter.counting.rows import add_rows
 from exporter.host.procfs import OwnProcess, ProcessInfo, Stat
 from exporter.model import Count, Endpoint, Exit, Identity, MapUse, Operation, ProbeRuns, Row, RowKind, Rows
 
@@ -57,18 +58,17 @@ class SampleHost:
         return exits
 
     def sample(self) -> Sample:
-        keys = {identity: [repr((identity, row)).encode() for row in rows] for identity, rows in self.rows.items()}
-        processes = {identity: dict(rows) for identity, rows in self.rows.items()}
-        return Sample(processes, keys)
+        return Sample({identity: dict(rows) for identity, rows in self.rows.items()})
 
-    def forget(self, keys: Iterable[bytes]) -> None:
-        gone = set(keys)
-        for identity, rows in list(self.rows.items()):
-            for row in list(rows):
-                if repr((identity, row)).encode() in gone:
-                    del rows[row]
-            if not rows:
-                del self.rows[identity]
+    def forget(self, sample: Sample, identities: Iterable[Identity]) -> None:
+        for identity in identities:
+            late: Rows = {}
+            add_rows(late, self.rows.pop(identity), sample.processes[identity])
+            if late:
+                self.rows[identity] = late
+
+    def reclaim(self) -> None:
+        pass
 
     def watch_ports(self, ports: Iterable[int]) -> None:
         raise AssertionError(f"attribution must not watch ports: {ports}")

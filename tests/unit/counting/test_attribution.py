@@ -248,19 +248,17 @@ def test_an_error_is_kept_until_a_reading_succeeds():
     assert watched.sampler.last_error == ""
 
 
-def test_rows_that_could_not_be_deleted_count_once():
+def test_rows_whose_slots_could_not_be_freed_count_once():
     watched = Watched()
     process = watched.host.start(7, "cat")
     watched.host.count(process, amount=10)
     watched.scrape()
     watched.host.count(process, amount=1)
     watched.host.end(process)
-    forget = watched.host.forget
-    watched.host.forget = _fail  # type: ignore[method-assign]
+    watched.host.reclaim = _fail  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(OSError, match="not permitted"):
             watched.sampler.drain()
-    watched.host.forget = forget  # type: ignore[method-assign]
     assert amount(watched.scrape()["7", "cat"]) == 11
     assert watched.host.rows == {}
 

@@ -1,0 +1,100 @@
+"""The slots in which the probes count: an array of the kernel that is also memory of this process.
+
+Reading makes no system call. A slot is freed in five steps, so that no count is lost and no program adds to the slot of
+another row: its row leaves the hash; programs that found it there end; a word of it is erased, so that hints miss it;
+programs that came by a hint end; its last counts are read.
+"""
+
+import struct
+import threading
+from collections.abc import Iterable
+
+from exporter.kernel import libbpf
+from exporter.kernel.free_slots import FreeSlots
+from exporter.kernel.grace_period import wait_for_running_probes
+from exporter.model import ROW_LAYOUT, SLOT_LAYOUT
+
+SIZE = SLOT_LAYOUT.part().size
+ROW_SIZE = ROW_LAYOUT.part().size
+_PROBE_AHEAD = 1024 * SIZE
+"""Unused slots are taken in order. Far fewer programs than this run at a time that have taken one, but not used it."""
+_NUMBERS = struct.Struct("=QQ")
+_LAST_WORD = struct.Struct("=Q")
+_LAST_WORD_AT = ROW_SIZE - _LAST_WORD.size
+"""The word of a row that a program writes last, and that is never 0 in a row."""
+_UNUSED = bytes(SIZE)
+
+
+class Slots:
+    """The slots, and which of them are to be freed. For several threads."""
+
+    def __init__(self, counts: int, slot_numbers: int, free: FreeSlots) -> None:
+        """``counts`` and ``slot_numbers``: the descriptors of the maps of these names."""
+        self._memory = libbpf.map_memory(counts, SIZE)
+        self._slot_numbers = slot_numbers
+        self._free = free
+        self._ever_used = 0
+        """Bytes up to the end of the last slot that was ever used."""
+        self._retired: dict[int, bytes] = {}
+        """What slots held that do not count any more, when they were retired."""
+        self._lock = threading.Lock()
+        self._reclaiming = threading.Lock()
+
+    @property
+    def retired(self) -> int:
+        """How many slots are to be freed."""
+        return len(self._retired)
+
+    def read(self) -> bytes:
+        """Return a copy of all slots that were ever used. Slots without counts, or retired, are all zeros."""
+        with self._lock:
+            self._find_end()
+            if not self._retired:
+                return self._memory[: self._ever_used]
+            slots = bytearray(self._memory[: self._ever_used])
+            for number in self._retired:
+                slots[number * SIZE : (number + 1) * SIZE] = _UNUSED
+            return bytes(slots)
+
+    def retire(self, slots: bytes, numbers: Iterable[int]) -> None:
+        """Let these slots count no more beyond what they have in ``slots``, which :meth:`read` returned."""
+        with self._lock:
+            for number in numbers:
+                self._retired[number] = slots[number * SIZE : (number + 1) * SIZE]
+
+    def reclaim(self) -> None:
+        """Free the retired slots. What was counted in them since they were read stays, as the counts of the same row.
+
+        Waits for two grace periods, some 10 ms each. Raises :class:`OSError` when the kernel refuses; nothing is lost.
+        """
+        with self._reclaiming:
+            with self._lock:
+                retired = dict(self._retired)
+            if not retired:
+                return
+            libbpf.delete_from_map(self._slot_numbers, list({slot[:ROW_SIZE] for slot in retired.values()}))
+            wait_for_running_probes()
+            for number in retired:
+                _LAST_WORD.pack_into(self._memory, number * SIZE + _LAST_WORD_AT, 0)
+            wait_for_running_probes()
+            with self._lock:
+                free = [number for number, slot in retired.items() if self._emptied(number, slot)]
+                for number in retired:
+                    del self._retired[number]
+            self._free.add(free)
+
+    def _emptied(self, number: int, slot: bytes) -> bool:
+        """Subtract what the slot had; False when something remains, which came late."""
+        position = number * SIZE
+        events, amount = _NUMBERS.unpack_from(self._memory, position + ROW_SIZE)
+        events_before, amount_before = _NUMBERS.unpack_from(slot, ROW_SIZE)
+        if (events, amount) == (events_before, amount_before):
+            self._memory[position : position + SIZE] = _UNUSED
+            return True
+        _NUMBERS.pack_into(self._memory, position + ROW_SIZE, events - events_before, amount - amount_before)
+        self._memory[position + _LAST_WORD_AT : position + ROW_SIZE] = slot[_LAST_WORD_AT:ROW_SIZE]
+        return False
+
+    def _find_end(self) -> None:
+        while ahead := self._memory[self._ever_used : self._ever_used + _PROBE_AHEAD].rstrip(b"\0"):
+            self._ever_used += -(-len(ahead) // SIZE) * SIZE
