@@ -36,9 +36,9 @@ _COUNT = SLOT_LAYOUT.part("events", "amount", "since_ns")
 _SLOT = struct.Struct(f"={_OWNER.size}s{_ROW.size}s" + _COUNT.format.removeprefix("=") + SLOT_LAYOUT.members["padding"])
 """Bytes of the process and of the rest of the row, then a :class:`Count`."""
 _PACKED_SLOT = struct.Struct(f"={slots.ROW_SIZE}s{_COUNT.size}s" + SLOT_LAYOUT.members["padding"])
-_KIND_OF_KEY = slice(ROW_LAYOUT.offset("operation"), ROW_LAYOUT.offset("padding"))
-_KIND_OF_ROW = slice(_KIND_OF_KEY.start - _OWNER.size, _KIND_OF_KEY.stop - _OWNER.size)
-"""Operation, endpoints and kind: not all of them are 0 in a row that is written."""
+_WRITTEN_IN_KEY = slice(slots.LAST_WORD_AT, None)
+_WRITTEN_IN_ROW = slice(slots.LAST_WORD_AT - _OWNER.size, None)
+"""The word with the operation and the kind: not 0 once the row is written."""
 _NO_EVENTS = bytes(8)
 _PROCESS = PROCESS_LAYOUT.part()
 _EXIT_EVENT = EXIT_EVENT_LAYOUT.part()
@@ -96,7 +96,7 @@ class KernelMaps:
                 continue
             row = known.get(rest)
             if row is None:
-                if not any(rest[_KIND_OF_ROW]):
+                if not any(rest[_WRITTEN_IN_ROW]):
                     continue  # a program is writing the row: it is there at the next reading
                 row = known[rest] = _row(rest)
             used += 1
@@ -115,7 +115,7 @@ class KernelMaps:
         """Return everything counted so far as the kernel has it, for :func:`unpack_key` and :func:`unpack_count`."""
         packed: dict[bytes, bytes] = {}
         for key, value in _PACKED_SLOT.iter_unpack(self._slots.read()):
-            if value.startswith(_NO_EVENTS) or not any(key[_KIND_OF_KEY]):
+            if value.startswith(_NO_EVENTS) or not any(key[_WRITTEN_IN_KEY]):
                 continue
             if key in packed:
                 value = _COUNT.pack(*_sum(unpack_count(packed[key]), unpack_count(value)))  # noqa: PLW2901

@@ -20,7 +20,7 @@ _PROBE_AHEAD = 1024 * SIZE
 """Unused slots are taken in order. Far fewer programs than this run at a time that have taken one, but not used it."""
 _NUMBERS = struct.Struct("=QQ")
 _LAST_WORD = struct.Struct("=Q")
-_LAST_WORD_AT = ROW_SIZE - _LAST_WORD.size
+LAST_WORD_AT = ROW_SIZE - _LAST_WORD.size
 """The word of a row that a program writes last, and that is never 0 in a row."""
 _UNUSED = bytes(SIZE)
 
@@ -75,7 +75,7 @@ class Slots:
             libbpf.delete_from_map(self._slot_numbers, list({slot[:ROW_SIZE] for slot in retired.values()}))
             wait_for_running_probes()
             for number in retired:
-                _LAST_WORD.pack_into(self._memory, number * SIZE + _LAST_WORD_AT, 0)
+                _LAST_WORD.pack_into(self._memory, number * SIZE + LAST_WORD_AT, 0)
             wait_for_running_probes()
             with self._lock:
                 free = [number for number, slot in retired.items() if self._emptied(number, slot)]
@@ -92,7 +92,7 @@ class Slots:
             self._memory[position : position + SIZE] = _UNUSED
             return True
         _NUMBERS.pack_into(self._memory, position + ROW_SIZE, events - events_before, amount - amount_before)
-        self._memory[position + _LAST_WORD_AT : position + ROW_SIZE] = slot[_LAST_WORD_AT:ROW_SIZE]
+        self._memory[position + LAST_WORD_AT : position + ROW_SIZE] = slot[LAST_WORD_AT:ROW_SIZE]
         return False
 
     def _find_end(self) -> None:
