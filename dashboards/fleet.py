@@ -40,7 +40,10 @@ ALERTS = (
     "JVMSendfileFallback",
     "CopyCpuHigh",
     "NetworkSaturatedBeforeCPU",
-    "ExporterBlind",
+    "ExporterBlindDroppedUpdates",
+    "ExporterBlindMissedRuns",
+    "ExporterBlindProbeNotAttached",
+    "ExporterBlindScrapeFailing",
     "ExporterDown",
 )
 NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus and wait five minutes"

@@ -244,8 +244,8 @@ def test_zero_copy_and_receiving_raise_no_alert(scene: Scene):
     assert scene.alertmanager.alerts(port=scene.by_zero_copy.port) == []
     for pid in (scene.by_zero_copy.pid, scene.by_zero_copy.sink_pid, scene.copying.sink_pid):
         assert scene.alertmanager.alerts(pid=pid) == []
-    for reason in ("probe_not_attached", "scrape_failing"):
-        assert scene.alertmanager.alerts(alertname="ExporterBlind", reason=reason) == []
+    for name in ("ExporterBlindProbeNotAttached", "ExporterBlindScrapeFailing"):
+        assert scene.alertmanager.alerts(alertname=name) == []
     assert scene.alertmanager.alerts(alertname="ExporterDown") == []
 
 
