@@ -106,9 +106,14 @@ def details() -> Iterator[Panel]:
     yield stacked(
         "Processes by state",
         "tracked: with series of their own. exited: their series end after --process.linger. aggregated: alive, and "
-        "counted in pid=other; if there are many, raise --process.max.",
+        "counted in pid=other; if there are many, raise --process.max. gave way: exited processes whose series ended "
+        "early, in the last hour.",
         COUNT,
         Query(f"sum by (instance, state) (copy_exporter_processes{{{q.HOST}}})", "{{state}}, {{instance}}"),
+        Query(
+            f"sum by (instance) (increase(copy_exporter_series_evicted_total{{{q.HOST}}}[1h]))",
+            "gave way, {{instance}}",
+        ),
     ).span(8)
     yield timeline(
         "Time of a scrape, by collector",

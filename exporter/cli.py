@@ -139,14 +139,15 @@ def cli() -> None:
     "process_max",
     default="500",
     type=_number(0, 100_000),
-    help="Maximum number of processes with series of their own; the others count in pid=other.",
+    help="Maximum number of processes with series of their own, beside brokers; the others count in pid=other.",
 )
 @click.option(
     "--process.linger",
     "linger_ns",
     default="2m",
     type=_Parsed("duration", config.parse_duration),
-    help="How long the series of a process stay after its exit; use more than two scrape intervals.",
+    help="How long the series of a process stay after its exit, unless a living process needs the place; use more than "
+    "two scrape intervals.",
 )
 @click.option(
     "--process.labels",
@@ -160,7 +161,8 @@ def cli() -> None:
     "comms_max",
     default="200",
     type=_number(0, 100_000),
-    help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other.",
+    help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other. A name "
+    "that has not moved for an hour gives way.",
 )
 @click.option(
     "--sampling.rate",

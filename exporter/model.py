@@ -158,6 +158,10 @@ class Identity(NamedTuple):
         return self.start // NS_PER_TICK
 
 
+KERNEL = Identity(0, 0)
+"""Stands for all kernel threads, which have no series of their own."""
+
+
 class Row(NamedTuple):
     """What is counted, without the process."""
 

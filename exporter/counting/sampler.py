@@ -11,10 +11,10 @@ from exporter.counting.attribution import Attribution, LiveSample, Presence
 from exporter.counting.maps import KernelMaps, Sample
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.counting.series import Snapshot
-from exporter.host.procfs import Procfs
+from exporter.host.procfs import ProcessInfo, Procfs
 from exporter.kafka.broker import Broker
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
-from exporter.model import Exit, Identity, MapUse, ProbeRuns, Rows
+from exporter.model import KERNEL, Exit, Identity, MapUse, ProbeRuns, Rows
 
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 1.0
@@ -143,9 +143,9 @@ class Sampler:
         sample = self._maps.sample()
         self._check_counting(sample)
         live = self._finalize(sample, exits)
-        presence = self._presence(live.processes)
-        snapshot = self._attribution.update(live, presence, self._clock(), self._procfs.describe)
         kafka = self._kafka.take_snapshot(live.processes, self._clock()) if self._kafka else NO_KAFKA
+        presence = self._presence(live.processes, kafka.brokers)
+        snapshot = self._attribution.update(live, presence, self._clock(), self._describe)
         return Reading(snapshot, self._maps.dropped(), self._maps.map_use(), self._maps.runs(), kafka)
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
@@ -159,13 +159,20 @@ class Sampler:
         if self.stalled_probes and not stalled:
             _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
 
-    def _presence(self, identities: Iterable[Identity]) -> Presence:
+    def _presence(self, identities: Iterable[Identity], brokers: Iterable[Broker]) -> Presence:
         """Look for processes in /proc: one that is seen now has counted all that was sampled before."""
         alive, gone = {}, set()
         for identity in identities:
+            if identity == KERNEL:
+                continue
             stat = self._procfs.stat(identity.pid)
             if stat and stat.started_at(identity.start):
                 alive[identity] = stat
             elif stat or not self._procfs.exists(identity.pid):
                 gone.add(identity)
-        return Presence(alive, gone)
+        return Presence(alive, gone, {(broker.pid, broker.start_ticks) for broker in brokers})
+
+    def _describe(self, identity: Identity, comm: str) -> ProcessInfo | None:
+        info = self._procfs.describe(identity.pid, comm)
+        stat = self._procfs.stat(identity.pid)  # afterwards: then this process was described, and had not exited
+        return info if stat and stat.started_at(identity.start) else None

@@ -31,6 +31,10 @@ class SampleHost:
     exits: list[Exit] = field(default_factory=list)
     truth: Rows = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    program: str = ""
+    """What every process runs, whatever its name."""
+    described: int = 0
+    """How often a process was described."""
     own_pid: int = 0
     """The process id of the exporter itself, when it is one of these processes."""
 
@@ -96,4 +100,5 @@ class SampleHost:
         return self.alive(pid) is not None
 
     def describe(self, pid: int, comm: str) -> ProcessInfo:
-        return ProcessInfo(f"{comm} of {pid}")
+        self.described += 1
+        return ProcessInfo(self.program or f"{comm} of {pid}")
