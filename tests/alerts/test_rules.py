@@ -55,7 +55,7 @@ def alert_cases() -> Iterator[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
 def test_promtool_accepts_the_rules(path):
-    assert f"{len(rules(path))} rules found" in promtool("check", "rules", path)
+    assert f"{len(rules(path))} rules found" in promtool("check", "rules", "--lint=all", "--lint-fatal", path)
 
 
 def test_no_other_rule_files_are_shipped():
