@@ -91,6 +91,7 @@ def cli() -> None:
     "web_config_file",
     default="",
     show_default=False,
+    type=_Parsed("FILE", config.parse_file),
     metavar="FILE",
     help="File with TLS, users and headers, in the format of Prometheus's own exporters (docs/web.md).",
 )
@@ -111,6 +112,7 @@ def cli() -> None:
     "--path.procfs",
     "procfs",
     default="/proc",
+    type=_Parsed("DIR", config.parse_file),
     metavar="DIR",
     help="Mount point of the host's procfs.",
 )

@@ -12,7 +12,7 @@ from rich.text import Text
 from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError
 from exporter.host import capabilities, privileges
-from exporter.kernel.btf import VMLINUX
+from exporter.kernel.btf import VMLINUX, Btf
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
 from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, PROBE_NAMES, PROBES, hook_note
@@ -74,9 +74,13 @@ def examine(user: str = "nobody") -> Diagnosis:
 
 
 def _btf() -> Check:
-    if VMLINUX.exists():
-        return Check("kernel types (BTF)", True, str(VMLINUX))
-    return Check("kernel types (BTF)", False, f"{VMLINUX} is missing", "use a kernel with CONFIG_DEBUG_INFO_BTF=y")
+    name = "kernel types (BTF)"
+    try:
+        Btf()
+    except KernelError as error:
+        problem, _, remedy = str(error).partition(": ")
+        return Check(name, False, problem, remedy)
+    return Check(name, True, str(VMLINUX))
 
 
 def _privileges() -> Check:

@@ -102,6 +102,7 @@ int free_slot_numbers(u64 *context) {
     u64 wanted = context[0];
     u64 i;
     for (i = 0; i < FREED_ENTRIES && i < wanted; i++) {
+        asm volatile("" : "+r"(i)); /* or clang takes the minimum before, and the verifier of 6.1 loses the bound */
         u32 index = i;
         u32 *number = freed.lookup(&index);
         if (!number || free_slots.push(number, 0))

@@ -14,6 +14,7 @@ from contextlib import suppress
 from exporter.errors import CopyExporterError
 from exporter.host import capabilities, privileges
 from exporter.host.child_process import ChildFailedError, ChildProcess, python_module
+from exporter.host.surroundings import forbid_tracing
 from exporter.kafka.broker import Facts
 from exporter.kafka.inspect import inspect_broker
 
@@ -64,6 +65,7 @@ class Inspector:
 
 def main() -> None:
     """``python -m exporter.kafka.inspector SOCKET PROCFS USER``."""
+    forbid_tracing()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the service, with which the inspector exits
     channel = socket.socket(fileno=int(sys.argv[1]))
     with suppress(ConnectionError):  # the service has exited

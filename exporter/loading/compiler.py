@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from exporter.errors import KernelError
+from exporter.host.captured_errors import captured_errors
 from exporter.kernel.btf import Btf
 from exporter.kernel.probe_maps import DROPPABLE_MAPS, MAPS
 from exporter.loading.kernel_constants import COMMON, VerifierFeatures, defines, machine_facts, verifier_features
@@ -103,9 +104,10 @@ def compile_probes(
     flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
     try:
-        bpf = bcc.BPF(text=c_text(probes).encode(), cflags=[*_include_flags(), *flags])
-    except Exception as error:  # BCC raises plain exceptions; clang's message is on standard error
-        raise KernelError(f"BCC cannot compile the probes: {error}") from error
+        with captured_errors() as errors:
+            bpf = bcc.BPF(text=c_text(probes).encode(), cflags=[*_include_flags(), *flags])
+    except Exception as error:  # BCC raises plain exceptions
+        raise KernelError(f"BCC cannot compile the probes: {_first_error(errors()) or error}") from error
     check_layouts(bpf)
     return Compiled(bpf, btf, features, int(values.get("VARIABLE___preempt_count", 0)), sampling_rate)
 
@@ -210,12 +212,22 @@ def _bcc() -> Any:
         import bcc  # noqa: PLC0415  # after BCC_KERNEL_SOURCE is set, and only when it is installed
     except ImportError:
         raise KernelError("BCC's Python module is not installed: apt-get install python3-bpfcc") from None
+    if not bcc.__file__:
+        raise KernelError(
+            f"BCC's Python module is damaged ({next(iter(bcc.__path__), '')} has no __init__.py): "
+            "apt-get install --reinstall python3-bpfcc"
+        )
     if not hasattr(bcc, "BPF"):
         raise KernelError(
             f"{bcc.__file__} is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
             "then apt-get install python3-bpfcc"
         )
     return bcc
+
+
+def _first_error(text: str) -> str:
+    """The first error of clang, which names the file and the line."""
+    return next((line for line in text.split("\n") if "error: " in line), "")
 
 
 def _include_flags() -> list[str]:

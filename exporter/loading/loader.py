@@ -10,7 +10,8 @@ import socket
 import sys
 
 from exporter.errors import CopyExporterError, KernelError
-from exporter.host.capabilities import raise_permitted
+from exporter.host.capabilities import can_load, raise_permitted
+from exporter.host.surroundings import forbid_tracing
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.kernel.free_slots import FreeSlots
@@ -136,6 +137,12 @@ def _require_privilege() -> None:
     try:
         os.close(libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, "privilege", _RETURN_0))
     except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES) and can_load():
+            raise KernelError(
+                "the kernel refuses bpf() although this process has CAP_BPF and CAP_PERFMON: a seccomp profile (of a "
+                "container), the kernel's lockdown (/sys/kernel/security/lockdown), or AppArmor or SELinux forbids it; "
+                "allow bpf and perf_event_open there"
+            ) from None
         if error.errno in (errno.EPERM, errno.EACCES):
             raise KernelError(
                 "loading eBPF programs is not permitted: run as root (sudo copy-exporter …), "
@@ -151,6 +158,7 @@ _RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
 
 def main() -> None:
     """``python -m exporter.loading.loader SOCKET REQUEST``."""
+    forbid_tracing()
     channel = socket.socket(fileno=int(sys.argv[1]))
     try:
         raise_permitted()

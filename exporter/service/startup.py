@@ -51,9 +51,8 @@ def load(config: Config, signals: TerminationSignals) -> LoadedProbes:
         statistics=config.probe_stats,
         sampling_rate=config.sampling_rate,
     )
-    with handover.start(request) as loader:
-        with signals.deferred():  # Python prints a traceback of what is raised in the callbacks of an import
-            _import_modules(config)
+    with handover.start(request) as loader, signals.exiting_at_once(loader.kill):
+        _import_modules(config)
         loaded = handover.receive(loader, LOADER_TIMEOUT_SECONDS)
     _check_probes(loaded, strict=config.strict)
     return loaded

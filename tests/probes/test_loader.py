@@ -148,7 +148,7 @@ def test_a_loader_that_is_not_there() -> None:
 def test_the_other_bcc(probes: ProbeFixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert probes
     (tmp_path / "bcc.py").write_text('"""Lattices."""\n')
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(KernelError) as refused:
         load(REQUEST, 60, LOADER)
     assert str(refused.value) == (
