@@ -15,6 +15,7 @@ from exporter.kernel import libc
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TERM", "COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR")
+_HARMLESS = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED")
 _FROM_SYSTEMD = ("LISTEN_FDS", "LISTEN_PID")
 _FIRST_FROM_SYSTEMD = 3
 _PR_SET_DUMPABLE = 4
@@ -28,6 +29,7 @@ class _Start:
     """Where the process was started; relative names in flags are below it."""
 
     directory: str | None = None
+    """None: where it is now; empty: it was deleted."""
 
 
 def reset() -> None:
@@ -35,12 +37,11 @@ def reset() -> None:
 
     Raises :class:`KernelError` when a limit of the starter is too low and cannot be raised.
     """
-    with suppress(OSError):  # the directory was deleted
-        _Start.directory = os.getcwd()
+    _forget_environment()
+    _Start.directory = _present_directory()
     os.chdir("/")
     _open_standard_descriptors()
     _close_inherited_descriptors()
-    _forget_environment()
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.umask(0o077)
@@ -52,8 +53,9 @@ def absolute(flag: str, path: str) -> str:
     """The absolute form of a path that a user gave, as seen from where the process was started."""
     if os.path.isabs(path):
         return path
-    with suppress(OSError):
-        return os.path.join(_Start.directory or os.getcwd(), path)
+    start = _present_directory() if _Start.directory is None else _Start.directory
+    if start:
+        return os.path.join(start, path)
     raise UsageError(f"{flag}={path} is relative to a directory that does not exist any more; give an absolute path")
 
 
@@ -65,6 +67,13 @@ def environment_of_children() -> dict[str, str]:
 def forbid_tracing() -> None:
     """Let no other process of the same user trace this one or read its memory. An exec undoes this."""
     libc.prctl(_PR_SET_DUMPABLE, 0)
+
+
+def _present_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
 
 
 def _open_standard_descriptors() -> None:
@@ -88,12 +97,14 @@ def _close_inherited_descriptors() -> None:
 
 
 def _forget_environment() -> None:
-    for directory in os.environ.get("PYTHONPATH", "").split(os.pathsep):
-        while directory and directory in sys.path:
-            sys.path.remove(directory)
+    """Keep what is harmless. What the loader and Python have read already takes a new start."""
+    is_too_late = any(name.startswith(("LD_", "PYTHON")) and name not in _HARMLESS for name in os.environ)
     kept = {name: os.environ[name] for name in (*_KEPT, *_FROM_SYSTEMD) if name in os.environ}
     os.environ.clear()
     os.environ.update(kept, PATH=PATH)
+    if is_too_late:
+        module = (sys.executable, "-P", "-m", "exporter")
+        os.execv(sys.executable, (*module, *sys.argv[1:]))
 
 
 def _raise_limits() -> None:
