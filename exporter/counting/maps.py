@@ -127,8 +127,7 @@ class KernelMaps:
 
         Their slots stay taken until :meth:`reclaim`.
         """
-        for identity in identities:
-            self._slots.retire(sample.slots, sample.numbers[identity])
+        self._slots.retire(sample.slots, [number for identity in identities for number in sample.numbers[identity]])
 
     def reclaim(self) -> None:
         """Free the slots of forgotten rows; takes some 20 ms. Raises :class:`OSError` when the kernel refuses."""

@@ -7,7 +7,8 @@ programs that came by a hint end; its last counts are read.
 
 import struct
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 from exporter.kernel import libbpf
 from exporter.kernel.free_slots import FreeSlots
@@ -23,6 +24,7 @@ _LAST_WORD = struct.Struct("=Q")
 LAST_WORD_AT = ROW_SIZE - _LAST_WORD.size
 """The word of a row that a program writes last, and that is never 0 in a row."""
 _UNUSED = bytes(SIZE)
+_KEYS_AT_ONCE = 4096
 
 
 class Slots:
@@ -35,15 +37,15 @@ class Slots:
         self._free = free
         self._ever_used = 0
         """Bytes up to the end of the last slot that was ever used."""
-        self._retired: dict[int, bytes] = {}
-        """What slots held that do not count any more, when they were retired."""
+        self._retired: list[tuple[bytes, list[int]]] = []
+        """The slots as they were when some of them were retired, and the numbers of these."""
         self._lock = threading.Lock()
         self._reclaiming = threading.Lock()
 
     @property
     def retired(self) -> int:
         """How many slots are to be freed."""
-        return len(self._retired)
+        return sum(len(numbers) for _, numbers in self._retired)
 
     def read(self) -> bytes:
         """Return a copy of all slots that were ever used. Slots without counts, or retired, are all zeros."""
@@ -52,15 +54,16 @@ class Slots:
             if not self._retired:
                 return self._memory[: self._ever_used]
             slots = bytearray(self._memory[: self._ever_used])
-            for number in self._retired:
+            for number in chain.from_iterable(numbers for _, numbers in self._retired):
                 slots[number * SIZE : (number + 1) * SIZE] = _UNUSED
             return bytes(slots)
 
     def retire(self, slots: bytes, numbers: Iterable[int]) -> None:
         """Let these slots count no more beyond what they have in ``slots``, which :meth:`read` returned."""
-        with self._lock:
-            for number in numbers:
-                self._retired[number] = slots[number * SIZE : (number + 1) * SIZE]
+        retired = list(numbers)
+        if retired:
+            with self._lock:
+                self._retired.append((slots, retired))
 
     def reclaim(self) -> None:
         """Free the retired slots. What was counted in them since they were read stays, as the counts of the same row.
@@ -69,30 +72,38 @@ class Slots:
         """
         with self._reclaiming:
             with self._lock:
-                retired = dict(self._retired)
+                retired = list(self._retired)
             if not retired:
                 return
-            libbpf.delete_from_map(self._slot_numbers, list({slot[:ROW_SIZE] for slot in retired.values()}))
+            for slots, numbers in retired:
+                self._leave_hash(slots, numbers)
             wait_for_running_probes()
-            for number in retired:
+            for number in chain.from_iterable(numbers for _, numbers in retired):
                 _LAST_WORD.pack_into(self._memory, number * SIZE + LAST_WORD_AT, 0)
             wait_for_running_probes()
             with self._lock:
-                free = [number for number, slot in retired.items() if self._emptied(number, slot)]
-                for number in retired:
-                    del self._retired[number]
+                free = [number for slots, numbers in retired for number in numbers if self._emptied(number, slots)]
+                del self._retired[: len(retired)]
             self._free.add(free)
 
-    def _emptied(self, number: int, slot: bytes) -> bool:
-        """Subtract what the slot had; False when something remains, which came late."""
+    def _leave_hash(self, slots: bytes, numbers: Sequence[int]) -> None:
+        for start in range(0, len(numbers), _KEYS_AT_ONCE):
+            positions = [number * SIZE for number in numbers[start : start + _KEYS_AT_ONCE]]
+            # a row may have two slots, one of which has what came late
+            keys = {slots[position : position + ROW_SIZE] for position in positions}
+            libbpf.delete_from_map(self._slot_numbers, list(keys))
+
+    def _emptied(self, number: int, slots: bytes) -> bool:
+        """Subtract what the slot had in ``slots``; False when something remains, which came late."""
         position = number * SIZE
         events, amount = _NUMBERS.unpack_from(self._memory, position + ROW_SIZE)
-        events_before, amount_before = _NUMBERS.unpack_from(slot, ROW_SIZE)
+        events_before, amount_before = _NUMBERS.unpack_from(slots, position + ROW_SIZE)
         if (events, amount) == (events_before, amount_before):
             self._memory[position : position + SIZE] = _UNUSED
             return True
         _NUMBERS.pack_into(self._memory, position + ROW_SIZE, events - events_before, amount - amount_before)
-        self._memory[position + LAST_WORD_AT : position + ROW_SIZE] = slot[LAST_WORD_AT:ROW_SIZE]
+        last_word = slice(position + LAST_WORD_AT, position + ROW_SIZE)
+        self._memory[last_word] = slots[last_word]
         return False
 
     def _find_end(self) -> None:

@@ -7,6 +7,7 @@ import ctypes as ct
 import errno
 import mmap
 import os
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -30,7 +31,9 @@ ATTACH_TYPE_TRACE_KPROBE_SESSION = 56
 STATS_RUN_TIME = 0
 _KPROBE_MULTI_RETURN = 1
 _NR_BPF = {"x86_64": 321, "aarch64": 280}
+_BPF_MAP_GET_FD_BY_ID = 14
 _BPF_LINK_CREATE = 28
+_BPF_F_RDONLY = 1 << 3
 
 
 class _ProgLoadOpts(ct.Structure):
@@ -230,6 +233,17 @@ def map_info(descriptor: int) -> MapInfo:
     info = _MapInfo()
     _object_info(descriptor, info)
     return MapInfo(info.key_size, info.value_size, info.max_entries)
+
+
+def read_only(descriptor: int) -> int:
+    """Return a descriptor of the same map that can only be read; the same one without CAP_SYS_ADMIN."""
+    info = _MapInfo()
+    _object_info(descriptor, info)
+    request = struct.pack("=III", info.id, 0, _BPF_F_RDONLY)
+    try:
+        return libc.call("syscall", _NR_BPF[machine()], _BPF_MAP_GET_FD_BY_ID, request, len(request))
+    except PermissionError:
+        return descriptor
 
 
 def program_info(descriptor: int) -> ProgramInfo:

@@ -24,6 +24,8 @@ class Map:
     """How many it has room for, unless its flag sets another number."""
     holds: str
     """What its entries are."""
+    access: str = "write"
+    """What the serving process may do with it: ``write``, ``read``, or nothing (empty): then it gets no descriptor."""
     as_many_as: str = ""
     """The map that has the same number of entries, and whose constant the C uses; empty for a number of its own."""
     flag: str = ""
@@ -62,6 +64,7 @@ _DROPPABLE = (
         "sendfile_starts",
         16_384,
         "threads that are inside sendfile at the same time",
+        access="",
         flag="--map.sendfile_starts.entries",
         lost="durations in copy_sendfile_duration_seconds",
     ),
@@ -69,6 +72,7 @@ _DROPPABLE = (
         "multishots",
         16_384,
         "io_uring requests that complete many times; the least recently used give way",
+        access="",
         flag="--map.multishots.entries",
         lost="completions of such requests",
     ),
@@ -86,10 +90,10 @@ FREED_SLOTS_MAX = 512
 """How many slots one run of the program frees that makes slots free. The verifier follows its loop no further."""
 _NEVER_FULL = (
     Map("slot_numbers", 65_536, "numbers of the slots in `counts`, by row", as_many_as="counts", key=ROW_LAYOUT),
-    Map("hints", 4_096, "numbers of slots, by a few bits of the row; a power of two"),
-    Map("free_slots", 65_536, "numbers of the slots that no row uses", as_many_as="counts"),
+    Map("hints", 4_096, "numbers of slots, by a few bits of the row; a power of two", access=""),
+    Map("free_slots", 65_536, "numbers of the slots that no row uses", access="", as_many_as="counts"),
     Map("freed", FREED_SLOTS_MAX, "numbers of the slots to make free"),
-    Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full"),
+    Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full", access="read"),
     Map("ports", 1, "one bit for each local TCP port: whether it is watched", value=PORT_SET_LAYOUT),
     Map("brokers", 4_194_304 // 64, "one bit for each process id (PID_MAX_LIMIT): whether it is a Kafka broker"),
 )

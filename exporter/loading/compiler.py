@@ -13,6 +13,7 @@ from typing import Any
 
 from exporter.errors import KernelError
 from exporter.host.captured_errors import captured_errors
+from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.kernel.probe_maps import DROPPABLE_MAPS, MAPS
 from exporter.loading.kernel_constants import COMMON, VerifierFeatures, defines, machine_facts, verifier_features
@@ -80,8 +81,16 @@ class Compiled:
         return bytes(code)
 
     def maps(self) -> dict[str, int]:
-        """Descriptors, by name, of those maps of :data:`exporter.kernel.probe_maps.MAPS` that these probes have."""
-        return {name: self.bpf[name.encode()].map_fd for name in MAPS if _declares(self.bpf, name)}
+        """Descriptors, by name, of the maps that these probes have and the serving process may use.
+
+        Read-only if it may only read the map, and this process may make such a descriptor.
+        """
+        descriptors = {}
+        for name, spec in MAPS.items():
+            if spec.access and _declares(self.bpf, name):
+                descriptor = self.bpf[name.encode()].map_fd
+                descriptors[name] = libbpf.read_only(descriptor) if spec.access == "read" else descriptor
+        return descriptors
 
 
 def compile_probes(

@@ -14,6 +14,7 @@ from exporter import __version__
 from tests.support.paths import CACHE, ROOT
 
 MANIFESTS = ROOT / "deploy/kubernetes"
+WITH_USERS = ROOT / "deploy/kubernetes-with-users"
 OPERATOR = "@kubernetes-models/prometheus-operator@6.0.0"
 KUBERNETES = "1.31"
 VALIDATE = f"""
@@ -27,6 +28,54 @@ def manifests() -> dict[str, dict[str, Any]]:
     """The manifests by kind."""
     built = subprocess.run(["kubectl", "kustomize", MANIFESTS], check=True, capture_output=True, text=True).stdout
     return {manifest["kind"]: manifest for manifest in yaml.safe_load_all(built)}
+
+
+@pytest.fixture
+def with_users(tmp_path: Path) -> dict[str, dict[str, Any]]:
+    """The manifests with users and an image by digest, by kind; secrets by name."""
+    folder = tmp_path / WITH_USERS.name
+    for original in (MANIFESTS, WITH_USERS):
+        shutil.copytree(original, tmp_path / original.name)
+    (folder / "web.yml").write_text("basic_auth_users: {prometheus: $2b$12$hash}\n")
+    (folder / "username").write_text("prometheus")
+    (folder / "password").write_text("secret")
+    text = (folder / "kustomization.yaml").read_text()
+    named = text.replace("    # newName: registry.example", "    newName: registry.example")
+    (folder / "kustomization.yaml").write_text(
+        named.replace("    # digest: sha256:…", f"    digest: sha256:{'0' * 64}")
+    )
+    built = subprocess.run(["kubectl", "kustomize", folder], check=True, capture_output=True, text=True).stdout
+    assert text != (folder / "kustomization.yaml").read_text()
+    documents = list(yaml.safe_load_all(built))
+    return {each["metadata"]["name"] if each["kind"] == "Secret" else each["kind"]: each for each in documents}
+
+
+def test_with_users(with_users: dict[str, dict[str, Any]], operator: Path) -> None:
+    """The service has the users of one secret, Prometheus the password of the other, and the kubelet needs none."""
+    kubernetes_validate.validate(with_users["DaemonSet"], KUBERNETES, strict=True)
+    assert checked(operator, with_users["PodMonitor"]).returncode == 0
+    only = container(with_users)
+    assert only["image"] == f"registry.example/copy-exporter@sha256:{'0' * 64}"
+    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+        assert only[probe]["tcpSocket"] == {"port": "metrics"}
+        assert "httpGet" not in only[probe]
+    (flag,) = [argument for argument in only["args"] if argument.startswith("--web.config.file=")]
+    (mount,) = [mount for mount in only["volumeMounts"] if mount["name"] == "web"]
+    assert flag.partition("=")[2] == f"{mount['mountPath']}/web.yml"
+    volumes = {volume["name"]: volume for volume in with_users["DaemonSet"]["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["web"]["secret"]["secretName"] == with_users["copy-exporter-web"]["metadata"]["name"]
+    assert set(with_users["copy-exporter-web"]["data"]) == {"web.yml"}
+    (endpoint,) = with_users["PodMonitor"]["spec"]["podMetricsEndpoints"]
+    scraper = with_users["copy-exporter-scraper"]
+    for key in ("username", "password"):
+        assert endpoint["basicAuth"][key] == {"name": scraper["metadata"]["name"], "key": key}
+        assert key in scraper["data"]
+
+
+def test_profiles(manifests: dict[str, dict[str, Any]]) -> None:
+    context = container(manifests)["securityContext"]
+    assert context["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert context["appArmorProfile"] == {"type": "Unconfined"}
 
 
 def container(manifests: dict[str, dict[str, Any]]) -> dict[str, Any]:

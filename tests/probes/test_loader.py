@@ -66,7 +66,7 @@ def test_only_the_requested_probes(probes: ProbeFixture) -> None:
     loaded.close()
     assert [probe.name for probe in loaded.probes] == ["exits"]
     assert list(loaded.programs) == ["exits"]
-    assert loaded.maps.keys() == MAPS.keys() - {"multishots"}, "all but the map that only io_uring.c declares"
+    assert loaded.maps.keys() == {name for name, spec in MAPS.items() if spec.access}
 
 
 def refusal(code: str, timeout: float = 30) -> str:
@@ -155,3 +155,11 @@ def test_the_other_bcc(probes: ProbeFixture, tmp_path: Path, monkeypatch: pytest
         f"{tmp_path}/bcc.py is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
         "then apt-get install python3-bpfcc"
     )
+
+
+def test_the_receiver_has_only_the_maps_that_it_needs(probes: ProbeFixture) -> None:
+    """And it cannot reset the count of lost updates."""
+    assert probes.loaded.maps.keys().isdisjoint({"hints", "free_slots", "sendfile_starts", "multishots"})
+    with pytest.raises(PermissionError):
+        libbpf.write_element(probes.loaded.maps["dropped"], bytes(4), bytes(8))
+    assert probes.maps.dropped()
