@@ -218,8 +218,8 @@ def _hops() -> Iterator[Panel]:
     errors = q.total("copy_host_syscall_errors_total", "instance, syscall, errno", q.HOST)
     yield timeline(
         "Failed calls",
-        "By call and error. EAGAIN is how non-blocking programs wait. sendfile with EINVAL or ENOTSUP: a file system "
-        "or socket refuses it, and the program falls back to copying.",
+        "By call and error. EAGAIN is how non-blocking programs wait. sendfile with EINVAL or EOPNOTSUPP: a file "
+        "system or socket refuses it, and the program falls back to copying.",
         CALL_RATE,
         Query(errors, "{{syscall}} {{errno}}, {{instance}}"),
     )

@@ -198,7 +198,7 @@ def _calls() -> Iterator[Panel]:
     yield timeline(
         "Failed calls",
         "EAGAIN is how non-blocking programs wait; many with few successful calls are a busy loop. sendfile with "
-        "EINVAL, ENOSYS or ENOTSUP is refused, and the program falls back to copying. JDK 21 and later try "
+        "EINVAL, ENOSYS or EOPNOTSUPP is refused, and the program falls back to copying. JDK 21 and later try "
         "copy_file_range before each sendfile and get EINVAL.",
         CALL_RATE,
         Query(q.total("copy_syscall_errors_total", "syscall, errno", q.PROCESS), "{{syscall}} {{errno}}"),

@@ -1,11 +1,11 @@
 """The rates of processes, those that copy most first. Pure: no input or output."""
 
-import errno
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from exporter.host.label_text import label_text
 from exporter.host.procfs import ProcessInfo
+from exporter.kernel.errno_names import errno_name
 from exporter.live.increase import Additions, Increase
 from exporter.live.rates import Process, ProcessError, ProcessHop
 from exporter.live.snapshot import Description
@@ -91,7 +91,7 @@ def _hops(additions: Additions, seconds: float) -> Iterator[ProcessHop]:
 def _errors(additions: Additions, seconds: float) -> Iterator[ProcessError]:
     for row, (events, _) in additions.items():
         if row.kind is RowKind.ERROR:
-            name = errno.errorcode.get(row.errno_or_bucket, str(row.errno_or_bucket))
+            name = errno_name(row.errno_or_bucket)
             yield ProcessError(syscall=_syscall(row), errno=name, errors_per_second=events / seconds)
 
 

@@ -50,7 +50,7 @@ def explain(attach_method: str, error: Exception) -> tuple[str, str]:
     if number is not None and (attach_method, number) in _EXPLANATIONS:
         return _EXPLANATIONS[attach_method, number]
     reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-    if number in (errno.EPERM, errno.EACCES, errno.ENOTSUP) and attach_method in _ON_FUNCTIONS:
+    if number in (errno.EPERM, errno.EACCES, errno.EOPNOTSUPP) and attach_method in _ON_FUNCTIONS:
         return f"{_FUNCTIONS_FORBIDDEN[0]}: {reason}", _FUNCTIONS_FORBIDDEN[1]
     if number in (errno.EPERM, errno.EACCES):
         return reason, _PRIVILEGES

@@ -1,6 +1,5 @@
 """From the rows of each process to the samples of the families that count rows."""
 
-import errno
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -9,6 +8,7 @@ from enum import IntEnum
 from exporter.counting.rows import add_rows
 from exporter.counting.series import Series
 from exporter.host.label_text import label_text
+from exporter.kernel.errno_names import errno_name
 from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
 from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
 from exporter.model import MECHANISMS, Count, Operation, Row
@@ -18,7 +18,7 @@ _LABEL_VALUES: dict[str, Callable[[Series, Row], str]] = {
     "comm": lambda series, _: series.comm,
     "mechanism": lambda _, row: MECHANISMS[row.kind],
     "syscall": lambda _, row: row.operation.name.lower() if row.operation else "",
-    "errno": lambda _, row: errno.errorcode.get(row.errno_or_bucket, str(row.errno_or_bucket)),
+    "errno": lambda _, row: errno_name(row.errno_or_bucket),
 }
 """The labels that are not the member of the row that has their name."""
 
