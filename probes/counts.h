@@ -96,10 +96,13 @@ static inline void add_to_row(struct row *row, u64 amount) {
         __sync_fetch_and_add(&slot->amount, amount);
 }
 
-/* Make the first context[0] slots free that the map `freed` has: the exporter runs this, at its start and whenever
- * processes have ended. Returns how many it has freed. */
+#define RUN_ARGUMENTS 12 /* MAX_BPF_FUNC_ARGS, include/linux/bpf.h */
+
+/* Make as many slots free as the last argument says, the first that the map `freed` has: the exporter runs this, at its
+ * start and whenever processes have ended. Returns how many it has freed. Because it reads the last of the arguments
+ * that a program may have, and tracepoints have fewer, the kernel refuses to attach it to a tracepoint. */
 int free_slot_numbers(u64 *context) {
-    u64 wanted = context[0];
+    u64 wanted = context[RUN_ARGUMENTS - 1];
     u64 i;
     for (i = 0; i < FREED_ENTRIES && i < wanted; i++) {
         asm volatile("" : "+r"(i)); /* or clang takes the minimum before, and the verifier of 6.1 loses the bound */

@@ -29,6 +29,8 @@ ATTACH_TYPE_TRACE_FEXIT = 25
 ATTACH_TYPE_TRACE_KPROBE_MULTI = 42
 ATTACH_TYPE_TRACE_KPROBE_SESSION = 56
 STATS_RUN_TIME = 0
+_RUN_ARGUMENTS = 12
+"""MAX_BPF_FUNC_ARGS, include/linux/bpf.h."""
 _KPROBE_MULTI_RETURN = 1
 _NR_BPF = {"x86_64": 321, "aarch64": 280}
 _BPF_MAP_GET_FD_BY_ID = 14
@@ -215,8 +217,9 @@ def attach_functions(program: int, functions: Sequence[str], attach_type: int, *
 
 
 def run_program(program: int, argument: int) -> int:
-    """Run a program of the type raw tracepoint once (v5.10), with one argument, and return its result."""
-    context = ct.c_uint64(argument)
+    """Run a program of the type raw tracepoint once (v5.10), and return its result. ``argument`` is its last one."""
+    context = (ct.c_uint64 * _RUN_ARGUMENTS)()
+    context[-1] = argument
     options = _TestRunOpts(sz=ct.sizeof(_TestRunOpts), ctx_in=ct.addressof(context), ctx_size_in=ct.sizeof(context))
     with unpreempted():
         _checked(library().bpf_prog_test_run_opts, program, ct.byref(options))

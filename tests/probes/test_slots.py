@@ -1,5 +1,6 @@
 """Slots of counts: rows that share a hint, programs that are interrupted, and slots that are freed while they count."""
 
+import errno
 import os
 import subprocess
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from exporter.counting.rows import add_rows
+from exporter.kernel import libbpf
 from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Operation, Rows
 
 from .probe_fixture import Counts, ProbeFixture, attached_probes, cpu, syscalls
@@ -90,3 +92,10 @@ def test_a_row_counts_since_its_first_event(probes: ProbeFixture) -> None:
     rows = probes.run("dd", "if=/dev/zero", "of=/dev/null", "count=1").rows
     after = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
     assert before <= rows[ZERO].since_ns <= after
+
+
+def test_what_frees_slots_cannot_be_attached(probes: ProbeFixture) -> None:
+    """Else who controls the serving process could run it, up to 512 steps, in every system call of the host."""
+    for tracepoint in (b"sys_enter", b"sched_process_exit"):
+        attached = libbpf.library().bpf_raw_tracepoint_open(tracepoint, probes.loaded.free_slots)
+        assert attached == -errno.EINVAL
