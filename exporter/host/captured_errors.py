@@ -5,22 +5,23 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 _STDERR = 2
+_MAX_BYTES = 1 << 20
 
 
 @contextmanager
 def captured_errors() -> Iterator[Callable[[], str]]:
     """Catch what is written to descriptor 2 inside; the function returns it, also afterwards."""
     memory, before = os.memfd_create("errors"), os.dup(_STDERR)
-    text = b""
+    text: bytes | None = None
 
     def read() -> str:
-        return (text or os.pread(memory, 1 << 20, 0)).decode(errors="replace")
+        return (os.pread(memory, _MAX_BYTES, 0) if text is None else text).decode(errors="replace")
 
     os.dup2(memory, _STDERR)
     try:
         yield read
     finally:
         os.dup2(before, _STDERR)
-        text = os.pread(memory, 1 << 20, 0)
+        text = os.pread(memory, _MAX_BYTES, 0)
         os.close(before)
         os.close(memory)

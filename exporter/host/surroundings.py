@@ -7,6 +7,7 @@ program has filled. Neither must decide what root compiles, imports or leaves op
 import os
 import resource
 import signal
+import site
 import sys
 from contextlib import suppress
 
@@ -62,7 +63,8 @@ def absolute(flag: str, path: str) -> str:
 
 def environment_of_children() -> dict[str, str]:
     """The environment of child processes, built from nothing. They import what this process imports."""
-    return {"PATH": PATH, "LANG": "C.UTF-8", "PYTHONPATH": os.pathsep.join(filter(os.path.isabs, sys.path))}
+    path = [folder for folder in sys.path if os.path.isabs(folder)]
+    return {"PATH": PATH, "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1", "PYTHONPATH": os.pathsep.join(path)}
 
 
 def forbid_tracing() -> None:
@@ -99,13 +101,24 @@ def _close_inherited_descriptors() -> None:
 
 def _forget_environment() -> None:
     """Keep what is harmless. What the loader and Python have read already takes a new start."""
-    is_too_late = any(name.startswith(("LD_", "PYTHON")) and name not in _HARMLESS for name in os.environ)
+    is_too_late = _imports_from_home() or any(
+        name.startswith(("LD_", "PYTHON")) and name not in _HARMLESS for name in os.environ
+    )
     kept = {name: os.environ[name] for name in (*_KEPT, *_FROM_SYSTEMD) if name in os.environ}
     os.environ.clear()
     os.environ.update(kept, PATH=PATH)
     if is_too_late:
-        module = (sys.executable, "-P", "-m", "exporter")
-        os.execv(sys.executable, (*module, *sys.argv[1:]))
+        options = ("-P",) if _is_installed_in_home() else ("-P", "-s")
+        os.execv(sys.executable, (sys.executable, *options, "-m", "exporter", *sys.argv[1:]))
+
+
+def _imports_from_home() -> bool:
+    """Whether Python looks below $HOME too, before it looks into the system; not if this module is there itself."""
+    return site.getusersitepackages() in sys.path and not _is_installed_in_home()
+
+
+def _is_installed_in_home() -> bool:
+    return os.path.realpath(__file__).startswith(os.path.realpath(site.getusersitepackages()) + os.sep)
 
 
 def _raise_limits() -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import site
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ DENY_BPF = ROOT / "tests/support/deny_bpf.py"
 UNABLE = 1
 BTF = "/sys/kernel/btf/vmlinux"
 SERVE_ANYWHERE = ("serve", "--web.listen-address", "127.0.0.1:0")
+OF_A_USER = Path(".local", Path(site.getusersitepackages()).relative_to(site.getuserbase()))
+"""Where Python looks for modules below $HOME."""
 SYSTEM_HEADERS = ("linux/types.h", "linux/kconfig.h", "asm/unistd.h", "asm/ptrace.h", "stddef.h", "abi.h")
 WITHOUT_SYS_RESOURCE = ("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-all")
 
@@ -41,6 +44,10 @@ def planted(tmp_path: Path) -> Path:
         path.write_text(f'#error "{name} of a stranger"\n')
     for name in ("bcc", "fastapi", "click", "encodings_of_a_stranger"):
         (tmp_path / f"{name}.py").write_text(f"raise SystemExit('{name} of a stranger')\n")
+    for name in ("bcc", "fastapi"):
+        path = tmp_path / OF_A_USER / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"raise SystemExit('{name} of a stranger')\n")
     for name in ("libbpf.so.1", "libbcc.so.0"):
         (tmp_path / name).write_text("a stranger's")
     for path in (tmp_path, *tmp_path.rglob("*")):
@@ -94,6 +101,15 @@ def test_other_commands_in_a_planted_directory(
     assert "stranger" not in done.stdout + done.stderr
     assert json.loads(done.stdout), done.stderr
     assert done.returncode == 0
+
+
+def test_modules_below_home(planted: Path) -> None:
+    """Python looks there before it looks for BCC in the system's folder, if the virtual environment has this too."""
+    env = {**os.environ, "HOME": str(planted)}
+    done = subprocess.run((COMMAND, "doctor", "--json"), env=env, capture_output=True, text=True, check=False)
+    assert "stranger" not in done.stdout + done.stderr
+    assert all(probe["attached"] for probe in json.loads(done.stdout)["probes"] if probe["name"] == "syscalls")
+    assert json.loads(done.stdout)["probes"], done.stdout
 
 
 @pytest.mark.parametrize(("flag", "limit"), [("-n", 16), ("-n", 32), ("-u", 1), ("-u", 5)])
