@@ -15,7 +15,7 @@ from exporter.host.procfs import Procfs
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
-from exporter.loading.attach import Descriptors
+from exporter.loading.attach import Attached
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
 from exporter.loading.loader import free_all_slots
@@ -73,12 +73,12 @@ def compiled(*missing: str) -> Compiled:
 
 
 @contextmanager
-def links(descriptors: Descriptors) -> Iterator[None]:
+def links(attached: Attached) -> Iterator[None]:
     """Close the descriptors of a program and of what keeps it attached at the end."""
     try:
         yield
     finally:
-        for descriptor in reversed(descriptors):
+        for descriptor in (*attached.links, *attached.programs):
             os.close(descriptor)
 
 
@@ -93,7 +93,7 @@ def untyped(program: str) -> AbstractContextManager[None]:
     link = libbpf.library().bpf_raw_tracepoint_open(b"sys_exit", descriptor)
     if link < 0:
         raise OSError(-link, os.strerror(-link))
-    return links((descriptor, link))
+    return links(Attached((descriptor,), (link,)))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from exporter.errors import CopyExporterError, UsageError
 from exporter.host import capabilities
 from exporter.kernel.probe_maps import MAPS
 from exporter.loading.probes import PROBES
-from exporter.model import DEFAULT_SAMPLING_RATE
+from exporter.model import DEFAULT_SAMPLING_RATE, SYSCALL_HOOKS
 from exporter.revision import REVISION
 
 if TYPE_CHECKING:
@@ -202,6 +202,15 @@ def cli() -> None:
     default="none",
     type=_Parsed("names", config.parse_capabilities),
     help="Capabilities to keep after start-up, separated by commas, or none.",
+)
+@click.option(
+    "--probe.syscalls.hook",
+    "syscall_hook",
+    default=SYSCALL_HOOKS[0],
+    metavar="|".join(SYSCALL_HOOKS),
+    type=_choice(*SYSCALL_HOOKS),
+    help="Where system calls are counted: at the functions of those that move data, or at the exit of all. "
+    "auto is the exit; with functions other system calls cost nothing (docs/accounting.md).",
 )
 @click.option(
     "--probe.stats", "probe_stats", is_flag=True, help="Measure the CPU time of the probes; makes each run slower."

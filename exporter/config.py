@@ -48,6 +48,8 @@ class Config:
     account: Account
     """The user to run as after start-up."""
     keep_capabilities: tuple[str, ...]
+    syscall_hook: str
+    """One of :data:`exporter.model.SYSCALL_HOOKS`."""
     probe_stats: bool
     sampling_rate: int
     """Samples per second per CPU."""

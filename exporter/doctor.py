@@ -68,6 +68,8 @@ def examine(user: str = "nobody") -> Diagnosis:
             Check("loader", True, f"compiled and loaded; reads with {loaded.read_method}"),
             _reading(loaded, user),
         ]
+        if loaded.syscall_hook:
+            checks.append(Check("hook of system calls", True, loaded.syscall_hook))
         probes = loaded.probes
         loaded.close()
     return Diagnosis(platform.release(), platform.machine(), tuple(checks), probes)

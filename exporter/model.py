@@ -118,6 +118,12 @@ DURATION_BUCKETS = 10
 DURATION_BUCKETS_NS = tuple(FIRST_BUCKET_NS * BUCKET_FACTOR**power for power in range(DURATION_BUCKETS))
 """Upper bounds of durations, inclusive, in nanoseconds: 16 us to 4.2 s."""
 
+EXACT_PREEMPTION_MODES = ("none", "voluntary")
+"""Modes in which the kernel does not preempt itself: programs on its functions then lose no runs."""
+
+SYSCALL_HOOKS = ("auto", "functions", "sys_exit")
+"""Values of ``--probe.syscalls.hook``."""
+
 NS_PER_TICK = 10_000_000
 """A tick of /proc: USER_HZ is 100 on all supported architectures."""
 

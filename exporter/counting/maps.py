@@ -4,7 +4,7 @@ Works without any privilege since v5.19, with CAP_BPF before.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exporter.counting import slots
@@ -62,7 +62,7 @@ class Sample:
 class KernelMaps:
     """The maps of the probes in the kernel, by descriptors that the loader handed over."""
 
-    def __init__(self, maps: Mapping[str, int], programs: Mapping[str, int], free_slots: int) -> None:
+    def __init__(self, maps: Mapping[str, int], programs: Mapping[str, Sequence[int]], free_slots: int) -> None:
         """``maps`` and ``programs``: descriptors by name; ``free_slots``: of the program that makes slots free.
 
         Raises :class:`OSError` when they cannot be read.
@@ -175,12 +175,17 @@ class KernelMaps:
         return [MapUse(name, entries, self._infos[name].max_entries) for name, entries in self._entries.items()]
 
     def runs(self) -> list[ProbeRuns]:
-        """Return the kernel's statistics of the programs."""
-        infos = {name: libbpf.program_info(descriptor) for name, descriptor in self._programs.items()}
-        return [
-            ProbeRuns(probe=name, runs=info.run_count, seconds=info.run_time_ns / 1e9, missed=info.missed)
-            for name, info in infos.items()
-        ]
+        """Return the kernel's statistics of the probes: sums over their programs."""
+        return [self._runs(probe, descriptors) for probe, descriptors in self._programs.items()]
+
+    def _runs(self, probe: str, descriptors: Sequence[int]) -> ProbeRuns:
+        infos = [libbpf.program_info(descriptor) for descriptor in descriptors]
+        return ProbeRuns(
+            probe=probe,
+            runs=sum(info.run_count for info in infos),
+            seconds=sum(info.run_time_ns for info in infos) / 1e9,
+            missed=sum(info.missed for info in infos),
+        )
 
     def _packed(self, name: str) -> dict[bytes, bytes]:
         info = self._infos[name]

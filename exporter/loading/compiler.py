@@ -7,7 +7,7 @@ import re
 import struct
 import sysconfig
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from exporter.model import (
 )
 
 INSTRUCTION = struct.Struct("<BBhi")
+RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
+"""An empty program."""
 _INCLUDE = re.compile(r'#include "([^"]+)"')
 _KERNEL_FUNCTIONS = {
     0x7FFFFF01: "bpf_rdonly_cast",
@@ -43,6 +45,8 @@ _PSEUDO_KFUNC_CALL = 2
 _KERNEL_VARIABLE = 0x1_7FFFFF02
 _LOAD_64 = 0x18
 _PSEUDO_BTF_ID = 3
+_CONSTANTS = {"operation": 0x7FFFFF10, "compat": 0x7FFFFF11}
+"""Numbers that the C has in place of what differs between loads of one program, as ``LOADED_OPERATION`` and so on."""
 
 
 class NotCompiledError(LookupError):
@@ -60,12 +64,27 @@ class Compiled:
     """BTF id of the kernel's variable; 0 where there is none."""
     sampling_rate: int
     """Samples per second per CPU, for probes that are attached to a clock."""
+    _code: dict[str, bytes] = field(default_factory=dict)
+    """The instructions of programs, before constants are put in."""
 
-    def code(self, program: str) -> bytes:
+    def code(self, program: str, constants: Mapping[str, int] | None = None) -> bytes:
         """The instructions of a program, with the kernel's functions and variables put in, which BCC cannot name.
 
-        Raises :class:`NotCompiledError`, or :class:`UnknownToBtfError` when the kernel has no such function.
+        ``constants``: what else is put in, by the names of :data:`_CONSTANTS`. Raises :class:`NotCompiledError`, or
+        :class:`UnknownToBtfError` when the kernel has no such function.
         """
+        if program not in self._code:
+            self._code[program] = self._with_kernel_names(program)
+        code = bytearray(self._code[program])
+        for name, value in (constants or {}).items():
+            placeholder = struct.pack("<i", _CONSTANTS[name])
+            position = code.find(placeholder)
+            while position >= 0:
+                code[position : position + 4] = struct.pack("<i", value)
+                position = code.find(placeholder, position)
+        return bytes(code)
+
+    def _with_kernel_names(self, program: str) -> bytes:
         try:
             code = bytearray(self.bpf.dump_func(program.encode()))
         except Exception:  # BCC raises plain exceptions
@@ -98,8 +117,12 @@ def compile_probes(
     probes: tuple[Probe, ...],
     map_entries: Mapping[str, int] | None = None,
     sampling_rate: int = DEFAULT_SAMPLING_RATE,
+    *,
+    syscall_functions: bool = False,
 ) -> Compiled:
     """Compile the C of these probes; ``map_entries`` has the sizes of maps that are not the default.
+
+    ``syscall_functions``: whether programs for the functions of system calls are among them.
 
     Raises :class:`LookupError` when this kernel lacks what the probes need to know of it, and :class:`KernelError` when
     BCC cannot compile or the C has other structures than :mod:`exporter.model`.
@@ -107,10 +130,14 @@ def compile_probes(
     features = verifier_features(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
     values = {**defines(btf, facts), **_constants(map_entries or {})}
-    switches = [
-        name for name, on in (("HAVE_TASK_BTF", features.typed_task), ("HAVE_RDONLY_CAST", features.rdonly_cast)) if on
+    switches = {
+        "HAVE_TASK_BTF": features.typed_task,
+        "HAVE_RDONLY_CAST": features.rdonly_cast,
+        "USE_SYSCALL_FUNCTIONS": syscall_functions,
+    }
+    flags = [f"-D{name}={value}" for name, value in values.items()] + [
+        f"-D{name}" for name, on in switches.items() if on
     ]
-    flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
     try:
         with captured_errors() as errors:
@@ -182,6 +209,7 @@ def _constants(map_entries: Mapping[str, int]) -> dict[str, int]:
     return {
         **entries,
         **functions,
+        **{f"LOADED_{name.upper()}": number for name, number in _CONSTANTS.items()},
         "KERNEL_VARIABLE": _KERNEL_VARIABLE,
         "FIRST_BUCKET_NS": FIRST_BUCKET_NS,
         "BUCKET_FACTOR": BUCKET_FACTOR,

@@ -24,6 +24,7 @@ from exporter.live.snapshot import Host
 from exporter.loading.handover import LoadedProbes
 from exporter.metrics.collector import NetworkCollector
 from exporter.service import memory
+from exporter.service.exactness import ExactnessWatch
 from exporter.service.startup import PrivilegedResources
 from exporter.service.threads import BackgroundThreads
 from exporter.web import server
@@ -77,6 +78,7 @@ def _make_sampler(
     except OSError as error:
         raise KernelError(f"cannot read the probes' maps: {error.strerror}; try --capabilities.keep CAP_BPF") from None
     threads.add("drain", sampler.drain_until)
+    threads.add("exactness", ExactnessWatch(kernel_maps.runs, loaded.mode_reader, loaded.probes).watch_until)
     threads.add("network", privileged.devices.refresh_until)
     return sampler
 
@@ -116,6 +118,8 @@ def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket]
     inexact = [probe.name for probe in loaded.probes if probe.preemptible]
     _log.info("copy-exporter %s, user id %d", __version__, os.geteuid())
     _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.read_method)
+    if loaded.syscall_hook:
+        _log.info("system calls are counted at %s", loaded.syscall_hook)
     if missing:
         _log.warning("probes missing: %s; `copy-exporter doctor` shows why", ", ".join(missing))
     if inexact:

@@ -50,6 +50,7 @@ def load(config: Config, signals: TerminationSignals) -> LoadedProbes:
         map_entries=config.map_entries,
         statistics=config.probe_stats,
         sampling_rate=config.sampling_rate,
+        syscall_hook=config.syscall_hook,
     )
     with handover.start(request) as loader, signals.exiting_at_once(loader.kill):
         _import_modules(config)

@@ -21,7 +21,7 @@ REQUEST = LoadRequest(probes=DEFAULT_PROBE_NAMES, map_entries={"counts": 1024})
 
 
 def program_ids(loaded: LoadedProbes) -> list[int]:
-    return [_id(descriptor, "prog_id") for descriptor in loaded.programs.values()]
+    return [_id(descriptor, "prog_id") for programs in loaded.programs.values() for descriptor in programs]
 
 
 def _id(descriptor: int, name: str) -> int:
