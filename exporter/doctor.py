@@ -12,6 +12,7 @@ from rich.text import Text
 from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError
 from exporter.host import capabilities, privileges
+from exporter.host.procfs import HOST_PID_REMEDY, PID_NAMESPACE_EFFECT, Procfs
 from exporter.kernel.btf import VMLINUX, Btf
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
@@ -57,7 +58,7 @@ class Diagnosis:
 
 def examine(user: str = "nobody") -> Diagnosis:
     """Check the host, attach every probe, and detach them again."""
-    checks = [_btf(), _privileges()]
+    checks = [_btf(), _privileges(), _processes()]
     probes: tuple[ProbeState, ...] = ()
     try:
         loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries={"counts": _MAP_ENTRIES}), _TIMEOUT_SECONDS)
@@ -92,6 +93,13 @@ def _privileges() -> Check:
         return Check(name, True, user if privileges.is_root() else f"{user} with {held}")
     remedy = "run as root (sudo copy-exporter doctor), or with CAP_BPF and CAP_PERFMON"
     return Check(name, False, f"{user} with {held}", remedy)
+
+
+def _processes() -> Check:
+    name = "processes of the host"
+    if Procfs().shows_host:
+        return Check(name, True, "/proc shows the initial pid namespace")
+    return Check(name, False, f"/proc shows a pid namespace: {PID_NAMESPACE_EFFECT}", HOST_PID_REMEDY)
 
 
 def _reading(loaded: LoadedProbes, user: str) -> Check:

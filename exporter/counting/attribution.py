@@ -110,7 +110,8 @@ class Attribution:
                 self._note_unseen(identity, rows, now_ns)
         self._describe(describe)
         self._vanished = set(presence.gone)
-        return self._snapshot(live.processes, now_ns)
+        hidden = live.processes.keys() - presence.alive.keys() - presence.gone - {KERNEL}
+        return self._snapshot(live.processes, len(hidden), now_ns)
 
     def _lost_exits(self, exits: Collection[Exit], processes: Mapping[Identity, Rows]) -> list[Exit]:
         """Return the processes that had gone at the last update, and whose exit has not come since: it was lost."""
@@ -219,7 +220,7 @@ class Attribution:
                 return
             del self._ended[identity]
 
-    def _snapshot(self, processes: Mapping[Identity, Rows], now_ns: int) -> Snapshot:
+    def _snapshot(self, processes: Mapping[Identity, Rows], hidden: int, now_ns: int) -> Snapshot:
         host = dict(self._host)
         live: dict[int, list[tuple[Rows, Rows]]] = {}
         for identity, rows in processes.items():
@@ -239,6 +240,7 @@ class Attribution:
             tracked=len(self._tracked) - self._tracked.lingering,
             exited=self._tracked.lingering,
             aggregated=aggregated,
+            hidden=hidden,
             evicted=self._tracked.evicted,
             by_comm=self._limits.by_comm,
         )

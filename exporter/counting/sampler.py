@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,6 +10,7 @@ from exporter.counting.attribution import Attribution, LiveSample, Presence
 from exporter.counting.maps import KernelMaps, Sample
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.counting.series import Snapshot
+from exporter.host.boottime import boottime_ns
 from exporter.host.procfs import ProcessInfo, Procfs
 from exporter.kafka.broker import Broker
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
@@ -19,11 +19,6 @@ from exporter.model import KERNEL, Exit, Identity, MapUse, ProbeRuns, Rows
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 1.0
 _T = TypeVar("_T")
-
-
-def boottime_ns() -> int:
-    """Return CLOCK_BOOTTIME, the clock of the probes."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)
@@ -66,6 +61,7 @@ class Sampler:
         """``kafka``: None to leave out brokers and topics."""
         self._maps = maps
         self._procfs = procfs
+        self._sees_processes = procfs.shows_host
         self._attribution = attribution
         self._clock = clock
         self._kafka = kafka
@@ -160,9 +156,12 @@ class Sampler:
             _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
 
     def _presence(self, identities: Iterable[Identity], brokers: Iterable[Broker]) -> Presence:
-        """Look for processes in /proc: one that is seen now has counted all that was sampled before."""
+        """Look for processes in /proc: one that is seen now has counted all that was sampled before.
+
+        In a pid namespace their ids name other processes there, or none: no process is seen, and none is gone.
+        """
         alive, gone = {}, set()
-        for identity in identities:
+        for identity in identities if self._sees_processes else ():
             if identity == KERNEL:
                 continue
             stat = self._procfs.stat(identity.pid)

@@ -55,6 +55,8 @@ class Snapshot:
     """Processes that count in a series that they share by name."""
     by_comm: bool = False
     """Whether series have no ``pid``."""
+    hidden: int = 0
+    """Processes that have counted and that /proc does not show."""
     evicted: int = 0
     """Series of ended processes that gave way before the linger time was over."""
 

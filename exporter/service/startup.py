@@ -11,7 +11,7 @@ from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError, UsageError
 from exporter.host import privileges
 from exporter.host.network_devices import NetworkDevices
-from exporter.host.procfs import Procfs
+from exporter.host.procfs import HOST_PID_REMEDY, PID_NAMESPACE_EFFECT, Procfs
 from exporter.host.signals import TerminationSignals
 from exporter.kafka.inspector import Inspector
 from exporter.loading import handover
@@ -112,7 +112,9 @@ def _check_procfs(config: Config) -> None:
             "let this user search its directories"
         )
     procfs = Procfs(config.procfs)
-    if not any(procfs.stat(pid) for pid in (1, 2)):  # init and kthreadd, which belong to root
+    if not procfs.shows_host:
+        _log.warning("%s shows a pid namespace: %s; remedy: %s", config.procfs, PID_NAMESPACE_EFFECT, HOST_PID_REMEDY)
+    elif not any(procfs.stat(pid) for pid in (1, 2)):  # init and kthreadd, which belong to root
         _log.warning(
             "%s hides the processes of other users (hidepid): they count as pid=other, comm=unknown; "
             "remedy: --capabilities.keep CAP_SYS_PTRACE",

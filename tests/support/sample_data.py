@@ -35,6 +35,8 @@ class SampleHost:
     """What every process runs, whatever its name."""
     described: int = 0
     """How often a process was described."""
+    in_pid_namespace: bool = False
+    """Whether /proc is that of another pid namespace."""
     own_pid: int = 0
     """The process id of the exporter itself, when it is one of these processes."""
 
@@ -91,6 +93,10 @@ class SampleHost:
         if identity is None or pid in self.hidden:
             return None
         return Stat(self.comms[identity], identity.start // TICK_NS, 1.5, 0.5)
+
+    @property
+    def shows_host(self) -> bool:
+        return not self.in_pid_namespace
 
     def own(self) -> OwnProcess | None:
         identity = self.alive(self.own_pid)

@@ -48,6 +48,7 @@ def _evicted(reading: Reading) -> Values:
 def _processes(reading: Reading) -> Values:
     snapshot = reading.snapshot
     states = {"tracked": snapshot.tracked, "exited": snapshot.exited, "aggregated": snapshot.aggregated}
+    states["hidden"] = snapshot.hidden
     return _by_label(states.items())
 
 
@@ -101,7 +102,7 @@ PROCESSES = ValueFamily(
     type="gauge",
     labels=("state",),
     help="Processes with series of their own (tracked), exited processes whose series linger (exited), and live ones "
-    "that count in pid=other (aggregated).",
+    "that count in pid=other (aggregated); those that /proc does not show (hidden: hidepid, or a pid namespace).",
     values=_processes,
 )
 SERIES_EVICTED = ValueFamily(

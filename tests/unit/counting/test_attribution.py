@@ -19,8 +19,8 @@ from tests.support.sample_data import DISK, READ, SECOND_NS, SENDFILE, SampleHos
 class Watched:
     """A host with a sampler on it, scraped as Prometheus would."""
 
-    def __init__(self, **limits: object) -> None:
-        self.host = SampleHost()
+    def __init__(self, host: SampleHost | None = None, **limits: object) -> None:
+        self.host = host or SampleHost()
         attribution = Attribution(Limits(**limits))  # type: ignore[arg-type]
         self.broker_pids: set[int] = set()
         self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns, self)  # type: ignore[arg-type]
@@ -326,6 +326,22 @@ def test_a_process_that_proc_hides_counts_in_other():
         assert watched.scrape() == {}
     watched.host.now_ns += 5 * SECOND_NS
     assert amount(watched.scrape()["other", "unknown"]) == 1
+
+
+def test_in_a_pid_namespace_no_row_goes_before_its_exit():
+    watched = Watched(SampleHost(in_pid_namespace=True))
+    process = watched.host.start(7, "cat")
+    for _ in range(20):
+        watched.host.count(process)
+        watched.host.now_ns += SECOND_NS
+        watched.scrape()
+        watched.sampler.drain()
+        assert process in watched.host.rows
+    assert watched.snapshot.hidden == 1
+    assert amount(watched.scrape()["other", "unknown"]) == 20
+    watched.host.end(process)
+    watched.scrape()
+    assert (watched.host.rows, watched.snapshot.hidden) == ({}, 0)
 
 
 def test_a_lost_exit_is_noticed_after_the_second_scrape():
