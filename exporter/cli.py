@@ -179,6 +179,13 @@ def cli() -> None:
     help="Find Kafka brokers and watch their ports; a child process with CAP_SYS_PTRACE reads their configuration.",
 )
 @click.option(
+    "--kafka.brokers.max",
+    "brokers_max",
+    default="16",
+    type=_number(0, 1000),
+    help="Maximum number of brokers that have series of their own even when --process.max is reached.",
+)
+@click.option(
     "--kafka.topics.max",
     "kafka_topics_max",
     default="500",
