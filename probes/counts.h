@@ -22,6 +22,9 @@ BPF_F_TABLE("array", u32, u32, freed, FREED_ENTRIES, BPF_F_MMAPABLE);
 /* Updates that were lost because a map was full, by enum dropped. */
 BPF_ARRAY(dropped, u64, DROPPED_ENTRIES);
 
+/* Whoever writes to an array of maps waits until all programs have ended that were running. */
+BPF_ARRAY_OF_MAPS(running_programs, "dropped", RUNNING_PROGRAMS_ENTRIES);
+
 static inline void count_dropped_update(u32 map) {
     u64 *updates = dropped.lookup(&map);
     if (updates)
@@ -38,42 +41,56 @@ static inline u32 hint_index(struct row *row) {
     return (row->tgid ^ row->operation << 6 ^ row->destination << 2 ^ row->kind << 9 ^ row->port) & (HINTS_ENTRIES - 1);
 }
 
-/* Any program that finds the slot by the hash may come before the one that took it: all write the same. The word with
- * the operation comes last: while it is 0 the slot has no row, neither for hints nor for the exporter. */
+/* Only the program that took a slot writes its row. The word with the operation comes last: while it is 0 the slot has no
+ * row, neither for hints nor for the exporter. */
 static inline void write_row(struct slot *slot, struct row *row) {
     u64 *to = (u64 *)&slot->row, *from = (u64 *)row;
-    if (!slot->since_ns)
-        slot->since_ns = bpf_ktime_get_boot_ns();
+    slot->since_ns = bpf_ktime_get_boot_ns();
     to[0] = from[0];
     to[1] = from[1];
     asm volatile("" ::: "memory");
     to[2] = from[2];
 }
 
-/* False when there is none left. */
-static inline bool take_slot(struct row *row) {
-    u32 number;
-    if (free_slots.pop(&number))
+/* Enter a free slot in the hash; false when another CPU has entered one for this row. */
+static inline bool enter_slot(struct row *row, u32 *number) {
+    if (slot_numbers.insert(row, number)) {
+        free_slots.push(number, 0);
         return false;
-    if (slot_numbers.insert(row, &number)) /* another CPU was first */
-        free_slots.push(&number, 0);
+    }
+    struct slot *slot = counts.lookup(number);
+    if (slot)
+        write_row(slot, row);
     return true;
 }
 
+/* A number from the hash is right if its slot has the row. If it has not, then the program that took the slot is about to
+ * write the row, or the kernel used the element of the hash for another row while its value was read here. In the first
+ * case the next look-up finds the same number. Three tries are enough for one race of each kind. */
+#define HASH_TRIES 3
+#define NO_SLOT 0xFFFFFFFF
 static inline struct slot *find_by_hash(struct row *row, u32 *hint) {
-    u32 *found = slot_numbers.lookup(row);
-    if (!found && take_slot(row))
-        found = slot_numbers.lookup(row);
-    if (!found) {
-        count_dropped_update(DROPPED_COUNTS);
-        return 0;
+    u32 before = NO_SLOT;
+    int i;
+#pragma clang loop unroll(disable)
+    for (i = 0; i < HASH_TRIES; i++) {
+        u32 *found = slot_numbers.lookup(row);
+        u32 number = NO_SLOT;
+        if (found)
+            number = *found;
+        else if (free_slots.pop(&number))
+            break;
+        else if (!enter_slot(row, &number))
+            continue;
+        struct slot *slot = counts.lookup(&number);
+        if (slot && (number == before || is_slot_of(slot, row))) {
+            *hint = number;
+            return slot;
+        }
+        before = number;
     }
-    u32 number = *found;
-    struct slot *slot = counts.lookup(&number);
-    if (slot && !is_slot_of(slot, row))
-        write_row(slot, row);
-    *hint = number;
-    return slot;
+    count_dropped_update(DROPPED_COUNTS);
+    return 0;
 }
 
 /* The row's slot, taken when the row is new; NULL when none is free, which counts as a dropped update. */

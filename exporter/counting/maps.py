@@ -11,6 +11,7 @@ from exporter.counting import slots
 from exporter.counting.slots import Slots
 from exporter.kernel import libbpf
 from exporter.kernel.free_slots import FreeSlots
+from exporter.kernel.grace_period import GracePeriod
 from exporter.kernel.probe_maps import DROPPABLE_MAPS
 from exporter.model import (
     EXIT_EVENT_LAYOUT,
@@ -70,7 +71,12 @@ class KernelMaps:
         self._maps = maps
         self._programs = programs
         self._infos = {name: libbpf.map_info(descriptor) for name, descriptor in maps.items()}
-        self._slots = Slots(maps["counts"], maps["slot_numbers"], FreeSlots(maps["freed"], free_slots))
+        self._slots = Slots(
+            maps["counts"],
+            maps["slot_numbers"],
+            FreeSlots(maps["freed"], free_slots),
+            GracePeriod(maps["running_programs"], maps["dropped"]),
+        )
         self._entries: dict[str, int] = {}
         self._rows: dict[bytes, Row] = {}
         self._broker_words: set[int] = set()

@@ -12,7 +12,7 @@ from itertools import chain
 
 from exporter.kernel import libbpf
 from exporter.kernel.free_slots import FreeSlots
-from exporter.kernel.grace_period import wait_for_running_probes
+from exporter.kernel.grace_period import GracePeriod
 from exporter.model import ROW_LAYOUT, SLOT_LAYOUT
 
 SIZE = SLOT_LAYOUT.part().size
@@ -30,11 +30,12 @@ _KEYS_AT_ONCE = 4096
 class Slots:
     """The slots, and which of them are to be freed. For several threads."""
 
-    def __init__(self, counts: int, slot_numbers: int, free: FreeSlots) -> None:
+    def __init__(self, counts: int, slot_numbers: int, free: FreeSlots, grace_period: GracePeriod) -> None:
         """``counts`` and ``slot_numbers``: the descriptors of the maps of these names."""
         self._memory = libbpf.map_memory(counts, SIZE)
         self._slot_numbers = slot_numbers
         self._free = free
+        self._grace_period = grace_period
         self._ever_used = 0
         """Bytes up to the end of the last slot that was ever used."""
         self._retired: list[tuple[bytes, list[int]]] = []
@@ -77,10 +78,10 @@ class Slots:
                 return
             for slots, numbers in retired:
                 self._leave_hash(slots, numbers)
-            wait_for_running_probes()
+            self._grace_period.wait()
             for number in chain.from_iterable(numbers for _, numbers in retired):
                 _LAST_WORD.pack_into(self._memory, number * SIZE + LAST_WORD_AT, 0)
-            wait_for_running_probes()
+            self._grace_period.wait()
             with self._lock:
                 free = [number for slots, numbers in retired for number in numbers if self._emptied(number, slots)]
                 del self._retired[: len(retired)]

@@ -94,6 +94,7 @@ _NEVER_FULL = (
     Map("free_slots", 65_536, "numbers of the slots that no row uses", access="", as_many_as="counts"),
     Map("freed", FREED_SLOTS_MAX, "numbers of the slots to make free"),
     Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full", access="read"),
+    Map("running_programs", 1, "a map, written to wait until the programs that are running have ended"),
     Map("ports", 1, "one bit for each local TCP port: whether it is watched", value=PORT_SET_LAYOUT),
     Map("brokers", 4_194_304 // 64, "one bit for each process id (PID_MAX_LIMIT): whether it is a Kafka broker"),
 )

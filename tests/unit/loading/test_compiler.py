@@ -16,7 +16,7 @@ from exporter.model import Endpoint, Layout
 
 HEADERS = {path.name for path in probes_directory().glob("*.h")}
 SOURCES = {path.name for path in probes_directory().glob("*.c")}
-DECLARATIONS = re.compile(r'BPF_(?:(?:F_)?TABLE\("\w+", [^;]*|(?:ARRAY|STACK)\([^;]*)\);')
+DECLARATIONS = re.compile(r'BPF_(?:(?:F_)?TABLE\("\w+", [^;]*|(?:ARRAY(?:_OF_MAPS)?|STACK)\([^;]*)\);')
 FILES = re.compile(r'#line 1 "(\S+)"')
 
 
