@@ -44,6 +44,7 @@ ALERTS = (
     "ExporterBlindMissedRuns",
     "ExporterBlindProbeNotAttached",
     "ExporterBlindScrapeFailing",
+    "ExporterBlindBrokerDiscovery",
     "ExporterDown",
 )
 NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus and wait five minutes"

@@ -176,7 +176,7 @@ def cli() -> None:
 @click.option(
     "--kafka/--no-kafka",
     default=True,
-    help="Find Kafka brokers and watch their ports; a child process with CAP_SYS_PTRACE reads their configuration.",
+    help="Find Kafka brokers and watch their ports; a child process with their rights reads their files.",
 )
 @click.option(
     "--kafka.brokers.max",
@@ -191,6 +191,20 @@ def cli() -> None:
     default="500",
     type=_number(0, 100_000),
     help="Maximum number of topics (or partitions) with series of their own; the others count in topic=other.",
+)
+@click.option(
+    "--kafka.brokers.max",
+    "kafka_brokers_max",
+    default="16",
+    type=_number(1, 1000),
+    help="Maximum number of brokers that are watched; beyond it, the user with the most brokers loses the newest ones.",
+)
+@click.option(
+    "--kafka.ports.max",
+    "kafka_ports_max",
+    default="64",
+    type=_number(1, 1024),
+    help="Maximum number of ports of brokers that are watched; --watch.port is not limited.",
 )
 @click.option(
     "--kafka.partitions", "kafka_partitions", is_flag=True, help="Count each partition of a topic separately."

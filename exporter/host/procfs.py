@@ -121,6 +121,13 @@ class Procfs:
         """The command line of a process; empty if it has none or has exited."""
         return self._read(pid, "cmdline", _ARGUMENTS_BYTES).split("\0")[:-1]
 
+    def owner(self, pid: int) -> int:
+        """The user id of a process; -1 if there is no such process."""
+        try:
+            return os.stat(f"{self._root}/{pid}").st_uid
+        except OSError:
+            return -1
+
     def exists(self, pid: int) -> bool:
         """Whether there is a process with this id, hidden ones included."""
         if os.path.exists(f"{self._root}/{pid}"):

@@ -15,7 +15,7 @@ from exporter.counting.sampler import Sampler
 from exporter.errors import KernelError
 from exporter.host.procfs import Procfs
 from exporter.host.signals import TerminationSignals
-from exporter.kafka.discovery import Discovery
+from exporter.kafka.discovery import Discovery, DiscoverySettings
 from exporter.kafka.topics import TopicCounter
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
@@ -105,10 +105,11 @@ def _track_kafka(
         kernel_maps.watch_ports(ports)
         kernel_maps.watch_brokers(pids)
 
-    discovery = Discovery(Procfs(config.procfs), privileged.inspector.inspect, watch, config.ports)
+    settings = DiscoverySettings(config.ports, config.kafka_brokers_max, config.kafka_ports_max)
+    discovery = Discovery(Procfs(config.procfs), privileged.inspector.inspect, watch, settings)
     threads.add("brokers", discovery.scan_until)
     topics = TopicCounter(config.kafka_topics_max, by_partition=config.kafka_partitions)
-    return KafkaTracker(kernel_maps, discovery.brokers, topics, LossDetector(privileged.devices))
+    return KafkaTracker(kernel_maps, discovery, topics, LossDetector(privileged.devices))
 
 
 def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket], scheme: str) -> None:

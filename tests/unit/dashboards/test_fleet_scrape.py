@@ -19,6 +19,7 @@ ALERTS_ON_TOTALS = {
     "ExporterBlindMissedRuns",
     "ExporterBlindProbeNotAttached",
     "ExporterBlindScrapeFailing",
+    "ExporterBlindBrokerDiscovery",
 }
 """Alerts on hosts, ports and the exporter, not on processes."""
 
