@@ -39,10 +39,14 @@ def summary() -> Iterator[Panel]:
     success = f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}})"
     yield number(
         "Collectors succeed",
-        "1 when all collectors succeeded in the last scrape. At 0 the metrics of a collector are missing: read the "
-        "exporter's log.",
+        "1 when all collectors succeeded in the last scrape, and Kafka brokers can be found. At 0 the metrics of a "
+        "collector, or new brokers, are missing: read the exporter's log.",
         COUNT,
-        Query(success, "{{instance}}"),
+        Query(
+            f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}} "
+            f"or copy_exporter_broker_discovery_success{{{q.HOST}}})",
+            "{{instance}}",
+        ),
     ).thresholds(thresholds(NONE_IS_BAD))
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in LOST_EVENTS)
     yield number(
