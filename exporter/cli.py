@@ -182,8 +182,9 @@ def cli() -> None:
     "--kafka.brokers.max",
     "brokers_max",
     default="16",
-    type=_number(0, 1000),
-    help="Maximum number of brokers that have series of their own even when --process.max is reached.",
+    type=_number(1, 1000),
+    help="Maximum number of brokers that are watched, and that have series of their own even when --process.max is "
+    "reached. Beyond it, the user with the most brokers loses the newest ones.",
 )
 @click.option(
     "--kafka.topics.max",
@@ -191,13 +192,6 @@ def cli() -> None:
     default="500",
     type=_number(0, 100_000),
     help="Maximum number of topics (or partitions) with series of their own; the others count in topic=other.",
-)
-@click.option(
-    "--kafka.brokers.max",
-    "kafka_brokers_max",
-    default="16",
-    type=_number(1, 1000),
-    help="Maximum number of brokers that are watched; beyond it, the user with the most brokers loses the newest ones.",
 )
 @click.option(
     "--kafka.ports.max",

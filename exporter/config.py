@@ -55,7 +55,6 @@ class Config:
     """Samples per second per CPU."""
     kafka: bool
     kafka_topics_max: int
-    kafka_brokers_max: int
     kafka_ports_max: int
     kafka_partitions: bool
 

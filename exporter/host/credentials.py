@@ -6,9 +6,7 @@ import resource
 from dataclasses import dataclass
 
 from exporter.host import capabilities
-from exporter.kernel import libc
-
-_PR_SET_DUMPABLE = 4  # include/uapi/linux/prctl.h
+from exporter.host.surroundings import forbid_tracing
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def become(credentials: Credentials) -> None:
         os.setresgid(credentials.gid, credentials.gid, credentials.gid)
         os.setresuid(credentials.uid, credentials.uid, credentials.uid)
     capabilities.keep_only(())
-    libc.prctl(_PR_SET_DUMPABLE, 0)  # other processes of this user may not look into it
+    forbid_tracing()
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 

@@ -105,7 +105,7 @@ def _track_kafka(
         kernel_maps.watch_ports(ports)
         kernel_maps.watch_brokers(pids)
 
-    settings = DiscoverySettings(config.ports, config.kafka_brokers_max, config.kafka_ports_max)
+    settings = DiscoverySettings(config.ports, config.limits.brokers_max, config.kafka_ports_max)
     discovery = Discovery(Procfs(config.procfs), privileged.inspector.inspect, watch, settings)
     threads.add("brokers", discovery.scan_until)
     topics = TopicCounter(config.kafka_topics_max, by_partition=config.kafka_partitions)
