@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.figures import markdown, number
 from bench.fleet import HOST, SETTINGS, configuration, growing_expositions, rules_of, serve_expositions
 from bench.series import record
-from tests.engines.servers import VERSION, VictoriaMetrics, program
+from tests.support.engines import VERSION, VictoriaMetrics, program
 from tests.support.process_usage import ThreadTimes, cpu_seconds, resident_kib, thread_times
 from tests.support.prometheus import Prometheus, QueryServer
 from tests.support.wait import wait_until

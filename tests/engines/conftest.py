@@ -14,6 +14,7 @@ import pytest
 
 from tests.dashboards import constant_series
 from tests.support.alertmanager import Alertmanager
+from tests.support.engines import Receive, Ruler, Thanos, VictoriaMetrics, VmAlert, program
 from tests.support.ports import LOOPBACK, free_port, free_ports
 from tests.support.prometheus import Prometheus, QueryServer, every_second
 from tests.support.rule_files import shortened_files
@@ -21,7 +22,6 @@ from tests.support.server import Server
 from tests.support.wait import wait_until
 
 from .faulty_series import ROWS as FAULTY
-from .servers import Receive, Ruler, Thanos, VictoriaMetrics, VmAlert, program
 
 OPERATOR_LABELS = {"cluster": "blue", "namespace": "kafka"}
 """Labels that a scrape configuration adds."""

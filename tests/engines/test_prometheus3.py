@@ -8,13 +8,12 @@ import pytest
 
 from exporter.demo.methods import SENDFILE
 from tests.alerts.load import MIB, PacedSender
+from tests.support.engines import program
 from tests.support.exporter_process import ExporterProcess
 from tests.support.prometheus import Prometheus, every_second
 from tests.support.requirements import require_bpf
 from tests.support.rule_files import CASES, RULE_FILES, promtool
 from tests.support.wait import wait_until
-
-from .servers import program
 
 pytestmark = pytest.mark.engines
 BUCKETS = "copy_sendfile_duration_seconds_bucket"
