@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.paths import CACHE
+from tests.support.paths import CACHE, ROOT
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.prometheus import QueryServer
 
-VERSIONS = Path(__file__).with_name("versions.txt")
+VERSIONS = ROOT / "tests/engines/versions.txt"
 _LINES = [line.split() for line in VERSIONS.read_text().splitlines() if not line.startswith("#")]
 VERSION = {name: version for name, _, version, *_ in _LINES}
 
