@@ -121,9 +121,13 @@ def processes(program: Path) -> list[dict[str, str]]:
 @pytest.mark.parametrize(("unit", "units"), [("copy-exporter.service", LISTEN)], indirect=["units"])
 def test_the_unit(booted: httpx.Client, connection: WatchedConnection, installed: Path, unit: str) -> None:  # noqa: ARG001
     moved = connection.peek(1, 1000, MAX_BYTES)
-    for _ in range(4):  # this process is outside of its pid namespace: a hidden process counts after some scrapes
-        scrape = Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
-    assert scrape.sum(BYTES, port=connection.label) == moved
+
+    def scraped() -> Scrape:
+        return Scrape(booted.get("/metrics", headers=OPENMETRICS).text)
+
+    # this process is outside of its pid namespace: a hidden process counts after some seconds
+    wait_until(lambda: scraped().sum(BYTES, port=connection.label) == moved, "the bytes of a hidden process")
+    scrape = scraped()
     assert {name for name in DEFAULT_PROBE_NAMES if not scrape.sum("copy_exporter_probe_attached", probe=name)} == set()
     assert scrape.sum("copy_exporter_scrape_success", collector="processes") == 1
     wait_until(
