@@ -7,7 +7,7 @@ from typing import NamedTuple
 from exporter.kernel import libbpf, perf_events
 from exporter.loading.compiler import Compiled
 from exporter.loading.probes import Hook
-from exporter.loading.syscall_functions import SyscallFunction, syscall_functions
+from exporter.loading.syscall_functions import SyscallFunction, all_syscall_functions, syscall_functions
 from exporter.model import Operation
 
 
@@ -54,7 +54,7 @@ def attach_syscall_returns(compiled: Compiled, hook: Hook) -> Attached:
     code = compiled.code(hook.program)
     attach_type = libbpf.ATTACH_TYPE_TRACE_KPROBE_MULTI
     program = libbpf.load_program(libbpf.PROG_TYPE_KPROBE, hook.program, code, attach_type=attach_type)
-    functions = [function.name for function in syscall_functions(compiled.btf)]
+    functions = all_syscall_functions(compiled.btf)
     return Attached((program,), (libbpf.attach_functions(program, functions, attach_type, returns=True),))
 
 

@@ -50,6 +50,15 @@ def syscall_functions(btf: Btf) -> list[SyscallFunction]:
     return [*_native(btf), *_compat(btf)]
 
 
+def all_syscall_functions(btf: Btf) -> list[str]:
+    """Every function that may stand for such a call, for one program that decodes the number of the call itself."""
+    others = [name for names in (*_COMPAT_NAMES.values(), *_NATIVE_NAMES.values()) for name in names]
+    names = dict.fromkeys(
+        [operation.name.lower() for operation in Operation if operation is not Operation.NONE] + others
+    )
+    return [prefix + name for prefix in (*_NATIVE, *_COMPAT) for name in names if _exists(btf, prefix + name)]
+
+
 def _native(btf: Btf) -> Iterator[SyscallFunction]:
     for operation in Operation:
         for name in _NATIVE_NAMES.get(operation, (operation.name.lower(),)):
