@@ -15,10 +15,9 @@ from exporter.host.procfs import Procfs
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
-from exporter.loading.attach import Attached
+from exporter.loading.attach import Descriptors
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
-from exporter.loading.loader import free_all_slots
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, select
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -67,18 +66,16 @@ class OlderBtf(Btf):
 @cache
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
-    probes = compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
-    free_all_slots(probes)
-    return probes
+    return compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
 
 
 @contextmanager
-def links(attached: Attached) -> Iterator[None]:
+def links(descriptors: Descriptors) -> Iterator[None]:
     """Close the descriptors of a program and of what keeps it attached at the end."""
     try:
         yield
     finally:
-        for descriptor in (*attached.links, *attached.programs):
+        for descriptor in reversed(descriptors):
             os.close(descriptor)
 
 
@@ -93,7 +90,7 @@ def untyped(program: str) -> AbstractContextManager[None]:
     link = libbpf.library().bpf_raw_tracepoint_open(b"sys_exit", descriptor)
     if link < 0:
         raise OSError(-link, os.strerror(-link))
-    return links(Attached((descriptor,), (link,)))
+    return links((descriptor, link))
 
 
 @contextmanager
@@ -106,7 +103,7 @@ def product(*probes: str, brokers: bool = False) -> Iterator[None]:
         ]:
             raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
         if brokers:
-            KernelMaps(taken.maps, taken.programs, taken.free_slots).watch_brokers(Procfs().pids())
+            KernelMaps(taken.maps, taken.programs).watch_brokers(Procfs().pids())
         yield
     finally:
         taken.close()

@@ -40,11 +40,7 @@ ALERTS = (
     "JVMSendfileFallback",
     "CopyCpuHigh",
     "NetworkSaturatedBeforeCPU",
-    "ExporterBlindDroppedUpdates",
-    "ExporterBlindMissedRuns",
-    "ExporterBlindProbeNotAttached",
-    "ExporterBlindScrapeFailing",
-    "ExporterBlindBrokerDiscovery",
+    "ExporterBlind",
     "ExporterDown",
 )
 NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus and wait five minutes"

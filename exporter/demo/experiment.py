@@ -136,9 +136,7 @@ def _rows_of(maps: KernelMaps, pid: int) -> Rows:
 def _clear(maps: KernelMaps) -> None:
     """Delete what the maps hold of other processes: only the demo reads these maps, and does not need it."""
     maps.take_exits()
-    sample = maps.sample()
-    maps.forget(sample, sample.processes)
-    maps.reclaim()
+    maps.forget([key for keys in maps.sample().keys.values() for key in keys])
 
 
 def _lost(maps: KernelMaps) -> int:

@@ -7,7 +7,7 @@ and writes files to sockets, refused probes and maps that drop updates. The same
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -161,26 +161,25 @@ ROWS = (*_host(), *_processes(), *_processes_only(), *_kafka(), *_exporter())
 _COUNTERS = ("_total", "_bucket", "_sum", "_count")
 
 
-def exposition(seconds: float, rows: Sequence[Row] = ROWS) -> str:
+def exposition(seconds: float) -> str:
     """What a scrape gets after so many seconds."""
     return "".join(
         f"{row.name}{{{_written(row.labels)}}} {row.rate * seconds if row.name.endswith(_COUNTERS) else row.rate}\n"
-        for row in rows
+        for row in ROWS
     )
 
 
 def _written(labels: Mapping[str, str]) -> str:
-    escaped = {label: value.replace("\\", "\\\\").replace('"', '\\"') for label, value in labels.items()}
-    return ",".join(f'{label}="{value}"' for label, value in escaped.items())
+    return ",".join(f'{label}="{value}"' for label, value in labels.items())
 
 
-def serve(rows: Sequence[Row] = ROWS) -> ThreadingHTTPServer:
-    """Serve these rows on a port of loopback until ``shutdown()``."""
+def serve() -> ThreadingHTTPServer:
+    """Serve it on a port of loopback until ``shutdown()``."""
     started = time.monotonic()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server calls
-            body = exposition(time.monotonic() - started, rows).encode()
+            body = exposition(time.monotonic() - started).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))

@@ -40,8 +40,7 @@ def forget_ended(probes: ProbeFixture, forgotten: set[Identity]) -> int:
     ended = {ended.identity for ended in probes.maps.take_exits() if ended.comm == NAME}
     sample = probes.maps.sample()
     gone = ended & sample.processes.keys()
-    probes.maps.forget(sample, gone)
-    probes.maps.reclaim()
+    probes.maps.forget(key for identity in gone for key in sample.keys[identity])
     forgotten |= ended
     return sum(count.amount for identity in gone for row, count in sample.processes[identity].items() if row == NULL)
 
