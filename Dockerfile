@@ -22,7 +22,7 @@ RUN echo "${REVISION}" > source/exporter/REVISION \
     && tools/bin/pip --python /opt/copy-exporter/bin/python check
 # Permitted, not effective: the container starts as nobody, with those of them that it was given, or says what is missing.
 RUN cd /opt/copy-exporter/bin && rm python3 python3.* && ln -s python python3 \
-    && setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_syslog,cap_sys_ptrace,cap_sys_admin=p python
+    && setcap cap_bpf,cap_perfmon,cap_dac_read_search,cap_syslog,cap_sys_ptrace,cap_setuid,cap_setgid,cap_sys_admin=p python
 
 FROM ${BASE}
 RUN --mount=type=secret,id=apt,target=/etc/apt/apt.conf.d/99-host \

@@ -23,7 +23,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards run demo doctor test matrix instructions lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean audit
+.PHONY: help setup dashboards run demo doctor test matrix matrix-modes instructions engines lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -43,10 +43,18 @@ test: $(VENV)/.matrix lint ## run lint and all tests, also on two other kernels 
 	@$(BIN)/python -m pytest $(ARGS)
 
 matrix: $(VENV)/.matrix ## run the probe tests on all kernels, emulated; writes docs/kernels.md
-	@$(BIN)/python -m pytest -m "vm or matrix" tests/matrix/test_matrix.py $(ARGS)
+	@$(BIN)/python -m pytest -m "(vm or matrix) and not modes" tests/matrix/test_matrix.py $(ARGS)
+
+matrix-modes: $(VENV)/.matrix ## run the probe tests in the other modes of preemption of 6.1, 6.12 and sid
+	@$(BIN)/python -m pytest -m modes tests/matrix/test_matrix.py $(ARGS)
 
 instructions: $(VENV)/.matrix ## count instructions per system call on 6.1 and 6.12, emulated (ARGS=--accept)
 	@$(BIN)/python -m pytest -m "vm or matrix" --capture=no --durations=0 tests/matrix/test_instructions.py $(ARGS)
+
+engines: $(VENV)/.test ## run rules and queries on Prometheus 3, VictoriaMetrics and Thanos, built once with Go
+	@./tests/engines/build $${COPY_EXPORTER_CACHE:-.cache}/engines
+	@$(BIN)/python -m pytest -m engines --durations=3 tests/engines $(ARGS)
+	@$(BIN)/python -m bench.remote_write
 
 lint: $(VENV)/.test ## check style and types with ruff and mypy
 	@$(BIN)/ruff format --check --quiet .

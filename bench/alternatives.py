@@ -28,8 +28,11 @@ class Comparison:
     variants: tuple[Variant, ...]
 
 
-_SHARED = Variant("shared hash, atomic adds", lambda: typed("count_shared"))
-_PERCPU = Variant("per-CPU hash, plain adds", lambda: typed("count_percpu"))
+_TABLES = (
+    Variant("slot, atomic adds", lambda: typed("count_in_slot")),
+    Variant("shared hash, atomic adds", lambda: typed("count_in_shared_hash")),
+    Variant("per-CPU hash, plain adds", lambda: typed("count_in_percpu_hash")),
+)
 _READING = (
     Variant("typed pointers throughout", lambda: typed("sys_exit")),
     Variant("typed task, else probe reads", lambda: typed("sys_exit", _CAST)),
@@ -55,8 +58,8 @@ _BROKERS = (
 )
 
 COMPARISONS = (
-    Comparison("count table, one thread", "read_zero", (_SHARED, _PERCPU)),
-    Comparison("count table, two CPUs on one key", "read_zero_twice", (_SHARED, _PERCPU)),
+    Comparison("count table, one thread", "read_zero", _TABLES),
+    Comparison("count table, two CPUs on one key", "read_zero_twice", _TABLES),
     Comparison("kernel structures, device", "read_zero", _READING),
     Comparison("kernel structures, socket", "send_tcp", _READING),
     Comparison("registers, a call that moves no data", "getppid", _REGISTERS),

@@ -18,8 +18,8 @@ from bench.workload import Workload
 from exporter.kernel.btf import Btf
 from exporter.loading.attach import ATTACHERS
 from exporter.loading.compiler import Compiled, compile_probes
-from exporter.loading.loader import attach, usable
-from exporter.loading.preemption import preemptible_attach_methods
+from exporter.loading.loader import attach, free_all_slots, usable
+from exporter.loading.preemption import kernel_preemption, preemptible_attach_methods
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe
 
 OPERATIONS = {
@@ -62,12 +62,12 @@ def _attached(compiled: Compiled, hook: Hook) -> AbstractContextManager[None]:
 @contextmanager
 def _all_attached(compiled: Compiled, probes: tuple[Probe, ...]) -> Iterator[None]:
     """As the loader attaches them."""
-    preemptible = preemptible_attach_methods(compiled)
+    preemptible = preemptible_attach_methods(compiled, preempts=kernel_preemption(platform.version()).preempts)
     with ExitStack() as stack:
         for probe in probes:
             if probe.name in DEFAULT_PROBE_NAMES:
-                _, descriptors = attach(compiled, probe, preemptible)
-                stack.enter_context(links(descriptors))
+                _, attached = attach(compiled, probe, preemptible)
+                stack.enter_context(links(attached))
         yield
 
 
@@ -102,6 +102,7 @@ def main() -> None:
     btf = Btf()
     probes, _ = usable(btf, PROBES)
     compiled = compile_probes(btf, (*probes, PROGRAMS))
+    free_all_slots(compiled)
     with tempfile.TemporaryDirectory(prefix="copy-exporter-bench-") as directory, Workload(Path(directory)) as workload:
         calls = measure(workload, compiled, probes)
     Path(sys.argv[1]).write_text(json.dumps({"release": platform.release(), "calls": calls}))

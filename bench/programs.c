@@ -5,7 +5,12 @@
 #include "syscall_table.h"
 
 BPF_HASH(pids, u32, u64);
-BPF_TABLE("percpu_hash", struct row, struct count, percpu_counts, COUNTS_ENTRIES);
+struct numbers {
+    u64 events;
+    u64 amount;
+};
+BPF_TABLE("hash", struct row, struct numbers, shared_counts, COUNTS_ENTRIES);
+BPF_TABLE("percpu_hash", struct row, struct numbers, percpu_counts, COUNTS_ENTRIES);
 
 #define NUMBER_OF_NONE 4095
 
@@ -38,7 +43,7 @@ static inline void identify(struct row *row, void *task) {
     row->operation = OPERATION_READ;
 }
 
-int count_shared(u64 *context) {
+int count_in_slot(u64 *context) {
     if (syscall_number((void *)context[0]) != __NR_read)
         return 0;
     struct row row = {};
@@ -47,20 +52,30 @@ int count_shared(u64 *context) {
     return 0;
 }
 
-int count_percpu(u64 *context) {
+int count_in_shared_hash(u64 *context) {
     if (syscall_number((void *)context[0]) != __NR_read)
         return 0;
     struct row row = {};
     identify(&row, CURRENT_TASK());
-    struct count *count = percpu_counts.lookup(&row);
-    if (!count) {
-        struct count zero = {};
-        percpu_counts.insert(&row, &zero);
-        count = percpu_counts.lookup(&row);
-        if (!count)
-            return 0;
-    }
-    count->events++;
-    count->amount += context[1];
+    struct numbers zero = {};
+    struct numbers *numbers = shared_counts.lookup_or_try_init(&row, &zero);
+    if (!numbers)
+        return 0;
+    __sync_fetch_and_add(&numbers->events, 1);
+    __sync_fetch_and_add(&numbers->amount, context[1]);
+    return 0;
+}
+
+int count_in_percpu_hash(u64 *context) {
+    if (syscall_number((void *)context[0]) != __NR_read)
+        return 0;
+    struct row row = {};
+    identify(&row, CURRENT_TASK());
+    struct numbers zero = {};
+    struct numbers *numbers = percpu_counts.lookup_or_try_init(&row, &zero);
+    if (!numbers)
+        return 0;
+    numbers->events++;
+    numbers->amount += context[1];
     return 0;
 }

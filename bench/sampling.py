@@ -69,5 +69,5 @@ def _copy() -> None:
 
 def _program_ns(loaded: LoadedProbes) -> float:
     """Nanoseconds per run of the BPF program, as the kernel measures it."""
-    info = program_info(loaded.programs["copy_time"])
+    info = program_info(loaded.programs["copy_time"][0])
     return info.run_time_ns / max(1, info.run_count)

@@ -15,9 +15,10 @@ from exporter.host.procfs import Procfs
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf, UnknownToBtfError
 from exporter.loading import attach, handover
-from exporter.loading.attach import Descriptors
+from exporter.loading.attach import Attached
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.handover import LoadRequest
+from exporter.loading.loader import free_all_slots
 from exporter.loading.probes import DEFAULT_PROBE_NAMES, ESSENTIAL_PROBE_NAMES, Hook, Probe, select
 
 RAW_TRACEPOINT = 17  # BPF_PROG_TYPE_RAW_TRACEPOINT
@@ -66,16 +67,18 @@ class OlderBtf(Btf):
 @cache
 def compiled(*missing: str) -> Compiled:
     """The product's main probe and the bench's own programs, for a kernel without what is ``missing``."""
-    return compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
+    probes = compile_probes(OlderBtf(*missing), (*select(("syscalls",)), PROGRAMS))
+    free_all_slots(probes)
+    return probes
 
 
 @contextmanager
-def links(descriptors: Descriptors) -> Iterator[None]:
+def links(attached: Attached) -> Iterator[None]:
     """Close the descriptors of a program and of what keeps it attached at the end."""
     try:
         yield
     finally:
-        for descriptor in reversed(descriptors):
+        for descriptor in (*attached.links, *attached.programs):
             os.close(descriptor)
 
 
@@ -90,7 +93,7 @@ def untyped(program: str) -> AbstractContextManager[None]:
     link = libbpf.library().bpf_raw_tracepoint_open(b"sys_exit", descriptor)
     if link < 0:
         raise OSError(-link, os.strerror(-link))
-    return links((descriptor, link))
+    return links(Attached((descriptor,), (link,)))
 
 
 @contextmanager
@@ -103,7 +106,7 @@ def product(*probes: str, brokers: bool = False) -> Iterator[None]:
         ]:
             raise RuntimeError(f"the main probe is not attached: {reasons[0]}")
         if brokers:
-            KernelMaps(taken.maps, taken.programs).watch_brokers(Procfs().pids())
+            KernelMaps(taken.maps, taken.programs, taken.free_slots).watch_brokers(Procfs().pids())
         yield
     finally:
         taken.close()

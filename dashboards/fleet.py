@@ -40,7 +40,11 @@ ALERTS = (
     "JVMSendfileFallback",
     "CopyCpuHigh",
     "NetworkSaturatedBeforeCPU",
-    "ExporterBlind",
+    "ExporterBlindDroppedUpdates",
+    "ExporterBlindMissedRuns",
+    "ExporterBlindProbeNotAttached",
+    "ExporterBlindScrapeFailing",
+    "ExporterBlindBrokerDiscovery",
     "ExporterDown",
 )
 NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus and wait five minutes"

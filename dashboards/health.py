@@ -39,10 +39,14 @@ def summary() -> Iterator[Panel]:
     success = f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}})"
     yield number(
         "Collectors succeed",
-        "1 when all collectors succeeded in the last scrape. At 0 the metrics of a collector are missing: read the "
-        "exporter's log.",
+        "1 when all collectors succeeded in the last scrape, and Kafka brokers can be found. At 0 the metrics of a "
+        "collector, or new brokers, are missing: read the exporter's log.",
         COUNT,
-        Query(success, "{{instance}}"),
+        Query(
+            f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}} "
+            f"or copy_exporter_broker_discovery_success{{{q.HOST}}})",
+            "{{instance}}",
+        ),
     ).thresholds(thresholds(NONE_IS_BAD))
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in LOST_EVENTS)
     yield number(
@@ -106,9 +110,14 @@ def details() -> Iterator[Panel]:
     yield stacked(
         "Processes by state",
         "tracked: with series of their own. exited: their series end after --process.linger. aggregated: alive, and "
-        "counted in pid=other; if there are many, raise --process.max.",
+        "counted in pid=other; if there are many, raise --process.max. gave way: exited processes whose series ended "
+        "early, in the last hour.",
         COUNT,
         Query(f"sum by (instance, state) (copy_exporter_processes{{{q.HOST}}})", "{{state}}, {{instance}}"),
+        Query(
+            f"sum by (instance) (increase(copy_exporter_series_evicted_total{{{q.HOST}}}[1h]))",
+            "gave way, {{instance}}",
+        ),
     ).span(8)
     yield timeline(
         "Time of a scrape, by collector",

@@ -17,7 +17,7 @@ from exporter.errors import CopyExporterError, UsageError
 from exporter.host import capabilities
 from exporter.kernel.probe_maps import MAPS
 from exporter.loading.probes import PROBES
-from exporter.model import DEFAULT_SAMPLING_RATE
+from exporter.model import DEFAULT_SAMPLING_RATE, SYSCALL_HOOKS
 from exporter.revision import REVISION
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def cli() -> None:
     "web_config_file",
     default="",
     show_default=False,
+    type=_Parsed("FILE", config.parse_file),
     metavar="FILE",
     help="File with TLS, users and headers, in the format of Prometheus's own exporters (docs/web.md).",
 )
@@ -111,6 +112,7 @@ def cli() -> None:
     "--path.procfs",
     "procfs",
     default="/proc",
+    type=_Parsed("DIR", config.parse_file),
     metavar="DIR",
     help="Mount point of the host's procfs.",
 )
@@ -139,14 +141,15 @@ def cli() -> None:
     "process_max",
     default="500",
     type=_number(0, 100_000),
-    help="Maximum number of processes with series of their own; the others count in pid=other.",
+    help="Maximum number of processes with series of their own, beside brokers; the others count in pid=other.",
 )
 @click.option(
     "--process.linger",
     "linger_ns",
     default="2m",
     type=_Parsed("duration", config.parse_duration),
-    help="How long the series of a process stay after its exit; use more than two scrape intervals.",
+    help="How long the series of a process stay after its exit, unless a living process needs the place; use more than "
+    "two scrape intervals.",
 )
 @click.option(
     "--process.labels",
@@ -160,7 +163,8 @@ def cli() -> None:
     "comms_max",
     default="200",
     type=_number(0, 100_000),
-    help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other.",
+    help="Maximum number of names in pid=other (or with --process.labels=comm); the others count as comm=other. A name "
+    "that has not moved for an hour gives way.",
 )
 @click.option(
     "--sampling.rate",
@@ -172,7 +176,15 @@ def cli() -> None:
 @click.option(
     "--kafka/--no-kafka",
     default=True,
-    help="Find Kafka brokers and watch their ports; a child process with CAP_SYS_PTRACE reads their configuration.",
+    help="Find Kafka brokers and watch their ports; a child process with their rights reads their files.",
+)
+@click.option(
+    "--kafka.brokers.max",
+    "brokers_max",
+    default="16",
+    type=_number(1, 1000),
+    help="Maximum number of brokers that are watched, and that have series of their own even when --process.max is "
+    "reached. Beyond it, the user with the most brokers loses the newest ones.",
 )
 @click.option(
     "--kafka.topics.max",
@@ -180,6 +192,13 @@ def cli() -> None:
     default="500",
     type=_number(0, 100_000),
     help="Maximum number of topics (or partitions) with series of their own; the others count in topic=other.",
+)
+@click.option(
+    "--kafka.ports.max",
+    "kafka_ports_max",
+    default="64",
+    type=_number(1, 1024),
+    help="Maximum number of ports of brokers that are watched; --watch.port is not limited.",
 )
 @click.option(
     "--kafka.partitions", "kafka_partitions", is_flag=True, help="Count each partition of a topic separately."
@@ -198,6 +217,15 @@ def cli() -> None:
     default="none",
     type=_Parsed("names", config.parse_capabilities),
     help="Capabilities to keep after start-up, separated by commas, or none.",
+)
+@click.option(
+    "--probe.syscalls.hook",
+    "syscall_hook",
+    default=SYSCALL_HOOKS[0],
+    metavar="|".join(SYSCALL_HOOKS),
+    type=_choice(*SYSCALL_HOOKS),
+    help="Where system calls are counted: at the functions of those that move data, or at the exit of all. "
+    "auto is the exit; with functions other system calls cost nothing (docs/accounting.md).",
 )
 @click.option(
     "--probe.stats", "probe_stats", is_flag=True, help="Measure the CPU time of the probes; makes each run slower."

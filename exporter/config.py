@@ -7,6 +7,7 @@ from exporter.counting.series import Limits
 from exporter.errors import UsageError
 from exporter.host.capabilities import CAPABILITIES
 from exporter.host.privileges import Account, find_user
+from exporter.host.surroundings import absolute
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)(ms|s|m|h)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
@@ -47,11 +48,14 @@ class Config:
     account: Account
     """The user to run as after start-up."""
     keep_capabilities: tuple[str, ...]
+    syscall_hook: str
+    """One of :data:`exporter.model.SYSCALL_HOOKS`."""
     probe_stats: bool
     sampling_rate: int
     """Samples per second per CPU."""
     kafka: bool
     kafka_topics_max: int
+    kafka_ports_max: int
     kafka_partitions: bool
 
     @property
@@ -107,6 +111,11 @@ def parse_path(flag: str, text: str) -> str:
     if not re.fullmatch(r"(/[\w.~-]+)+", text) or text in taken or text.startswith(("/api/", "/ui/")):
         raise UsageError(f"{flag}={text} is not a valid metrics path; use one like /metrics")
     return text
+
+
+def parse_file(flag: str, text: str) -> str:
+    """Return the absolute path of a file or directory; an empty one stays empty."""
+    return absolute(flag, text) if text else ""
 
 
 def parse_user(_flag: str, text: str) -> Account:

@@ -12,7 +12,8 @@ from rich.text import Text
 from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError
 from exporter.host import capabilities, privileges
-from exporter.kernel.btf import VMLINUX
+from exporter.host.procfs import HOST_PID_REMEDY, PID_NAMESPACE_EFFECT, Procfs
+from exporter.kernel.btf import VMLINUX, Btf
 from exporter.loading import handover
 from exporter.loading.handover import LoadedProbes, LoadRequest
 from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, PROBE_NAMES, PROBES, hook_note
@@ -57,7 +58,7 @@ class Diagnosis:
 
 def examine(user: str = "nobody") -> Diagnosis:
     """Check the host, attach every probe, and detach them again."""
-    checks = [_btf(), _privileges()]
+    checks = [_btf(), _privileges(), _processes()]
     probes: tuple[ProbeState, ...] = ()
     try:
         loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries={"counts": _MAP_ENTRIES}), _TIMEOUT_SECONDS)
@@ -68,15 +69,21 @@ def examine(user: str = "nobody") -> Diagnosis:
             Check("loader", True, f"compiled and loaded; reads with {loaded.read_method}"),
             _reading(loaded, user),
         ]
+        if loaded.syscall_hook:
+            checks.append(Check("hook of system calls", True, loaded.syscall_hook))
         probes = loaded.probes
         loaded.close()
     return Diagnosis(platform.release(), platform.machine(), tuple(checks), probes)
 
 
 def _btf() -> Check:
-    if VMLINUX.exists():
-        return Check("kernel types (BTF)", True, str(VMLINUX))
-    return Check("kernel types (BTF)", False, f"{VMLINUX} is missing", "use a kernel with CONFIG_DEBUG_INFO_BTF=y")
+    name = "kernel types (BTF)"
+    try:
+        Btf()
+    except KernelError as error:
+        problem, _, remedy = str(error).partition(": ")
+        return Check(name, False, problem, remedy)
+    return Check(name, True, str(VMLINUX))
 
 
 def _privileges() -> Check:
@@ -88,10 +95,19 @@ def _privileges() -> Check:
     return Check(name, False, f"{user} with {held}", remedy)
 
 
+def _processes() -> Check:
+    name = "processes of the host"
+    if Procfs().shows_host:
+        return Check(name, True, "/proc shows the initial pid namespace")
+    return Check(name, False, f"/proc shows a pid namespace: {PID_NAMESPACE_EFFECT}", HOST_PID_REMEDY)
+
+
 def _reading(loaded: LoadedProbes, user: str) -> Check:
     name = "reading maps without privileges"
     account = privileges.find_user(user)
-    if privileges.works_after_drop(account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
+    if privileges.works_after_drop(
+        account, lambda: KernelMaps(loaded.maps, loaded.programs, loaded.free_slots).sample()
+    ):
         user = account.name if privileges.is_root() else f"user id {os.geteuid()}"
         return Check(name, True, f"works as {user}, with no capability")
     return Check(name, False, "refused by this kernel (before v5.19)", "nothing: the service keeps CAP_BPF")

@@ -118,6 +118,12 @@ DURATION_BUCKETS = 10
 DURATION_BUCKETS_NS = tuple(FIRST_BUCKET_NS * BUCKET_FACTOR**power for power in range(DURATION_BUCKETS))
 """Upper bounds of durations, inclusive, in nanoseconds: 16 us to 4.2 s."""
 
+EXACT_PREEMPTION_MODES = ("none", "voluntary")
+"""Modes in which the kernel does not preempt itself: programs on its functions then lose no runs."""
+
+SYSCALL_HOOKS = ("auto", "functions", "sys_exit")
+"""Values of ``--probe.syscalls.hook``."""
+
 NS_PER_TICK = 10_000_000
 """A tick of /proc: USER_HZ is 100 on all supported architectures."""
 
@@ -156,6 +162,10 @@ class Identity(NamedTuple):
     def start_ticks(self) -> int:
         """The start in clock ticks since boot, as /proc/PID/stat has it."""
         return self.start // NS_PER_TICK
+
+
+KERNEL = Identity(0, 0)
+"""Stands for all kernel threads, which have no series of their own."""
 
 
 class Row(NamedTuple):
@@ -198,7 +208,8 @@ class Count(NamedTuple):
     """CLOCK_BOOTTIME of the first event."""
 
 
-COUNT_LAYOUT = Layout("count", {"events": "Q", "amount": "Q", "since_ns": "Q"})
+SLOT_LAYOUT = Layout("slot", {"row": "24s", "events": "Q", "amount": "Q", "since_ns": "Q", "padding": "16x"})
+"""A row as :data:`ROW_LAYOUT`, then a :class:`Count`. All zeros while no row uses the slot."""
 
 
 Rows = dict[Row, Count]

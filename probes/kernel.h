@@ -50,6 +50,14 @@ static void *(*const task_registers)(void *task) = (void *)175; /* bpf_task_pt_r
 #define READ_TASK PROBE
 #endif
 
+/* A number that the loader puts in place of this one, so that the verifier knows it and the compiler does not. */
+#define LOADED_CONSTANT(number)                                                                                        \
+    ({                                                                                                                 \
+        u64 value;                                                                                                     \
+        asm("%0 = %1 ll" : "=r"(value) : "i"(number));                                                                 \
+        value;                                                                                                         \
+    })
+
 #define PF_EXITING 0x00000004
 #define PF_KTHREAD 0x00200000
 #define READ_START(task) READ_TASK(u64, READ_TASK(void *, task, task_struct, group_leader), task_struct, start_boottime)

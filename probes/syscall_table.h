@@ -189,3 +189,25 @@ static inline bool decode_syscall(struct syscall *syscall, void *task, void *reg
     load_arguments(syscall->argument, registers);
     return true;
 }
+
+#define LAYOUT_OF(number, name, how)                                                                                   \
+    case OPERATION_##name:                                                                                             \
+        return LAYOUT_##how;
+
+static inline u32 layout_of(u32 operation) {
+    switch (operation) { NATIVE_CALLS(LAYOUT_OF) }
+    return LAYOUT_READ;
+}
+
+/* The same when the call is known. OPERATION_NONE is socketcall; false when that moves no data. */
+static inline bool decode_known_syscall(struct syscall *syscall, u32 operation, bool compat, void *registers) {
+    syscall->operation = operation;
+    syscall->compat = compat;
+    syscall->layout = layout_of(operation);
+    if (!compat) {
+        load_arguments(syscall->argument, registers);
+        return true;
+    }
+    load_compat_arguments(syscall->argument, registers);
+    return operation != OPERATION_NONE || decode_socketcall(syscall);
+}

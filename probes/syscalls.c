@@ -80,11 +80,11 @@ static inline u64 sum_message_lengths(struct syscall *syscall, u32 messages) {
 
 /* Comes last in the program, because the verifier walks the loop again for each state that is alive around it. */
 static inline void add_messages_to_row(struct row *row, struct syscall *syscall, u32 messages) {
-    struct count *count = lookup_or_init_count(row);
-    if (!count)
+    struct slot *slot = lookup_or_take_slot(row);
+    if (!slot)
         return;
-    __sync_fetch_and_add(&count->events, 1);
-    __sync_fetch_and_add(&count->amount, sum_message_lengths(syscall, messages));
+    __sync_fetch_and_add(&slot->events, 1);
+    __sync_fetch_and_add(&slot->amount, sum_message_lengths(syscall, messages));
 }
 
 /* SECCOMP_RET_TRAP puts the registers back as they were and sends SIGSYS: the call was never made. */
@@ -93,26 +93,29 @@ static inline bool was_trapped_by_seccomp(void *task, struct syscall *syscall, u
            READ_TASK(u64, task, task_struct, pending_signal) & (1ULL << (SIGSYS - 1));
 }
 
-static inline int count_call(void *task, void *registers, u32 number, s64 result) {
-    struct syscall syscall;
-    if (!decode_syscall(&syscall, task, registers, number) || was_trapped_by_seccomp(task, &syscall, number, result))
-        return 0;
-
+static inline int count_syscall(void *task, struct syscall *syscall, s64 result) {
     struct row row = ROW_OF_TASK(task);
-    row.operation = syscall.operation;
+    row.operation = syscall->operation;
     if (result < 0) {
         add_error_to_row(&row, result);
     } else {
-        classify(&row, &syscall, task, result);
-        if (syscall.layout == LAYOUT_RECV_MANY || syscall.layout == LAYOUT_SEND_MANY) {
-            add_messages_to_row(&row, &syscall, result);
+        classify(&row, syscall, task, result);
+        if (syscall->layout == LAYOUT_RECV_MANY || syscall->layout == LAYOUT_SEND_MANY) {
+            add_messages_to_row(&row, syscall, result);
             return 0;
         }
         add_to_row(&row, result);
     }
-    if (syscall.layout == LAYOUT_SENDFILE)
+    if (syscall->layout == LAYOUT_SENDFILE)
         count_sendfile_duration(&row, result);
     return 0;
+}
+
+static inline int count_call(void *task, void *registers, u32 number, s64 result) {
+    struct syscall syscall;
+    if (!decode_syscall(&syscall, task, registers, number) || was_trapped_by_seccomp(task, &syscall, number, result))
+        return 0;
+    return count_syscall(task, &syscall, result);
 }
 
 int sys_exit(u64 *context) {
@@ -127,5 +130,16 @@ int syscall_return(void *function_registers) {
     void *task = CURRENT_TASK();
     void *registers = task_registers(task);
     return count_call(task, registers, syscall_number(registers), function_result(function_registers));
+}
+#endif
+
+#ifdef USE_SYSCALL_FUNCTIONS
+/* At the return of the function of one system call, which has the registers as its only argument. The loader loads this
+ * program for each function, with the call as constants: the verifier removes what is for other calls. */
+int syscall_function(u64 *context) {
+    struct syscall syscall;
+    if (!decode_known_syscall(&syscall, LOADED_CONSTANT(LOADED_OPERATION), LOADED_CONSTANT(LOADED_COMPAT), (void *)context[0]))
+        return 0;
+    return count_syscall(CURRENT_TASK(), &syscall, context[1]);
 }
 #endif

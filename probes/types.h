@@ -15,10 +15,13 @@ struct row {
     u32 padding;
 };
 
-struct count {
+/* A row and its numbers, in one cache line. A slot that no row uses is all zeros. */
+struct slot {
+    struct row row;
     u64 events;
     u64 amount;   /* bytes; nanoseconds in a row of durations or of copy time */
     u64 since_ns; /* CLOCK_BOOTTIME of the row's first event */
+    u64 padding[2];
 };
 
 struct process {

@@ -2,16 +2,21 @@
 
 import subprocess
 import time
+from collections.abc import Iterable
 
 from bench.figures import Section, figure, number
 from exporter.host.procfs import Procfs
 from exporter.kafka.broker import Facts
-from exporter.kafka.discovery import SCAN_INTERVAL_SECONDS, Discovery
+from exporter.kafka.discovery import SCAN_INTERVAL_SECONDS, Discovery, DiscoverySettings
 
 PROCESSES = 1000
 _SCANS = 30
 """In one minute; after the first minute a process is checked once a minute."""
 _FACTS = Facts("1", (), (1,), complete=True)
+
+
+def _watch_nothing(_ports: Iterable[int], _pids: Iterable[int]) -> None:
+    pass
 
 
 def discovery_cost() -> Section:
@@ -20,7 +25,7 @@ def discovery_cost() -> Section:
     try:
         procfs = Procfs()
         clock = _Clock()
-        discovery = Discovery(procfs, lambda _: _FACTS, lambda _ports, _pids: None, clock=lambda: clock.now)
+        discovery = Discovery(procfs, lambda _: _FACTS, _watch_nothing, DiscoverySettings(), lambda: clock.now)
         new, old = ([_scan_ms(discovery, clock) for _ in range(_SCANS)] for _ in range(2))
         processes = len(procfs.pids())
     finally:

@@ -4,18 +4,22 @@ Works without any privilege since v5.19, with CAP_BPF before.
 """
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from exporter.counting import slots
+from exporter.counting.slots import Slots
 from exporter.kernel import libbpf
+from exporter.kernel.free_slots import FreeSlots
+from exporter.kernel.grace_period import GracePeriod
 from exporter.kernel.probe_maps import DROPPABLE_MAPS
 from exporter.model import (
-    COUNT_LAYOUT,
     EXIT_EVENT_LAYOUT,
     FOLDER_KEY_LAYOUT,
     FOLDER_LAYOUT,
     PROCESS_LAYOUT,
     ROW_LAYOUT,
+    SLOT_LAYOUT,
     Count,
     Exit,
     Folder,
@@ -29,7 +33,14 @@ from exporter.model import (
 _OWNER = ROW_LAYOUT.part("start", "tgid")
 _ROW = ROW_LAYOUT.part(*(member for member in ROW_LAYOUT.members if member not in ("start", "tgid")))
 _ROW_MEMBERS = [member for member in ROW_LAYOUT.members if member in Row._fields]
-_COUNT = COUNT_LAYOUT.part()
+_COUNT = SLOT_LAYOUT.part("events", "amount", "since_ns")
+_SLOT = struct.Struct(f"={_OWNER.size}s{_ROW.size}s" + _COUNT.format.removeprefix("=") + SLOT_LAYOUT.members["padding"])
+"""Bytes of the process and of the rest of the row, then a :class:`Count`."""
+_PACKED_SLOT = struct.Struct(f"={slots.ROW_SIZE}s{_COUNT.size}s" + SLOT_LAYOUT.members["padding"])
+_WRITTEN_IN_KEY = slice(slots.LAST_WORD_AT, None)
+_WRITTEN_IN_ROW = slice(slots.LAST_WORD_AT - _OWNER.size, None)
+"""The word with the operation and the kind: not 0 once the row is written."""
+_NO_EVENTS = bytes(8)
 _PROCESS = PROCESS_LAYOUT.part()
 _EXIT_EVENT = EXIT_EVENT_LAYOUT.part()
 _FOLDER_KEY = FOLDER_KEY_LAYOUT.part()
@@ -40,21 +51,32 @@ _NUMBER = struct.Struct("=Q")
 
 @dataclass
 class Sample:
-    """All that the probes have counted of processes whose rows are still in the map."""
+    """All that the probes have counted of processes whose rows are still in slots."""
 
     processes: dict[Identity, Rows] = field(default_factory=dict)
-    keys: dict[Identity, list[bytes]] = field(default_factory=dict)
-    """The map keys of a process, for :meth:`KernelMaps.forget`."""
+    numbers: dict[Identity, list[int]] = field(default_factory=dict)
+    """The slots of a process, for :meth:`KernelMaps.forget`."""
+    slots: bytes = b""
+    """The slots as they were read."""
 
 
 class KernelMaps:
     """The maps of the probes in the kernel, by descriptors that the loader handed over."""
 
-    def __init__(self, maps: Mapping[str, int], programs: Mapping[str, int]) -> None:
-        """``maps`` and ``programs``: descriptors by name. Raises :class:`OSError` when they cannot be read."""
+    def __init__(self, maps: Mapping[str, int], programs: Mapping[str, Sequence[int]], free_slots: int) -> None:
+        """``maps`` and ``programs``: descriptors by name; ``free_slots``: of the program that makes slots free.
+
+        Raises :class:`OSError` when they cannot be read.
+        """
         self._maps = maps
         self._programs = programs
         self._infos = {name: libbpf.map_info(descriptor) for name, descriptor in maps.items()}
+        self._slots = Slots(
+            maps["counts"],
+            maps["slot_numbers"],
+            FreeSlots(maps["freed"], free_slots),
+            GracePeriod(maps["running_programs"], maps["dropped"]),
+        )
         self._entries: dict[str, int] = {}
         self._rows: dict[bytes, Row] = {}
         self._broker_words: set[int] = set()
@@ -66,40 +88,60 @@ class KernelMaps:
             Exit(Identity(start, pid), _text(comm))
             for (start, pid), (comm,) in zip(_PROCESS.iter_unpack(keys), _EXIT_EVENT.iter_unpack(values), strict=True)
         ]
-        libbpf.delete_from_map(self._maps["exits"], keys, len(exits))
+        libbpf.delete_from_map(self._maps["exits"], _slices(keys, _PROCESS.size))
         return exits
 
     def sample(self) -> Sample:
-        """Return everything counted so far."""
-        keys, values = self._read("counts")
-        size = self._infos["counts"].key_size
-        sample = Sample()
+        """Return everything counted so far, except what was forgotten."""
+        sample = Sample(slots=self._slots.read())
         identities: dict[bytes, Identity] = {}
         known = self._rows
-        for position, count in zip(range(0, len(keys), size), _COUNT.iter_unpack(values), strict=True):
-            key = keys[position : position + size]
-            owner, rest = key[: _OWNER.size], key[_OWNER.size :]
+        used = 0
+        for number, (owner, rest, events, amount, since_ns) in enumerate(_SLOT.iter_unpack(sample.slots)):
+            if not events:
+                continue
+            row = known.get(rest)
+            if row is None:
+                if not any(rest[_WRITTEN_IN_ROW]):
+                    continue  # a program is writing the row: it is there at the next reading
+                row = known[rest] = _row(rest)
+            used += 1
             identity = identities.get(owner)
             if identity is None:
                 identity = identities[owner] = Identity(*_OWNER.unpack(owner))
                 sample.processes[identity] = {}
-                sample.keys[identity] = []
-            row = known.get(rest) or known.setdefault(rest, _row(rest))
-            sample.processes[identity][row] = Count._make(count)
-            sample.keys[identity].append(key)
+                sample.numbers[identity] = []
+            rows = sample.processes[identity]
+            rows[row] = _sum(rows.get(row), Count(events, amount, since_ns))
+            sample.numbers[identity].append(number)
+        self._entries["counts"] = used + self._slots.retired
         return sample
 
     def packed_counts(self) -> dict[bytes, bytes]:
         """Return everything counted so far as the kernel has it, for :func:`unpack_key` and :func:`unpack_count`."""
-        return self._packed("counts")
+        packed: dict[bytes, bytes] = {}
+        for key, value in _PACKED_SLOT.iter_unpack(self._slots.read()):
+            if value.startswith(_NO_EVENTS) or not any(key[_WRITTEN_IN_KEY]):
+                continue
+            if key in packed:
+                value = _COUNT.pack(*_sum(unpack_count(packed[key]), unpack_count(value)))  # noqa: PLW2901
+            packed[key] = value
+        return packed
+
+    def forget(self, sample: Sample, identities: Iterable[Identity]) -> None:
+        """Let what ``sample`` has of these processes count no more. What is counted later comes as new rows of theirs.
+
+        Their slots stay taken until :meth:`reclaim`.
+        """
+        self._slots.retire(sample.slots, [number for identity in identities for number in sample.numbers[identity]])
+
+    def reclaim(self) -> None:
+        """Free the slots of forgotten rows; takes some 20 ms. Raises :class:`OSError` when the kernel refuses."""
+        self._slots.reclaim()
 
     def packed_folders(self) -> dict[bytes, bytes]:
         """Return the folders of brokers as the kernel has them, for :func:`unpack_folder`."""
         return self._packed("folders")
-
-    def forget(self, keys: Iterable[bytes]) -> None:
-        """Delete rows of processes that have ended."""
-        self._delete("counts", keys)
 
     def watch_ports(self, ports: Iterable[int]) -> None:
         """Set the local TCP ports that are counted separately."""
@@ -139,12 +181,17 @@ class KernelMaps:
         return [MapUse(name, entries, self._infos[name].max_entries) for name, entries in self._entries.items()]
 
     def runs(self) -> list[ProbeRuns]:
-        """Return the kernel's statistics of the programs."""
-        infos = {name: libbpf.program_info(descriptor) for name, descriptor in self._programs.items()}
-        return [
-            ProbeRuns(probe=name, runs=info.run_count, seconds=info.run_time_ns / 1e9, missed=info.missed)
-            for name, info in infos.items()
-        ]
+        """Return the kernel's statistics of the probes: sums over their programs."""
+        return [self._runs(probe, descriptors) for probe, descriptors in self._programs.items()]
+
+    def _runs(self, probe: str, descriptors: Sequence[int]) -> ProbeRuns:
+        infos = [libbpf.program_info(descriptor) for descriptor in descriptors]
+        return ProbeRuns(
+            probe=probe,
+            runs=sum(info.run_count for info in infos),
+            seconds=sum(info.run_time_ns for info in infos) / 1e9,
+            missed=sum(info.missed for info in infos),
+        )
 
     def _packed(self, name: str) -> dict[bytes, bytes]:
         info = self._infos[name]
@@ -158,7 +205,7 @@ class KernelMaps:
 
     def _delete(self, name: str, keys: Iterable[bytes]) -> None:
         gone = list(keys)
-        libbpf.delete_from_map(self._maps[name], b"".join(gone), len(gone))
+        libbpf.delete_from_map(self._maps[name], gone)
         self._entries[name] = self._entries.get(name, 0) - len(gone)
 
 
@@ -170,6 +217,13 @@ def unpack_key(key: bytes) -> tuple[Identity, Row]:
 def unpack_count(value: bytes) -> Count:
     """Return a value of the counts."""
     return Count._make(_COUNT.unpack(value))
+
+
+def _sum(before: Count | None, count: Count) -> Count:
+    """Add up two slots of one row: one of them has what was counted while the other was being freed."""
+    if before is None:
+        return count
+    return Count(before.events + count.events, before.amount + count.amount, min(before.since_ns, count.since_ns))
 
 
 def unpack_folder(key: bytes, value: bytes) -> Folder:

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -11,19 +10,15 @@ from exporter.counting.attribution import Attribution, LiveSample, Presence
 from exporter.counting.maps import KernelMaps, Sample
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.counting.series import Snapshot
-from exporter.host.procfs import Procfs
+from exporter.host.boottime import boottime_ns
+from exporter.host.procfs import ProcessInfo, Procfs
 from exporter.kafka.broker import Broker
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
-from exporter.model import Exit, Identity, MapUse, ProbeRuns, Rows
+from exporter.model import KERNEL, Exit, Identity, MapUse, ProbeRuns, Rows
 
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 1.0
 _T = TypeVar("_T")
-
-
-def boottime_ns() -> int:
-    """Return CLOCK_BOOTTIME, the clock of the probes."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @dataclass(frozen=True)
@@ -66,13 +61,12 @@ class Sampler:
         """``kafka``: None to leave out brokers and topics."""
         self._maps = maps
         self._procfs = procfs
+        self._sees_processes = procfs.shows_host
         self._attribution = attribution
         self._clock = clock
         self._kafka = kafka
         self._lock = threading.Lock()
         self._self_check = SelfCheck(procfs.own())
-        self._finalized_keys: list[bytes] = []
-        """Keys whose rows have been carried over, and which are to be deleted before the maps are read again."""
         self._read_error = "nothing was read yet"
 
     @property
@@ -90,6 +84,7 @@ class Sampler:
         """Free the map entries of exited processes. Raises :class:`OSError` when the maps cannot be read."""
         with self._lock:
             self._noting_errors(self._drain)
+        self._maps.reclaim()  # outside of the lock: it waits for the kernel
 
     def read(self) -> Reading:
         """Return what to show now. Raises :class:`OSError` when the maps cannot be read."""
@@ -102,7 +97,6 @@ class Sampler:
         Raises :class:`OSError` when the maps cannot be read.
         """
         with self._lock:
-            self._delete_finalized()  # what could not be deleted would count twice
             return Peek(
                 self._maps.packed_counts(),
                 self._attribution.exited_rows,
@@ -134,7 +128,6 @@ class Sampler:
         return result
 
     def _drain(self) -> None:
-        self._delete_finalized()
         exits = self._maps.take_exits()
         if exits or self._attribution.awaits_exits:
             self._finalize(self._maps.sample(), exits)
@@ -142,26 +135,19 @@ class Sampler:
             self._kafka.count_if_brokers_changed()
 
     def _read(self) -> Reading:
-        self._delete_finalized()
         exits = self._maps.take_exits()
         sample = self._maps.sample()
         self._check_counting(sample)
         live = self._finalize(sample, exits)
-        presence = self._presence(live.processes)
-        snapshot = self._attribution.update(live, presence, self._clock(), self._procfs.describe)
         kafka = self._kafka.take_snapshot(live.processes, self._clock()) if self._kafka else NO_KAFKA
+        presence = self._presence(live.processes, kafka.brokers)
+        snapshot = self._attribution.update(live, presence, self._clock(), self._describe)
         return Reading(snapshot, self._maps.dropped(), self._maps.map_use(), self._maps.runs(), kafka)
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
-        self._finalized_keys = live.finalized_keys
-        self._delete_finalized()
+        self._maps.forget(sample, live.finalized)
         return live
-
-    def _delete_finalized(self) -> None:
-        """Delete the rows that have been carried over. If that fails, no sample is taken before it has succeeded."""
-        self._maps.forget(self._finalized_keys)
-        self._finalized_keys = []
 
     def _check_counting(self, sample: Sample) -> None:
         stalled = self.stalled_probes
@@ -169,13 +155,23 @@ class Sampler:
         if self.stalled_probes and not stalled:
             _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
 
-    def _presence(self, identities: Iterable[Identity]) -> Presence:
-        """Look for processes in /proc: one that is seen now has counted all that was sampled before."""
+    def _presence(self, identities: Iterable[Identity], brokers: Iterable[Broker]) -> Presence:
+        """Look for processes in /proc: one that is seen now has counted all that was sampled before.
+
+        In a pid namespace their ids name other processes there, or none: no process is seen, and none is gone.
+        """
         alive, gone = {}, set()
-        for identity in identities:
+        for identity in identities if self._sees_processes else ():
+            if identity == KERNEL:
+                continue
             stat = self._procfs.stat(identity.pid)
             if stat and stat.started_at(identity.start):
                 alive[identity] = stat
             elif stat or not self._procfs.exists(identity.pid):
                 gone.add(identity)
-        return Presence(alive, gone)
+        return Presence(alive, gone, {(broker.pid, broker.start_ticks) for broker in brokers})
+
+    def _describe(self, identity: Identity, comm: str) -> ProcessInfo | None:
+        info = self._procfs.describe(identity.pid, comm)
+        stat = self._procfs.stat(identity.pid)  # afterwards: then this process was described, and had not exited
+        return info if stat and stat.started_at(identity.start) else None

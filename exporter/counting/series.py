@@ -1,7 +1,7 @@
 """Per-process series: their limits, the groups that they are kept in, and what a scrape shows of them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exporter.counting.rows import add_rows
@@ -14,6 +14,8 @@ class Limits:
     """What bounds the series; `copy-exporter serve --help` explains each."""
 
     process_max: int = 500
+    brokers_max: int = 16
+    """Brokers that have series of their own even when ``process_max`` is reached."""
     comms_max: int = 200
     linger_ns: int = 120_000_000_000
     by_comm: bool = False
@@ -53,6 +55,10 @@ class Snapshot:
     """Processes that count in a series that they share by name."""
     by_comm: bool = False
     """Whether series have no ``pid``."""
+    hidden: int = 0
+    """Processes that have counted and that /proc does not show."""
+    evicted: int = 0
+    """Series of ended processes that gave way before the linger time was over."""
 
     def pid_label(self, pid: int) -> str:
         """Return the label ``pid`` of a process; empty where series have none."""
@@ -74,6 +80,10 @@ class SeriesGroup:
     """The counts of processes that have left the group."""
     left_ns: int | None = None
     """When its process left it."""
+    is_final_shown: bool = False
+    """Whether a scrape has shown it since its process left it."""
+    is_ended: bool = False
+    """Whether it is not shown any more. What its processes count from now on belongs to other series."""
     info: ProcessInfo | None = None
     stat: Stat | None = None
 
@@ -87,44 +97,3 @@ class SeriesGroup:
             for counted, base in present:
                 add_rows(rows, counted, base)
         return Series(self.pid, self.comm, self.since_ns, rows, self.info, self.stat)
-
-
-class TrackedGroups:
-    """The groups of one process each: at most ``process_max``, those that linger included."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._groups: dict[int, dict[str, SeriesGroup]] = {}
-        self._count = 0
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[SeriesGroup]:
-        for by_comm in self._groups.values():
-            yield from by_comm.values()
-
-    def get_or_open(self, identity: Identity, comm: str, since_ns: int) -> SeriesGroup | None:
-        """Return the group of a process under its present name, opened if it is new; None when there is no room.
-
-        The series of an earlier process with the same id end now: two with the same labels cannot be shown.
-        """
-        by_comm = self._groups.setdefault(identity.pid, {})
-        for predecessor in [name for name, group in by_comm.items() if group.owner != identity]:
-            del by_comm[predecessor]
-            self._count -= 1
-        if comm not in by_comm and self._count < self._limits.process_max:
-            by_comm[comm] = SeriesGroup(str(identity.pid), comm, since_ns, identity)
-            self._count += 1
-        return by_comm.get(comm)
-
-    def expire(self, now_ns: int) -> None:
-        """End the series of processes that left them more than the linger time ago."""
-        oldest_ns = now_ns - self._limits.linger_ns
-        for pid, by_comm in list(self._groups.items()):
-            for comm, group in list(by_comm.items()):
-                if group.left_ns is not None and group.left_ns < oldest_ns:
-                    del by_comm[comm]
-                    self._count -= 1
-            if not by_comm:
-                del self._groups[pid]

@@ -45,7 +45,7 @@ def _measure(options: DemoOptions, console: Console, signals: TerminationSignals
         with contextlib.closing(loaded):
             return run_experiment(
                 options,
-                KernelMaps(loaded.maps, loaded.programs),
+                KernelMaps(loaded.maps, loaded.programs, loaded.free_slots),
                 _sees_disk(loaded),
                 lambda description, part: bar.update(task, description=description, completed=part),
                 signals,

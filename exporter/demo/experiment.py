@@ -136,7 +136,9 @@ def _rows_of(maps: KernelMaps, pid: int) -> Rows:
 def _clear(maps: KernelMaps) -> None:
     """Delete what the maps hold of other processes: only the demo reads these maps, and does not need it."""
     maps.take_exits()
-    maps.forget([key for keys in maps.sample().keys.values() for key in keys])
+    sample = maps.sample()
+    maps.forget(sample, sample.processes)
+    maps.reclaim()
 
 
 def _lost(maps: KernelMaps) -> int:

@@ -13,10 +13,12 @@ from typing import Any
 from exporter.demo import tls
 from exporter.demo.control import report, wait_for_end, wait_for_start
 from exporter.demo.methods import METHODS, Method, Transfer
+from exporter.host.surroundings import forbid_tracing
 
 
 def main(arguments: list[str]) -> None:
     """Run the sender."""
+    forbid_tracing()
     control = socket.socket(fileno=int(arguments[0]))
     method = next(method for method in METHODS if method.name == arguments[3])
     try:

@@ -9,12 +9,14 @@ import time
 
 from exporter.demo import tls
 from exporter.demo.control import report, wait_for_end
+from exporter.host.surroundings import forbid_tracing
 
 _BUFFER_BYTES = 256 << 10
 
 
 def main(arguments: list[str]) -> None:
     """Run the sink."""
+    forbid_tracing()
     control = socket.socket(fileno=int(arguments[0]))
     connection = socket.socket(fileno=int(arguments[1]))
     try:

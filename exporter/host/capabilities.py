@@ -25,6 +25,9 @@ CAPABILITIES = {
 }
 """Those that may be kept after start-up, by name."""
 
+_NUMBERS = CAPABILITIES | {"CAP_SETGID": 6, "CAP_SETUID": 7}
+"""With those that only the inspector of brokers keeps."""
+
 LOADING = frozenset({"CAP_BPF", "CAP_PERFMON"})
 """What loading the probes requires; CAP_SYS_ADMIN includes both."""
 
@@ -48,9 +51,9 @@ class _Sets(NamedTuple):
 
 
 def held() -> frozenset[str]:
-    """Those of :data:`CAPABILITIES` that are in effect."""
+    """Those capabilities in effect that the exporter has a use for."""
     mask = _get().effective
-    return frozenset(name for name, number in CAPABILITIES.items() if mask >> number & 1)
+    return frozenset(name for name, number in _NUMBERS.items() if mask >> number & 1)
 
 
 def can_load() -> bool:
@@ -73,7 +76,7 @@ def keep_only(names: Collection[str]) -> None:
     """
     libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
     try:
-        _set(sum(1 << CAPABILITIES[name] for name in set(names)), 0)
+        _set(sum(1 << _NUMBERS[name] for name in set(names)), 0)
     except OSError as error:
         raise KernelError(
             f"--capabilities.keep={','.join(names) or 'none'}: {os.strerror(error.errno or 0).lower()}; "
@@ -83,7 +86,7 @@ def keep_only(names: Collection[str]) -> None:
 
 def limit_bounding_set(names: Collection[str]) -> None:
     """Drop all capabilities but ``names`` from the bounding set; takes CAP_SETPCAP, which is dropped last."""
-    kept = [CAPABILITIES[name] for name in names]
+    kept = [_NUMBERS[name] for name in names]
     for number in takewhile(_is_known, count()):
         if number not in kept and number != _SETPCAP:
             libc.prctl(_PR_CAPBSET_DROP, number)

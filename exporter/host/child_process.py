@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
+from exporter.host.surroundings import environment_of_children
+
 _EXIT_SECONDS = 5.0
 """How long a child that has closed its socket, or was killed, may take to exit."""
 
@@ -29,7 +31,8 @@ class ChildProcess:
     def __init__(self, name: str, command: Sequence[str], *arguments: object, descriptors: Sequence[int] = ()) -> None:
         """Run ``command`` with these arguments: its socket's number, the ``descriptors`` it inherits, ``arguments``.
 
-        Errors call the child ``name``. It has a process group of its own, so Ctrl-C in a terminal does not reach it.
+        Errors call the child ``name``. It has a process group of its own, so Ctrl-C in a terminal does not reach it,
+        an environment built from nothing, and / as working directory.
         """
         self.name = name
         self.channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -42,6 +45,8 @@ class ChildProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
+                cwd="/",
+                env=environment_of_children(),
                 process_group=0,
             )
         except OSError:
@@ -77,6 +82,10 @@ class ChildProcess:
         if not message:
             raise ChildFailedError(f"{self.name} {self._exit_description()} before it finished{self._last_line()}")
         return message, descriptors
+
+    def kill(self) -> None:
+        """Kill the child; does not wait until it has ended."""
+        self._process.kill()
 
     def close(self) -> None:
         """Kill the child, and wait until it has ended, unless it hangs in the kernel."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from exporter.errors import KernelError, UsageError
 from exporter.host import capabilities
+from exporter.host.surroundings import forbid_tracing
 from exporter.kernel import libc, scheduling
 
 _CLONE_NEWNET = 0x40000000  # include/uapi/linux/sched.h
@@ -53,6 +54,7 @@ def drop(account: Account, keep: Collection[str] = ()) -> None:
             _leave_root(account, keep)
         capabilities.keep_only(keep)
         libc.prctl(_PR_SET_NO_NEW_PRIVS, 1)
+        forbid_tracing()
     except OSError as error:
         raise KernelError(
             f"cannot give up privileges for --user={account.name}: {os.strerror(error.errno or 0).lower()}; "

@@ -2,14 +2,23 @@
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from exporter.host.boottime import boottime_offset_ns
 from exporter.host.label_text import label_text
 from exporter.host.program_names import display_name
 from exporter.model import NS_PER_TICK
 
 _TICKS_PER_SECOND = 100
-_CONTAINER = re.compile(r"[0-9a-f]{64}")
+_CONTAINER = re.compile(r"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{32}-[0-9]{1,20})(?![0-9a-f])")
+"""64 digits in most runtimes; a task and a number in Amazon ECS."""
+_ABOVE_ROOT = re.compile(r"^(?:/\.\.)+(?=/|$)")
+_INITIAL_PID_NAMESPACE = "pid:[4026531836]"
+"""PROC_PID_INIT_INO of the kernel (include/linux/proc_ns.h)."""
+PID_NAMESPACE_EFFECT = "processes count as pid=other, comm=unknown, and brokers are not recognized"
+HOST_PID_REMEDY = "share the host's pid namespace (hostPID: true, --pid=host)"
+_KTHREADD = 2
+_PF_KTHREAD = 0x00200000
 _UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 _ARGUMENTS_BYTES = 1 << 21  # enough for a class path of hundreds of jars; the kernel's own limit is 6 MB
 
@@ -24,10 +33,13 @@ class Stat:
     """Start of the main thread after boot, in ticks of 10 ms."""
     user_seconds: float
     system_seconds: float
+    is_kernel_thread: bool = False
+    start_slack_ticks: int = 0
+    """1 when ``start_ticks`` may be one too many: the offset of a time namespace need not be in whole ticks."""
 
     def started_at(self, start_ns: int) -> bool:
         """Whether the main thread started ``start_ns`` nanoseconds after boot (the kernel's ``start_boottime``)."""
-        return self.start_ticks == start_ns // NS_PER_TICK
+        return 0 <= self.start_ticks - start_ns // NS_PER_TICK <= self.start_slack_ticks
 
 
 @dataclass(frozen=True)
@@ -55,11 +67,30 @@ class Procfs:
     def __init__(self, root: str = "/proc") -> None:
         """``root``: the mount point."""
         self._root = root
+        offset_ns = boottime_offset_ns()
+        self._offset_ticks = offset_ns // NS_PER_TICK
+        self._slack_ticks = int(offset_ns % NS_PER_TICK > 0)
+
+    @property
+    def shows_host(self) -> bool:
+        """Whether process ids are those of the initial pid namespace, by which the kernel counts."""
+        try:
+            if os.readlink("/proc/self/ns/pid") == _INITIAL_PID_NAMESPACE:
+                return True
+        except OSError:
+            pass
+        kthreadd = self.stat(_KTHREADD)  # the host's /proc, mounted in a container
+        return bool(kthreadd and kthreadd.is_kernel_thread)
 
     def stat(self, pid: int) -> Stat | None:
         """The process's stat; None if there is no such process, or it is hidden."""
         text = self._read(pid, "stat")
-        return parse_stat(text) if text else None
+        if not text:
+            return None
+        stat = parse_stat(text)
+        if not self._offset_ticks and not self._slack_ticks:
+            return stat
+        return replace(stat, start_ticks=stat.start_ticks - self._offset_ticks, start_slack_ticks=self._slack_ticks)
 
     def own(self) -> OwnProcess | None:
         """The calling process; None if this /proc does not show it."""
@@ -89,6 +120,13 @@ class Procfs:
     def arguments(self, pid: int) -> list[str]:
         """The command line of a process; empty if it has none or has exited."""
         return self._read(pid, "cmdline", _ARGUMENTS_BYTES).split("\0")[:-1]
+
+    def owner(self, pid: int) -> int:
+        """The user id of a process; -1 if there is no such process."""
+        try:
+            return os.stat(f"{self._root}/{pid}").st_uid
+        except OSError:
+            return -1
 
     def exists(self, pid: int) -> bool:
         """Whether there is a process with this id, hidden ones included."""
@@ -125,17 +163,21 @@ def parse_stat(text: str) -> Stat:
         start_ticks=int(fields[19]),
         user_seconds=int(fields[11]) / _TICKS_PER_SECOND,
         system_seconds=int(fields[12]) / _TICKS_PER_SECOND,
+        is_kernel_thread=bool(int(fields[6]) & _PF_KTHREAD),
     )
 
 
 def parse_cgroup(text: str) -> str:
-    """The path in the unified hierarchy of control groups; else that in systemd's hierarchy; else the first."""
+    """The path in the unified hierarchy of control groups; else that in systemd's hierarchy; else the first.
+
+    In a control group namespace, the path of a process outside of it begins with ``/..``, which is left out.
+    """
     paths = {}
     for line in text.split("\n"):  # the one character that a name cannot contain
         _, _, controllers_and_path = line.partition(":")
         controllers, separator, path = controllers_and_path.partition(":")
         if separator:
-            paths[controllers] = path
+            paths[controllers] = _ABOVE_ROOT.sub("", path) or "/"
     if paths.get("", "/") != "/":
         return paths[""]
     return paths.get("name=systemd", "") or next(iter(paths.values()), "")

@@ -6,11 +6,13 @@ is remembered, and its exception is raised again. Imports defer signals.
 """
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType, TracebackType
 from typing import Self
 
+_STDERR = 2
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -25,6 +27,7 @@ class TerminationSignals:
         """Handle no signal yet."""
         self._received: int | None = None
         self._deferring = False
+        self._last_act: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
         self._previous = {number: signal.signal(number, self._receive) for number in _SIGNALS}
@@ -53,6 +56,15 @@ class TerminationSignals:
         return self._while_deferring(False)
 
     @contextlib.contextmanager
+    def exiting_at_once(self, last_act: Callable[[], None]) -> Iterator[None]:
+        """A signal that is received inside runs ``last_act`` and ends the process, whatever is being imported."""
+        self._last_act = last_act
+        try:
+            yield
+        finally:
+            self._last_act = None
+
+    @contextlib.contextmanager
     def _while_deferring(self, deferring: bool) -> Iterator[None]:
         before, self._deferring = self._deferring, deferring
         try:
@@ -67,5 +79,10 @@ class TerminationSignals:
             self.check()
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
+        if self._last_act:
+            self._last_act()
+            if number == signal.SIGINT:
+                os.write(_STDERR, b"copy-exporter: interrupted\n")
+            os._exit(0 if number == signal.SIGTERM else 128 + number)
         self._received = number
         self._check_unless_deferring()

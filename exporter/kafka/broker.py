@@ -1,12 +1,18 @@
 """A broker as plain data; its facts cross the socket between the inspector and the service as JSON."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from exporter.host.label_text import label_text
 
 UNKNOWN = "unknown"
 """Name and protocol of a listener of which only the socket is known."""
+MAX_LISTENERS = 100
+"""Of one broker that are told."""
+MAX_PORTS = 1000
+"""Listening ports of one process that are told; no broker has as many."""
+MAX_FACTS_BYTES = 1 << 16
+CHANGED_CONFIG = "its configuration was changed after its start: the facts are those of its start"
 
 
 @dataclass(frozen=True)
@@ -29,10 +35,26 @@ class Facts:
     listeners: tuple[Listener, ...] = ()
     log_directories: tuple[int, ...] = ()
     """Inode numbers, as returned by ``stat``."""
+    ports: tuple[int, ...] = ()
+    """All ports on which the process listens, at most :data:`MAX_PORTS`."""
+    fingerprint: str = ""
+    """Of the configuration; empty when it could not be read."""
     complete: bool = False
     """Whether every fact is known, so that the broker need not be inspected again soon."""
     problems: tuple[str, ...] = ()
     """What could not be read, and why."""
+
+    def since_start(self, now: "Facts") -> "Facts":
+        """The facts ``now`` of a process with these facts before: a running broker has the configuration of its start.
+
+        A port that the configuration of its start does not explain is :data:`UNKNOWN`.
+        """
+        if not self.fingerprint or now.fingerprint == self.fingerprint:
+            return now
+        known = {listener.port: listener for listener in self.listeners}
+        shown = sorted({listener.port for listener in now.listeners} | known.keys())
+        listeners = (known.get(port) or Listener(UNKNOWN, UNKNOWN, port) for port in shown if port in now.ports)
+        return replace(self, listeners=tuple(listeners), ports=now.ports, problems=(CHANGED_CONFIG,))
 
     def encode(self) -> bytes:
         """JSON."""
@@ -47,6 +69,8 @@ class Facts:
                 node_id=label_text(str(fields["node_id"])),
                 listeners=tuple(_listener(**listener) for listener in fields["listeners"]),
                 log_directories=tuple(int(inode) for inode in fields["log_directories"]),
+                ports=tuple(int(port) for port in fields["ports"]),
+                fingerprint=str(fields["fingerprint"])[:64],
                 complete=bool(fields["complete"]),
                 problems=tuple(str(problem) for problem in fields["problems"]),
             )
@@ -69,3 +93,5 @@ class Broker:
     """Start of the process after boot, in ticks of 10 ms."""
     comm: str
     facts: Facts
+    owner: int = 0
+    """User id."""

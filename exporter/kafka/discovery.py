@@ -3,14 +3,16 @@
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exporter.host.procfs import Stat
 from exporter.kafka.broker import Broker, Facts
 from exporter.kafka.command_line import parse_broker_command
-from exporter.kafka.inspector import InspectorExitedError
+from exporter.kafka.inspector import InspectionError
+from exporter.kafka.port_limit import allot_ports
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +22,7 @@ _NEW_PROCESS_SECONDS = 60.0
 """A process is checked at every scan for this time, in which a start script becomes a broker; then once per minute."""
 _INCOMPLETE_SECONDS = 120.0
 """A broker with incomplete facts is inspected at every scan for this time. Others are inspected every two minutes."""
-_PORT_LINGER_SECONDS = 600.0
+_PORT_LINGER_SECONDS = 300.0
 """The ports of a broker that has exited stay watched for this time, so that no byte is missed after a restart."""
 
 
@@ -39,6 +41,22 @@ class Processes(Protocol):
         """The command line of a process; empty when it does not exist."""
         ...
 
+    def owner(self, pid: int) -> int:
+        """The user id of a process; -1 when it does not exist."""
+        ...
+
+
+@dataclass(frozen=True)
+class DiscoverySettings:
+    """What is watched. The limits are for processes that pretend to be brokers: they cannot add series without end."""
+
+    ports: tuple[int, ...] = ()
+    """Watched whether a broker has them or not, beside those of brokers."""
+    max_brokers: int = 16
+    """Of the user with the most brokers, the newest give way."""
+    max_ports: int = 64
+    """Of all brokers together, those that have exited included. Each broker gets one before any gets a second."""
+
 
 @dataclass
 class _Schedule:
@@ -46,6 +64,13 @@ class _Schedule:
 
     first: float
     last: float
+    failures: int = 0
+    """Inspections without an answer since the last one with an answer."""
+
+    @property
+    def retry_seconds(self) -> float:
+        """The time until the next inspection after a failure."""
+        return min(SCAN_INTERVAL_SECONDS * 2.0**self.failures, _INCOMPLETE_SECONDS)
 
 
 class Discovery:
@@ -56,10 +81,10 @@ class Discovery:
         processes: Processes,
         inspect: Callable[[int], Facts],
         watch: Callable[[Iterable[int], Iterable[int]], None],
-        ports: Iterable[int] = (),
+        settings: DiscoverySettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """``watch`` is called with ports and process ids when these change; ``ports`` are always among them.
+        """``watch`` is called with ports and process ids when these change.
 
         ``clock``: seconds, never decreasing.
         """
@@ -67,49 +92,60 @@ class Discovery:
         self._inspect = inspect
         self._watch = watch
         self._clock = clock
+        self._settings = settings
+        self._found: tuple[Broker, ...] = ()
         self._brokers: tuple[Broker, ...] = ()
+        self._refused: frozenset[int] = frozenset()
+        self._scan_error = ""
         self._checks: dict[int, _Schedule] = {}
         self._inspections: dict[int, _Schedule] = {}
-        self._fixed_ports = frozenset(ports)
+        self._fixed_ports = frozenset(settings.ports)
         self._ports_seen: dict[int, float] = {}
         self._watched: tuple[frozenset[int], frozenset[int]] = (self._fixed_ports, frozenset())
 
     def brokers(self) -> tuple[Broker, ...]:
-        """The brokers that the last scan found."""
+        """The brokers that the last scan found, with the listeners that are watched."""
         return self._brokers
 
+    @property
+    def success(self) -> bool:
+        """Whether the last scan found what there is, and every broker has answered when it was last inspected."""
+        return not self._scan_error and not any(schedule.failures for schedule in list(self._inspections.values()))
+
     def scan_until(self, stopped: threading.Event) -> None:
-        """Scan every two seconds until ``stopped`` is set or the inspector has exited."""
+        """Scan every two seconds until ``stopped`` is set; after a scan that failed, the next one starts afresh."""
         while not stopped.is_set():
             try:
                 self.scan()
-            except InspectorExitedError as error:
-                _log.error("broker discovery stopped: %s; add ports with --watch.port", error)
-                return
-            except OSError as error:
-                _log.error("broker discovery failed: %s", error)
+                error = ""
+            except OSError as failed:
+                error = failed.strerror or str(failed)
+            if error and error != self._scan_error:
+                _log.error("broker discovery failed, will be tried again: %s", error)
+            self._scan_error = error
             stopped.wait(SCAN_INTERVAL_SECONDS)
 
     def scan(self) -> None:
         """Find new brokers, refresh known ones, and forget those that have exited.
 
-        Raises :class:`InspectorExitedError`, and :class:`OSError` when /proc or the maps cannot be used.
+        Raises :class:`OSError` when /proc or the maps cannot be used.
         """
         now = self._clock()
-        known = {broker.pid: broker for broker in self._brokers}
-        running = [refreshed for broker in self._brokers if (refreshed := self._refresh(broker, now))]
+        known = {broker.pid: broker for broker in self._found}
+        running = [refreshed for broker in self._found if (refreshed := self._refresh(broker, now))]
         pids = {broker.pid for broker in running}
-        for broker in self._brokers:
+        for broker in self._found:
             if broker.pid not in pids:
                 _log.info("broker exited: %s", _title(broker))
         for pid in self._take_due_pids(now):
-            if pid not in pids and (found := self._find(pid, now)):
+            if pid not in pids and (found := self._find(pid, now, running)):
                 running.append(found)
                 _log_facts(found)
         for broker in running:
             if (before := known.get(broker.pid)) and _reported(before) != _reported(broker):
                 _log_facts(broker)
-        self._brokers = tuple(running)
+        self._found = tuple(running)
+        self._refused &= self._checks.keys()
         self._update_watched(now)
 
     def _take_due_pids(self, now: float) -> Sequence[int]:
@@ -122,13 +158,37 @@ class Discovery:
                 due.append(pid)
         return due
 
-    def _find(self, pid: int, now: float) -> Broker | None:
-        """The broker with this process id; None when that is not a broker."""
+    def _find(self, pid: int, now: float, running: list[Broker]) -> Broker | None:
+        """The broker with this process id; None when that is not a broker, or there are too many."""
         stat = self._processes.stat(pid)
-        if not stat or stat.comm != _COMM or not parse_broker_command(self._processes.arguments(pid)):
+        if not stat or stat.comm != _COMM or parse_broker_command(self._processes.arguments(pid)) is None:
+            return None
+        owner = self._processes.owner(pid)
+        if not self._make_room(running, owner):
+            if pid not in self._refused:
+                _log.warning("process %d is a broker too many: --kafka.brokers.max=%d", pid, self._settings.max_brokers)
+            self._refused |= {pid}
             return None
         self._inspections[pid] = _Schedule(now, now)
-        return Broker(pid, stat.start_ticks, stat.comm, self._inspect(pid))
+        return self._inspected(Broker(pid, stat.start_ticks, stat.comm, Facts(), owner), now)
+
+    def _make_room(self, running: list[Broker], owner: int) -> bool:
+        """Whether there may be another broker of this user; removes the newest one of a user with more, if need be."""
+        if len(running) < self._settings.max_brokers:
+            return True
+        counts = Counter(broker.owner for broker in running)
+        if not counts:
+            return False
+        greediest, most = counts.most_common(1)[0]
+        if counts[owner] + 1 >= most:
+            return False
+        newest = max((broker for broker in running if broker.owner == greediest), key=lambda one: one.start_ticks)
+        running.remove(newest)
+        self._inspections.pop(newest.pid, None)
+        _log.warning(
+            "broker not watched any more: %s: --kafka.brokers.max=%d", _title(newest), self._settings.max_brokers
+        )
+        return True
 
     def _refresh(self, broker: Broker, now: float) -> Broker | None:
         """The same broker, inspected again if it is time; None when it has exited."""
@@ -137,17 +197,35 @@ class Discovery:
             self._inspections.pop(broker.pid, None)  # a scan that failed has removed it already
             return None
         inspection = self._inspections[broker.pid]
-        awaits_facts = not broker.facts.complete and now - inspection.first <= _INCOMPLETE_SECONDS
-        if not awaits_facts and now - inspection.last < _INCOMPLETE_SECONDS:
+        if inspection.failures:
+            wait = inspection.retry_seconds
+        elif not broker.facts.complete and now - inspection.first <= _INCOMPLETE_SECONDS:
+            wait = 0.0
+        else:
+            wait = _INCOMPLETE_SECONDS
+        if now - inspection.last < wait:
             return broker
+        return self._inspected(replace(broker, comm=stat.comm), now)
+
+    def _inspected(self, broker: Broker, now: float) -> Broker:
+        """The broker with its present facts; without an answer, those known before, and why there are no others."""
+        inspection = self._inspections[broker.pid]
         inspection.last = now
-        return Broker(broker.pid, broker.start_ticks, stat.comm, self._inspect(broker.pid))
+        try:
+            facts = broker.facts.since_start(self._inspect(broker.pid))
+        except InspectionError as error:
+            inspection.failures += 1
+            return replace(broker, facts=replace(broker.facts, problems=(str(error),)))
+        inspection.failures = 0
+        return replace(broker, facts=facts)
 
     def _update_watched(self, now: float) -> None:
-        for broker in self._brokers:
-            for listener in broker.facts.listeners:
-                self._ports_seen[listener.port] = now
+        self._brokers = allot_ports(self._found, self._settings.max_ports)
+        present = {listener.port for broker in self._brokers for listener in broker.facts.listeners}
+        self._ports_seen |= dict.fromkeys(present, now)
         self._ports_seen = {port: seen for port, seen in self._ports_seen.items() if now - seen < _PORT_LINGER_SECONDS}
+        latest = sorted(self._ports_seen, key=lambda port: self._ports_seen[port], reverse=True)
+        self._ports_seen = {port: self._ports_seen[port] for port in latest[: self._settings.max_ports]}
         watched = (self._fixed_ports | self._ports_seen.keys(), frozenset(broker.pid for broker in self._brokers))
         if watched != self._watched:
             self._watch(*watched)

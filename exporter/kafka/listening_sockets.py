@@ -4,6 +4,7 @@ import ipaddress
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from exporter.kafka.broker import UNKNOWN, Listener
 from exporter.kafka.broker_config import ListenerConfig
@@ -91,6 +92,7 @@ def _may_share_address(config: ListenerConfig, other: ListenerConfig) -> bool:
     return None in addresses or addresses[0] == addresses[1]
 
 
+@lru_cache(maxsize=1024)
 def _ip_address(host: str) -> str | None:
     """An address as :mod:`ipaddress` writes it; the wildcard for an empty host; None for a host name."""
     try:

@@ -9,7 +9,9 @@ import os
 import stat
 from pathlib import PurePosixPath
 
+from exporter.kafka.process_handles import ProcessHandles
 from exporter.kernel import libc
+from exporter.kernel.file_systems import is_pseudo
 
 _NR_OPENAT2 = 437  # on every architecture
 _RESOLVE_IN_ROOT = 0x10
@@ -25,49 +27,57 @@ class _OpenHow(ct.Structure):
 class ProcessFiles:
     """The files as a process sees them. Every method raises :class:`OSError` when they cannot be opened."""
 
-    def __init__(self, procfs: str, pid: int) -> None:
-        """Keep the root directory of the process open until :meth:`close`."""
-        self._directory = f"{procfs}/{pid}"
-        self._root = os.open(f"{self._directory}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def close(self) -> None:
-        """Close the root directory."""
-        os.close(self._root)
+    def __init__(self, handles: ProcessHandles) -> None:
+        """``handles``: those of the process."""
+        self._root = handles.root
+        self._directory = _inside_root(handles.working_directory, handles.root_path)
 
     def read(self, path: str) -> str:
-        """The text of a regular file of at most 1 MiB, in the encoding of Java's properties (ISO 8859-1)."""
-        descriptor = self._open(path, os.O_RDONLY | os.O_NONBLOCK)
+        """The text of a regular file of at most 1 MiB, in the encoding of Java's properties (ISO 8859-1).
+
+        Anything else is found out before it is opened: opening a device or a FIFO has effects, and so has reading a
+        file of the kernel's own file systems.
+        """
+        found = self._find(path)
         try:
-            status = os.fstat(descriptor)
+            status = os.fstat(found)
             if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "not a regular file")
+            if is_pseudo(found):
+                raise OSError(errno.EINVAL, "a file of the kernel")
             if status.st_size > _MAX_FILE_BYTES:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
-            return os.read(descriptor, _MAX_FILE_BYTES).decode("latin-1")
+            return _read(found)
         finally:
-            os.close(descriptor)
+            os.close(found)
 
     def find_inode(self, path: str) -> int:
         """The inode number of a file or directory."""
-        descriptor = self._open(path, os.O_PATH)
+        found = self._find(path)
         try:
-            return os.fstat(descriptor).st_ino
+            return os.fstat(found).st_ino
         finally:
-            os.close(descriptor)
+            os.close(found)
 
-    def _open(self, path: str, flags: int) -> int:
-        absolute = _encode(str(PurePosixPath(self._working_directory(), path)))
-        how = _OpenHow(flags=flags | os.O_CLOEXEC, resolve=_RESOLVE_IN_ROOT)
+    def _find(self, path: str) -> int:
+        """An O_PATH descriptor: the file itself is not opened."""
+        absolute = _encode(str(PurePosixPath(self._directory, path)))
+        how = _OpenHow(flags=os.O_PATH | os.O_CLOEXEC, resolve=_RESOLVE_IN_ROOT)
         return libc.call("syscall", _NR_OPENAT2, self._root, absolute, ct.byref(how), ct.sizeof(how))
 
-    def _working_directory(self) -> str:
-        """The working directory as the process sees it.
 
-        The kernel shows it as a path from our root directory, or, in another mount namespace, from that of the process.
-        """
-        directory = PurePosixPath(os.readlink(f"{self._directory}/cwd"))
-        root = PurePosixPath(os.readlink(f"{self._directory}/root"))
-        return str("/" / directory.relative_to(root)) if directory.is_relative_to(root) else str(directory)
+def _read(found: int) -> str:
+    descriptor = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(descriptor, _MAX_FILE_BYTES).decode("latin-1")
+    finally:
+        os.close(descriptor)
+
+
+def _inside_root(directory: str, root: str) -> str:
+    """The working directory as the process sees it."""
+    path, top = PurePosixPath(directory), PurePosixPath(root)
+    return str("/" / path.relative_to(top)) if path.is_relative_to(top) else str(path)
 
 
 def _encode(path: str) -> bytes:

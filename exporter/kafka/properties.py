@@ -21,18 +21,18 @@ def parse_properties(text: str) -> dict[str, str]:
 
 def _logical_lines(text: str) -> Iterator[str]:
     """Lines without leading blanks and without comments; a line that ends with a backslash is joined with the next."""
-    pending = ""
+    pending: list[str] = []
     for natural_line in re.split(r"\r\n|\r|\n", text):
         line = natural_line.lstrip(_BLANKS)
         if not pending and (not line or line[0] in "#!"):
             continue
         if _ends_with_backslash(line):
-            pending += line[:-1]
+            pending.append(line[:-1])
             continue
-        yield pending + line
-        pending = ""
+        yield "".join([*pending, line])
+        pending = []
     if pending:
-        yield pending
+        yield "".join(pending)
 
 
 def _ends_with_backslash(line: str) -> bool:

@@ -1,6 +1,6 @@
 """Track the running brokers: their bytes by topic, and the listeners that lost zero copy, from the probes' maps."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +22,19 @@ class FolderMap(Protocol):
         ...
 
 
+class FoundBrokers(Protocol):
+    """The part of :class:`exporter.kafka.discovery.Discovery` that the tracker needs."""
+
+    def brokers(self) -> tuple[Broker, ...]:
+        """The brokers that run now."""
+        ...
+
+    @property
+    def success(self) -> bool:
+        """Whether brokers can be found and asked."""
+        ...
+
+
 @dataclass(frozen=True)
 class KafkaSnapshot:
     """What one scrape shows of Kafka."""
@@ -30,6 +43,8 @@ class KafkaSnapshot:
     topics: Mapping[TopicKey, tuple[int, ...]] = field(default_factory=dict)
     """Bytes in the order of :class:`exporter.model.FolderTransfer`."""
     losses: tuple[Loss, ...] = ()
+    discovery_success: bool = True
+    """Whether brokers can be found and asked."""
 
 
 NO_KAFKA = KafkaSnapshot()
@@ -41,13 +56,12 @@ class KafkaTracker:
     def __init__(
         self,
         folder_map: FolderMap,
-        brokers: Callable[[], tuple[Broker, ...]],
+        discovery: FoundBrokers,
         topics: TopicCounter,
         losses: LossDetector,
     ) -> None:
-        """``brokers`` returns those that run now."""
         self._folder_map = folder_map
-        self._brokers = brokers
+        self._discovery = discovery
         self._topics = topics
         self._losses = losses
         self._counted_brokers: tuple[Broker, ...] = ()
@@ -55,11 +69,11 @@ class KafkaTracker:
     @property
     def brokers(self) -> tuple[Broker, ...]:
         """The brokers that run now."""
-        return self._brokers()
+        return self._discovery.brokers()
 
     def count_if_brokers_changed(self) -> None:
         """Count the folders of brokers that have exited for the last time, and delete them from the map."""
-        if self._brokers() != self._counted_brokers:
+        if self._discovery.brokers() != self._counted_brokers:
             self._count()
 
     def take_snapshot(self, processes: Mapping[Identity, Rows], now_ns: int) -> KafkaSnapshot:
@@ -67,10 +81,12 @@ class KafkaTracker:
         brokers = self._count()
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
         broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
-        return KafkaSnapshot(brokers, self._topics.totals(), self._losses.evaluate(now_ns, broker_rows))
+        return KafkaSnapshot(
+            brokers, self._topics.totals(), self._losses.evaluate(now_ns, broker_rows), self._discovery.success
+        )
 
     def _count(self) -> tuple[Broker, ...]:
-        brokers = self._brokers()
+        brokers = self._discovery.brokers()
         if brokers or self._counted_brokers:
             exited = self._topics.count(self._folder_map.folders(), brokers)
             self._folder_map.forget_folders(exited)

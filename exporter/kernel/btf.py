@@ -36,6 +36,14 @@ class _Type:
     address: int
 
 
+def _unreadable() -> str:
+    try:
+        VMLINUX.open("rb").close()
+    except OSError as error:
+        return f"{VMLINUX} cannot be read ({(error.strerror or '').lower()}): run as root"
+    return f"{VMLINUX} is empty or damaged: in a container, mount /sys of the host; else boot another kernel"
+
+
 class Btf:
     """The types of the running kernel. Every method raises :class:`UnknownToBtfError` for a name that is not there."""
 
@@ -49,7 +57,7 @@ class Btf:
         self._library = library()
         self._btf = self._library.btf__load_vmlinux_btf()
         if not self._btf:
-            raise KernelError(f"{VMLINUX} cannot be read: run as root")
+            raise KernelError(_unreadable())
 
     def type_id(self, name: str) -> int:
         """BTF id of a structure."""

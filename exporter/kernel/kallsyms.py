@@ -16,13 +16,32 @@ class HiddenAddressesError(LookupError):
         return f"{_SYMBOLS} shows no addresses"
 
 
+@cache
+def _symbols() -> bytes:
+    return b"\n" + _SYMBOLS.read_bytes()
+
+
+def variable_address(name: str) -> int:
+    """Address of a variable of the kernel itself.
+
+    Raises :class:`LookupError` when the kernel does not list it (without CONFIG_KALLSYMS_ALL it lists no variables),
+    and :class:`HiddenAddressesError` when the addresses are hidden.
+    """
+    found = re.search(rb"\n([0-9a-f]+) [bBdD] %b\n" % re.escape(name.encode()), _symbols())
+    if not found:
+        raise LookupError(f"{_SYMBOLS} does not list {name}")
+    if not (address := int(found[1], 16)):
+        raise HiddenAddressesError
+    return address
+
+
 @cache  # a search takes a tenth of a second, and there are two: for whether there is any, and for the addresses
 def function_ranges(functions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """First address and end of the kernel's own functions with these names, in order.
 
     Raises :class:`HiddenAddressesError` when the addresses are hidden.
     """
-    return tuple(joined(ranges(b"\n" + _SYMBOLS.read_bytes(), functions)))
+    return tuple(joined(ranges(_symbols(), functions)))
 
 
 def ranges(symbols: bytes, functions: Iterable[str]) -> Iterator[tuple[int, int]]:

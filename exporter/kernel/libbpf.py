@@ -5,7 +5,9 @@ Every function raises :class:`OSError` with the errno of the kernel when the ker
 
 import ctypes as ct
 import errno
+import mmap
 import os
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +21,7 @@ from exporter.kernel.scheduling import unpreempted
 PROG_TYPE_KPROBE = 2
 PROG_TYPE_TRACEPOINT = 5
 PROG_TYPE_PERF_EVENT = 7
+PROG_TYPE_RAW_TRACEPOINT = 17
 PROG_TYPE_TRACING = 26
 ATTACH_TYPE_TRACE_RAW_TP = 23
 ATTACH_TYPE_TRACE_FENTRY = 24
@@ -26,9 +29,13 @@ ATTACH_TYPE_TRACE_FEXIT = 25
 ATTACH_TYPE_TRACE_KPROBE_MULTI = 42
 ATTACH_TYPE_TRACE_KPROBE_SESSION = 56
 STATS_RUN_TIME = 0
+_RUN_ARGUMENTS = 12
+"""MAX_BPF_FUNC_ARGS, include/linux/bpf.h."""
 _KPROBE_MULTI_RETURN = 1
 _NR_BPF = {"x86_64": 321, "aarch64": 280}
+_BPF_MAP_GET_FD_BY_ID = 14
 _BPF_LINK_CREATE = 28
+_BPF_F_RDONLY = 1 << 3
 
 
 class _ProgLoadOpts(ct.Structure):
@@ -55,6 +62,28 @@ class _ProgLoadOpts(ct.Structure):
         ("log_level", ct.c_uint32),
         ("log_size", ct.c_uint32),
         ("log_buf", ct.c_char_p),
+    ]
+
+
+class _TestRunOpts(ct.Structure):
+    """``struct bpf_test_run_opts``."""
+
+    _fields_ = [
+        ("sz", ct.c_size_t),
+        ("data_in", ct.c_void_p),
+        ("data_out", ct.c_void_p),
+        ("data_size_in", ct.c_uint32),
+        ("data_size_out", ct.c_uint32),
+        ("ctx_in", ct.c_void_p),
+        ("ctx_out", ct.c_void_p),
+        ("ctx_size_in", ct.c_uint32),
+        ("ctx_size_out", ct.c_uint32),
+        ("retval", ct.c_uint32),
+        ("repeat", ct.c_int),
+        ("duration", ct.c_uint32),
+        ("flags", ct.c_uint32),
+        ("cpu", ct.c_uint32),
+        ("batch_size", ct.c_uint32),
     ]
 
 
@@ -187,11 +216,37 @@ def attach_functions(program: int, functions: Sequence[str], attach_type: int, *
     return libc.call("syscall", _NR_BPF[machine()], _BPF_LINK_CREATE, ct.byref(link), ct.sizeof(link))
 
 
+def run_program(program: int, argument: int) -> int:
+    """Run a program of the type raw tracepoint once (v5.10), and return its result. ``argument`` is its last one."""
+    context = (ct.c_uint64 * _RUN_ARGUMENTS)()
+    context[-1] = argument
+    options = _TestRunOpts(sz=ct.sizeof(_TestRunOpts), ctx_in=ct.addressof(context), ctx_size_in=ct.sizeof(context))
+    with unpreempted():
+        _checked(library().bpf_prog_test_run_opts, program, ct.byref(options))
+    return int(options.retval)
+
+
+def map_memory(descriptor: int, stride: int) -> mmap.mmap:
+    """Return the memory of an array with BPF_F_MMAPABLE, whose elements are ``stride`` bytes apart."""
+    return mmap.mmap(descriptor, map_info(descriptor).max_entries * stride)
+
+
 def map_info(descriptor: int) -> MapInfo:
     """Return the sizes of a map."""
     info = _MapInfo()
     _object_info(descriptor, info)
     return MapInfo(info.key_size, info.value_size, info.max_entries)
+
+
+def read_only(descriptor: int) -> int:
+    """Return a descriptor of the same map that can only be read; the same one without CAP_SYS_ADMIN."""
+    info = _MapInfo()
+    _object_info(descriptor, info)
+    request = struct.pack("=III", info.id, 0, _BPF_F_RDONLY)
+    try:
+        return libc.call("syscall", _NR_BPF[machine()], _BPF_MAP_GET_FD_BY_ID, request, len(request))
+    except PermissionError:
+        return descriptor
 
 
 def program_info(descriptor: int) -> ProgramInfo:
@@ -245,11 +300,17 @@ def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
         position = batch_in
 
 
-def delete_from_map(descriptor: int, keys: bytes, count: int) -> None:
-    """Delete ``count`` keys, concatenated in ``keys``. The first that is not in the map ends this with ENOENT."""
-    if count:
+def delete_from_map(descriptor: int, keys: Sequence[bytes]) -> None:
+    """Delete those of these keys that are in the map."""
+    while keys:
+        count = ct.c_uint32(len(keys))
         with unpreempted():
-            _checked(library().bpf_map_delete_batch, descriptor, keys, ct.byref(ct.c_uint32(count)), None)
+            result = library().bpf_map_delete_batch(descriptor, b"".join(keys), ct.byref(count), None)
+        if result == 0:
+            return
+        if result != -errno.ENOENT:
+            raise OSError(-result, os.strerror(-result))
+        keys = keys[count.value + 1 :]  # this many were deleted before the first that is missing
 
 
 def read_element(descriptor: int, key: bytes, value_size: int) -> bytes:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from exporter.model import (
-    COUNT_LAYOUT,
     EXIT_EVENT_LAYOUT,
     FOLDER_KEY_LAYOUT,
     FOLDER_LAYOUT,
     PORT_SET_LAYOUT,
     PROCESS_LAYOUT,
     ROW_LAYOUT,
+    SLOT_LAYOUT,
     Layout,
 )
 
@@ -21,16 +21,25 @@ class Map:
     name: str
     """As ``probes/`` declares it."""
     entries: int
-    """How many it has room for, unless its flag sets another number; ``<NAME>_ENTRIES`` in C."""
+    """How many it has room for, unless its flag sets another number."""
     holds: str
     """What its entries are."""
+    access: str = "write"
+    """What the serving process may do with it: ``write``, ``read``, or nothing (empty): then it gets no descriptor."""
+    as_many_as: str = ""
+    """The map that has the same number of entries, and whose constant the C uses; empty for a number of its own."""
     flag: str = ""
     """The flag that sets its entries; empty when the number is fixed."""
     lost: str = ""
-    """What is lost when it is full; empty for arrays, which are never full. ``DROPPED_<NAME>`` counts it in C."""
+    """What is lost when it is full; empty for those that are never full. ``DROPPED_<NAME>`` counts it in C."""
     key: Layout | None = None
     value: Layout | None = None
     """Layouts of keys and values that are structures; None when the exporter does not read or write them."""
+
+    @property
+    def entries_in_c(self) -> str:
+        """The constant of the C that is the number of entries."""
+        return f"{(self.as_many_as or self.name).upper()}_ENTRIES"
 
 
 _DROPPABLE = (
@@ -40,8 +49,7 @@ _DROPPABLE = (
         "rows of counts; a process takes about 15",
         flag="--map.entries",
         lost="counts of rows that are new",
-        key=ROW_LAYOUT,
-        value=COUNT_LAYOUT,
+        value=SLOT_LAYOUT,
     ),
     Map(
         "exits",
@@ -56,6 +64,7 @@ _DROPPABLE = (
         "sendfile_starts",
         16_384,
         "threads that are inside sendfile at the same time",
+        access="",
         flag="--map.sendfile_starts.entries",
         lost="durations in copy_sendfile_duration_seconds",
     ),
@@ -63,6 +72,7 @@ _DROPPABLE = (
         "multishots",
         16_384,
         "io_uring requests that complete many times; the least recently used give way",
+        access="",
         flag="--map.multishots.entries",
         lost="completions of such requests",
     ),
@@ -76,11 +86,18 @@ _DROPPABLE = (
         value=FOLDER_LAYOUT,
     ),
 )
-_ARRAYS = (
-    Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full"),
+FREED_SLOTS_MAX = 512
+"""How many slots one run of the program frees that makes slots free. The verifier follows its loop no further."""
+_NEVER_FULL = (
+    Map("slot_numbers", 65_536, "numbers of the slots in `counts`, by row", as_many_as="counts", key=ROW_LAYOUT),
+    Map("hints", 4_096, "numbers of slots, by a few bits of the row; a power of two", access=""),
+    Map("free_slots", 65_536, "numbers of the slots that no row uses", access="", as_many_as="counts"),
+    Map("freed", FREED_SLOTS_MAX, "numbers of the slots to make free"),
+    Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full", access="read"),
+    Map("running_programs", 1, "a map, written to wait until the programs that are running have ended"),
     Map("ports", 1, "one bit for each local TCP port: whether it is watched", value=PORT_SET_LAYOUT),
     Map("brokers", 4_194_304 // 64, "one bit for each process id (PID_MAX_LIMIT): whether it is a Kafka broker"),
 )
-MAPS = {spec.name: spec for spec in (*_DROPPABLE, *_ARRAYS)}
+MAPS = {spec.name: spec for spec in (*_DROPPABLE, *_NEVER_FULL)}
 DROPPABLE_MAPS = tuple(spec.name for spec in _DROPPABLE)
 """The maps whose lost updates are counted, in the order of the map ``dropped``."""

@@ -9,6 +9,7 @@ from exporter.counting.maps import Sample, unpack_folder
 from exporter.counting.sampler import Peek
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.counting.series import Limits
+from exporter.host.boottime import boottime_ns
 from exporter.host.network_devices import Devices, Traffic
 from exporter.host.procfs import Procfs
 from exporter.kafka.broker import Broker
@@ -57,7 +58,7 @@ class LiveReader:
 
     def _snapshot(self) -> Snapshot:
         peek = self._peek()
-        clock_ns, time_seconds = time.clock_gettime_ns(time.CLOCK_BOOTTIME), time.time()
+        clock_ns, time_seconds = boottime_ns(), time.time()
         processes = self._rows.update(peek.counts)
         self._self_check.observe(Sample(dict(processes)))
         return Snapshot(

@@ -5,7 +5,7 @@ import errno
 from exporter.kernel.kallsyms import HiddenAddressesError
 
 _ENOTSUPP = 524  # not in Python's errno: include/linux/errno.h
-_ON_FUNCTIONS = ("fentry", "fexit", "kprobe", "kprobe.session", "kretprobe.multi")
+_ON_FUNCTIONS = ("fentry", "fexit", "fentry.syscalls", "fexit.syscalls", "kprobe", "kprobe.session", "kretprobe.multi")
 _PRIVILEGES = "run as root, or with CAP_BPF and CAP_PERFMON, in a container too"
 _OTHER_KERNEL = "use another kernel, or do without this probe"
 _NO_TRAMPOLINES = ("this kernel cannot attach fentry and fexit programs (arm64 before v6.4)", "use a newer kernel")
@@ -33,6 +33,7 @@ _EXPLANATIONS: dict[tuple[str, int], tuple[str, str]] = {
     ("fexit", errno.EBUSY): _NO_FTRACE,
     ("fentry", _ENOTSUPP): _NO_TRAMPOLINES,
     ("fexit", _ENOTSUPP): _NO_TRAMPOLINES,
+    ("fexit.syscalls", _ENOTSUPP): _NO_TRAMPOLINES,
 }
 _FUNCTIONS_FORBIDDEN = (
     "this kernel allows no programs on kernel functions (locked down, or built without ftrace or kprobes)",

@@ -7,11 +7,13 @@ import re
 import struct
 import sysconfig
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from exporter.errors import KernelError
+from exporter.host.captured_errors import captured_errors
+from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.kernel.probe_maps import DROPPABLE_MAPS, MAPS
 from exporter.loading.kernel_constants import COMMON, VerifierFeatures, defines, machine_facts, verifier_features
@@ -29,6 +31,8 @@ from exporter.model import (
 )
 
 INSTRUCTION = struct.Struct("<BBhi")
+RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
+"""An empty program."""
 _INCLUDE = re.compile(r'#include "([^"]+)"')
 _KERNEL_FUNCTIONS = {
     0x7FFFFF01: "bpf_rdonly_cast",
@@ -41,6 +45,8 @@ _PSEUDO_KFUNC_CALL = 2
 _KERNEL_VARIABLE = 0x1_7FFFFF02
 _LOAD_64 = 0x18
 _PSEUDO_BTF_ID = 3
+_CONSTANTS = {"operation": 0x7FFFFF10, "compat": 0x7FFFFF11}
+"""Numbers that the C has in place of what differs between loads of one program, as ``LOADED_OPERATION`` and so on."""
 
 
 class NotCompiledError(LookupError):
@@ -58,12 +64,27 @@ class Compiled:
     """BTF id of the kernel's variable; 0 where there is none."""
     sampling_rate: int
     """Samples per second per CPU, for probes that are attached to a clock."""
+    _code: dict[str, bytes] = field(default_factory=dict)
+    """The instructions of programs, before constants are put in."""
 
-    def code(self, program: str) -> bytes:
+    def code(self, program: str, constants: Mapping[str, int] | None = None) -> bytes:
         """The instructions of a program, with the kernel's functions and variables put in, which BCC cannot name.
 
-        Raises :class:`NotCompiledError`, or :class:`UnknownToBtfError` when the kernel has no such function.
+        ``constants``: what else is put in, by the names of :data:`_CONSTANTS`. Raises :class:`NotCompiledError`, or
+        :class:`UnknownToBtfError` when the kernel has no such function.
         """
+        if program not in self._code:
+            self._code[program] = self._with_kernel_names(program)
+        code = bytearray(self._code[program])
+        for name, value in (constants or {}).items():
+            placeholder = struct.pack("<i", _CONSTANTS[name])
+            position = code.find(placeholder)
+            while position >= 0:
+                code[position : position + 4] = struct.pack("<i", value)
+                position = code.find(placeholder, position)
+        return bytes(code)
+
+    def _with_kernel_names(self, program: str) -> bytes:
         try:
             code = bytearray(self.bpf.dump_func(program.encode()))
         except Exception:  # BCC raises plain exceptions
@@ -79,8 +100,16 @@ class Compiled:
         return bytes(code)
 
     def maps(self) -> dict[str, int]:
-        """Descriptors, by name, of those maps of :data:`exporter.kernel.probe_maps.MAPS` that these probes have."""
-        return {name: self.bpf[name.encode()].map_fd for name in MAPS if _declares(self.bpf, name)}
+        """Descriptors, by name, of the maps that these probes have and the serving process may use.
+
+        Read-only if it may only read the map, and this process may make such a descriptor.
+        """
+        descriptors = {}
+        for name, spec in MAPS.items():
+            if spec.access and _declares(self.bpf, name):
+                descriptor = self.bpf[name.encode()].map_fd
+                descriptors[name] = libbpf.read_only(descriptor) if spec.access == "read" else descriptor
+        return descriptors
 
 
 def compile_probes(
@@ -88,8 +117,12 @@ def compile_probes(
     probes: tuple[Probe, ...],
     map_entries: Mapping[str, int] | None = None,
     sampling_rate: int = DEFAULT_SAMPLING_RATE,
+    *,
+    syscall_functions: bool = False,
 ) -> Compiled:
     """Compile the C of these probes; ``map_entries`` has the sizes of maps that are not the default.
+
+    ``syscall_functions``: whether programs for the functions of system calls are among them.
 
     Raises :class:`LookupError` when this kernel lacks what the probes need to know of it, and :class:`KernelError` when
     BCC cannot compile or the C has other structures than :mod:`exporter.model`.
@@ -97,15 +130,20 @@ def compile_probes(
     features = verifier_features(btf)
     facts = (*COMMON, *machine_facts(), *(fact for probe in probes for fact in probe.facts))
     values = {**defines(btf, facts), **_constants(map_entries or {})}
-    switches = [
-        name for name, on in (("HAVE_TASK_BTF", features.typed_task), ("HAVE_RDONLY_CAST", features.rdonly_cast)) if on
+    switches = {
+        "HAVE_TASK_BTF": features.typed_task,
+        "HAVE_RDONLY_CAST": features.rdonly_cast,
+        "USE_SYSCALL_FUNCTIONS": syscall_functions,
+    }
+    flags = [f"-D{name}={value}" for name, value in values.items()] + [
+        f"-D{name}" for name, on in switches.items() if on
     ]
-    flags = [f"-D{name}={value}" for name, value in values.items()] + [f"-D{name}" for name in switches]
     bcc = _bcc()
     try:
-        bpf = bcc.BPF(text=c_text(probes).encode(), cflags=[*_include_flags(), *flags])
-    except Exception as error:  # BCC raises plain exceptions; clang's message is on standard error
-        raise KernelError(f"BCC cannot compile the probes: {error}") from error
+        with captured_errors() as errors:
+            bpf = bcc.BPF(text=c_text(probes).encode(), cflags=[*_include_flags(), *flags])
+    except Exception as error:  # BCC raises plain exceptions
+        raise KernelError(f"BCC cannot compile the probes: {_first_error(errors()) or error}") from error
     check_layouts(bpf)
     return Compiled(bpf, btf, features, int(values.get("VARIABLE___preempt_count", 0)), sampling_rate)
 
@@ -124,8 +162,8 @@ def check_layouts(bpf: Any) -> None:
     for name, spec in MAPS.items():
         if _declares(bpf, name):
             table = bpf[name.encode()]
-            for layout, compiled in ((spec.key, table.Key), (spec.value, table.Leaf)):
-                if layout and (difference := _difference(layout, compiled)):
+            for layout, part in ((spec.key, "Key"), (spec.value, "Leaf")):
+                if layout and (difference := _difference(layout, getattr(table, part))):
                     raise KernelError(
                         f"struct {layout.name} in map {name}: {difference}; probes/types.h and exporter/model.py are "
                         "of different versions: install copy-exporter again"
@@ -165,11 +203,13 @@ def _declares(bpf: Any, name: str) -> bool:
 
 def _constants(map_entries: Mapping[str, int]) -> dict[str, int]:
     """What the C knows from Python, as names and values of ``-D`` flags."""
-    entries = {f"{spec.name.upper()}_ENTRIES": map_entries.get(spec.name, spec.entries) for spec in MAPS.values()}
+    sized = [spec for spec in MAPS.values() if not spec.as_many_as]
+    entries = {spec.entries_in_c: map_entries.get(spec.name, spec.entries) for spec in sized}
     functions = {name.replace("bpf", "kfunc").upper(): number for number, name in _KERNEL_FUNCTIONS.items()}
     return {
         **entries,
         **functions,
+        **{f"LOADED_{name.upper()}": number for name, number in _CONSTANTS.items()},
         "KERNEL_VARIABLE": _KERNEL_VARIABLE,
         "FIRST_BUCKET_NS": FIRST_BUCKET_NS,
         "BUCKET_FACTOR": BUCKET_FACTOR,
@@ -209,12 +249,22 @@ def _bcc() -> Any:
         import bcc  # noqa: PLC0415  # after BCC_KERNEL_SOURCE is set, and only when it is installed
     except ImportError:
         raise KernelError("BCC's Python module is not installed: apt-get install python3-bpfcc") from None
+    if not bcc.__file__:
+        raise KernelError(
+            f"BCC's Python module is damaged ({next(iter(bcc.__path__), '')} has no __init__.py): "
+            "apt-get install --reinstall python3-bpfcc"
+        )
     if not hasattr(bcc, "BPF"):
         raise KernelError(
             f"{bcc.__file__} is not BCC but PyPI's unrelated package of that name: pip uninstall bcc, "
             "then apt-get install python3-bpfcc"
         )
     return bcc
+
+
+def _first_error(text: str) -> str:
+    """The first error of clang, which names the file and the line."""
+    return next((line for line in text.split("\n") if "error: " in line), "")
 
 
 def _include_flags() -> list[str]:

@@ -8,12 +8,14 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from exporter.errors import KernelError
 from exporter.host.child_process import ChildFailedError, ChildProcess, python_module
-from exporter.model import DEFAULT_SAMPLING_RATE, ProbeState
+from exporter.kernel import held_links
+from exporter.model import DEFAULT_SAMPLING_RATE, SYSCALL_HOOKS, ProbeState
 
 LOADER = python_module("exporter.loading.loader")
 
@@ -33,20 +35,33 @@ class LoadRequest(BaseModel):
     """Whether the kernel measures the run time of the probes."""
     sampling_rate: int = DEFAULT_SAMPLING_RATE
     """Samples per second per CPU; at least 1."""
+    syscall_hook: str = SYSCALL_HOOKS[0]
+    """One of :data:`exporter.model.SYSCALL_HOOKS`."""
 
 
 class LoadReport(BaseModel):
-    """What the loader did. The descriptors of ``maps``, of ``programs`` and of the links follow, in this order."""
+    """What the loader did.
+
+    Descriptors follow in this order: maps, programs, the program that frees slots, that which reads the mode of
+    preemption, links, slow links.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     probes: tuple[ProbeState, ...] = ()
     maps: tuple[str, ...] = ()
-    programs: tuple[str, ...] = ()
+    programs: dict[str, int] = {}
+    """How many programs each probe has."""
+    mode_readers: int = 0
+    """1 where the kernel's mode of preemption can change, else 0."""
     links: int = 0
     """The number of descriptors that only have to stay open: links, perf events, and the switch of run statistics."""
+    slow_links: int = 0
+    """The number of links that take the kernel long to detach (:mod:`exporter.kernel.held_links`)."""
     read_method: str = ""
     """How the probes read kernel structures, in a few words."""
+    syscall_hook: str = ""
+    """Where system calls are counted, and why there; empty when they are not."""
     error: str = ""
     """Why nothing was loaded; then all else is empty."""
 
@@ -57,14 +72,21 @@ class LoadedProbes:
 
     probes: tuple[ProbeState, ...]
     maps: dict[str, int]
-    programs: dict[str, int]
+    programs: dict[str, tuple[int, ...]]
+    free_slots: int
+    """The program that makes slots of counts free."""
+    mode_reader: int | None
+    """The program that reads the kernel's mode of preemption; None where it cannot change."""
     links: tuple[int, ...]
     read_method: str
+    syscall_hook: str
 
     def close(self) -> None:
         """Detach all probes."""
-        for descriptor in (*self.maps.values(), *self.programs.values(), *self.links):
-            os.close(descriptor)
+        programs = [*chain(*self.programs.values()), self.free_slots]
+        if self.mode_reader is not None:
+            programs.append(self.mode_reader)
+        _close([*self.links, *programs, *self.maps.values()])
 
 
 def send(channel: socket.socket, report: LoadReport, descriptors: list[int]) -> None:
@@ -87,7 +109,7 @@ def receive(loader: ChildProcess, timeout: float) -> LoadedProbes:
     descriptors: list[int] = []
     try:
         report = _report(loader.receive(_REPORT_BYTES, timeout))
-        while len(descriptors) < len(report.maps) + len(report.programs) + report.links:
+        while len(descriptors) < _descriptors_of(report):
             _, received = loader.receive_descriptors(1, _FDS_PER_MESSAGE, timeout)
             descriptors += received
         return _loaded(report, descriptors)
@@ -114,15 +136,26 @@ def _report(message: bytes) -> LoadReport:
     return report
 
 
+def _descriptors_of(report: LoadReport) -> int:
+    programs = sum(report.programs.values()) + 1 + report.mode_readers
+    return len(report.maps) + programs + report.links + report.slow_links
+
+
 def _loaded(report: LoadReport, descriptors: list[int]) -> LoadedProbes:
-    maps = len(report.maps)
-    programs = maps + len(report.programs)
+    following = iter(descriptors)
+
+    def take(count: int) -> tuple[int, ...]:
+        return tuple(islice(following, count))
+
     return LoadedProbes(
         probes=report.probes,
-        maps=dict(zip(report.maps, descriptors[:maps], strict=True)),
-        programs=dict(zip(report.programs, descriptors[maps:programs], strict=True)),
-        links=tuple(descriptors[programs:]),
+        maps=dict(zip(report.maps, take(len(report.maps)), strict=True)),
+        programs={name: take(count) for name, count in report.programs.items()},
+        free_slots=next(following),
+        mode_reader=next(iter(take(report.mode_readers)), None),
+        links=(*take(report.links), *held_links.hold(take(report.slow_links))),
         read_method=report.read_method,
+        syscall_hook=report.syscall_hook,
     )
 
 

@@ -6,20 +6,24 @@ It compiles the probes with BCC, loads and attaches them one by one, sends the d
 
 import errno
 import os
+import platform
 import socket
 import sys
 
 from exporter.errors import CopyExporterError, KernelError
-from exporter.host.capabilities import raise_permitted
+from exporter.host.capabilities import can_load, raise_permitted
+from exporter.host.surroundings import forbid_tracing
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
-from exporter.loading.attach import ATTACHERS, Descriptors
+from exporter.kernel.free_slots import FreeSlots
+from exporter.loading.attach import ATTACHERS, TRAMPOLINES, Attached
 from exporter.loading.attach_errors import explain
-from exporter.loading.compiler import INSTRUCTION, Compiled, compile_probes
+from exporter.loading.compiler import RETURN_0, Compiled, compile_probes
 from exporter.loading.handover import LoadReport, LoadRequest, send
 from exporter.loading.kernel_constants import VerifierFeatures, defines
-from exporter.loading.preemption import preemptible_attach_methods
+from exporter.loading.preemption import kernel_preemption, preemptible_attach_methods
 from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, Hook, Probe, select
+from exporter.loading.syscall_hook import choose
 from exporter.model import ProbeState
 
 
@@ -35,7 +39,7 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe, preemptible: frozenset[str]) -> tuple[ProbeState, Descriptors]:
+def attach(compiled: Compiled, probe: Probe, preemptible: frozenset[str]) -> tuple[ProbeState, Attached]:
     """Attach by the first hook that the kernel allows; those with a ``preemptible`` attach method are tried last.
 
     Returns the state of the probe and its descriptors. When no hook can be attached, the state has the reason of the
@@ -44,13 +48,13 @@ def attach(compiled: Compiled, probe: Probe, preemptible: frozenset[str]) -> tup
     refused: dict[Hook, Exception] = {}
     for hook in sorted(probe.hooks, key=lambda hook: hook.attach_method in preemptible):
         try:
-            descriptors = ATTACHERS[hook.attach_method](compiled, hook)
-            return _success(probe, hook, preemptible=hook.attach_method in preemptible), descriptors
+            attached = ATTACHERS[hook.attach_method](compiled, hook)
+            return _success(probe, hook, preemptible=hook.attach_method in preemptible), attached
         except (OSError, LookupError) as error:
             refused[hook] = error
     present = [hook for hook in probe.hooks if not isinstance(refused[hook], LookupError)]
     hook = (present or probe.hooks)[0]
-    return _refusal(probe, hook, refused[hook]), ()
+    return _refusal(probe, hook, refused[hook]), Attached((), ())
 
 
 def _success(probe: Probe, hook: Hook, *, preemptible: bool) -> ProbeState:
@@ -74,34 +78,56 @@ def _refusal(probe: Probe, hook: Hook, error: Exception) -> ProbeState:
 def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
     """Compile, load and attach; returns the report, and the descriptors in its order."""
     btf = Btf()
-    probes, states = usable(btf, select(request.probes))
-    compiled = compile_all(btf, probes, request)
-    preemptible = preemptible_attach_methods(compiled)
-    programs: dict[str, int] = {}
+    preemption = kernel_preemption(platform.version())
+    syscall_hook = choose(btf, preemption, request.syscall_hook)
+    probes, states = usable(btf, tuple(map(syscall_hook.limit, select(request.probes))))
+    compiled = compile_all(btf, probes, request, syscall_functions=syscall_hook.functions)
+    free_slots = free_all_slots(compiled)
+    preemptible = preemptible_attach_methods(compiled, preempts=preemption.preempts)
+    programs: dict[str, tuple[int, ...]] = {}
     links = [_run_statistics()] if request.statistics else []
+    slow_links: list[int] = []
     for probe in probes:
-        states[probe.name], descriptors = attach(compiled, probe, preemptible)
-        if descriptors:
-            programs[probe.name] = descriptors[0]
-            links += descriptors[1:]
+        states[probe.name], attached = attach(compiled, probe, preemptible)
+        if attached.programs:
+            programs[probe.name] = attached.programs
+        (slow_links if states[probe.name].attach_method in TRAMPOLINES else links).extend(attached.links)
     maps = compiled.maps()
+    mode_reader = [] if preemption.mode_reader is None else [preemption.mode_reader]
     report = LoadReport(
         probes=tuple(states[probe.name] for probe in select(request.probes)),
         maps=tuple(maps),
-        programs=tuple(programs),
+        programs={name: len(descriptors) for name, descriptors in programs.items()},
+        mode_readers=len(mode_reader),
         links=len(links),
+        slow_links=len(slow_links),
         read_method=_read_method(compiled.features),
+        syscall_hook=syscall_hook.describe(states["syscalls"]) if "syscalls" in states else "",
     )
-    return report, [*maps.values(), *programs.values(), *links]
+    ordered = (maps.values(), *programs.values(), [free_slots], mode_reader, links, slow_links)
+    return report, [descriptor for group in ordered for descriptor in group]
 
 
-def compile_all(btf: Btf, probes: tuple[Probe, ...], request: LoadRequest) -> Compiled:
+def compile_all(
+    btf: Btf, probes: tuple[Probe, ...], request: LoadRequest, *, syscall_functions: bool = False
+) -> Compiled:
     """Compile these probes and the essential ones, whose C declares the maps that the serving process reads."""
     names = {*ESSENTIAL_PROBE_NAMES, *(probe.name for probe in probes)}
     try:
-        return compile_probes(btf, select(names), request.map_entries, request.sampling_rate)
+        return compile_probes(
+            btf, select(names), request.map_entries, request.sampling_rate, syscall_functions=syscall_functions
+        )
     except LookupError as error:
         raise KernelError(f"the probes cannot be compiled for this kernel: {error}") from None
+
+
+def free_all_slots(compiled: Compiled) -> int:
+    """Make all slots of counts free, before a probe needs one; returns the program that does it."""
+    code = compiled.code("free_slot_numbers")
+    program = libbpf.load_program(libbpf.PROG_TYPE_RAW_TRACEPOINT, "free_slot_numbers", code)
+    maps = compiled.maps()
+    FreeSlots(maps["freed"], program).add(range(libbpf.map_info(maps["counts"]).max_entries))
+    return program
 
 
 def _read_method(features: VerifierFeatures) -> str:
@@ -123,8 +149,14 @@ def _run_statistics() -> int:
 def _require_privilege() -> None:
     """Load an empty program, because BCC's error does not show that a privilege is missing."""
     try:
-        os.close(libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, "privilege", _RETURN_0))
+        os.close(libbpf.load_program(libbpf.PROG_TYPE_TRACEPOINT, "privilege", RETURN_0))
     except OSError as error:
+        if error.errno in (errno.EPERM, errno.EACCES) and can_load():
+            raise KernelError(
+                "the kernel refuses bpf() although this process has CAP_BPF and CAP_PERFMON: a seccomp profile (of a "
+                "container), the kernel's lockdown (/sys/kernel/security/lockdown), or AppArmor or SELinux forbids it; "
+                "allow bpf and perf_event_open there"
+            ) from None
         if error.errno in (errno.EPERM, errno.EACCES):
             raise KernelError(
                 "loading eBPF programs is not permitted: run as root (sudo copy-exporter …), "
@@ -135,11 +167,9 @@ def _require_privilege() -> None:
         ) from None
 
 
-_RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
-
-
 def main() -> None:
     """``python -m exporter.loading.loader SOCKET REQUEST``."""
+    forbid_tracing()
     channel = socket.socket(fileno=int(sys.argv[1]))
     try:
         raise_permitted()

@@ -137,6 +137,7 @@ PROBES = (
         name="syscalls",
         source="syscalls.c",
         hooks=(
+            Hook("fexit.syscalls", "system calls", "syscall_function", _NO_SECCOMP_ERRNO),
             Hook("raw_tracepoint", "sys_exit", "sys_exit"),
             Hook("kretprobe.multi", "system calls", "syscall_return", _NO_SECCOMP_ERRNO),
         ),
@@ -163,6 +164,7 @@ PROBES = (
         name="sendfile",
         source="sendfile.c",
         hooks=(
+            Hook("fentry.syscalls", "sendfile", "sendfile_function"),
             Hook("tracepoint", "syscalls/sys_enter_sendfile64", "sendfile_enter"),
             Hook("kprobe", "__x64_sys_sendfile64", "sendfile_enter"),
             Hook("kprobe", "__arm64_sys_sendfile64", "sendfile_enter"),

@@ -10,11 +10,13 @@ from prometheus_client import registry
 
 from exporter.counting.sampler import Reading
 from exporter.counting.series import Series
+from exporter.host.boottime import boottime_ns
 from exporter.host.label_text import label_text
 from exporter.host.network_devices import Devices
 from exporter.metrics import catalog
 from exporter.metrics.catalog.exporter import ExporterReading, Scrape
 from exporter.metrics.catalog.network import read_network
+from exporter.metrics.family import NS_PER_SECOND
 from exporter.metrics.rows import RowMetrics, histogram_metric, merge_series
 from exporter.metrics.text_format import Metric
 from exporter.metrics.values import ValueMetrics
@@ -98,7 +100,7 @@ class ProcessesCollector:
             family for family in catalog.READING_FAMILIES if not family.flag or family.flag in flags
         )
         # Read once: `_created` must not move with each step of the wall clock.
-        self._booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME) if created else None
+        self._booted = time.time() - boottime_ns() / NS_PER_SECOND if created else None
         self._host_totals = RowMetrics(catalog.HOST_TOTALS)
         self._rows = RowMetrics(catalog.ROW_FAMILIES, self._booted)
 

@@ -12,7 +12,9 @@ Made from `exporter/metrics/catalog/` by `make docs`; a test fails when the two 
 
 **Labels of a process.** `pid` is the process id in the initial pid namespace. `comm` is the present name of the
 thread-group leader. `pid="other"` holds the counts of processes that never had series of their own: those that ended
-before a scrape saw them, and those beyond `--process.max`. When a process changes its name (exec, prctl), its new
+before a scrape saw them, those beyond `--process.max`, and those whose id has series of an exited process. Beyond
+`--process.comms.max` names, one that has not moved for an hour gives way; should it return, its series start from zero:
+a reset. Kernel threads count in the totals of the host alone. When a process changes its name (exec, prctl), its new
 series start from zero, and the old ones stay for `--process.linger`. So every byte is in exactly one per-process
 series, and in the total of the host. With `--process.labels=comm` there is no label `pid`.
 
@@ -59,7 +61,7 @@ def _row(family: Family) -> str:
 
 
 def _map_row(spec: Map) -> str:
-    exposed = "yes" if spec.key else "no"
+    exposed = "yes" if spec.value else "no"
     return f"| `{spec.name}` | {spec.holds} | `{spec.flag}` | {spec.entries} | {spec.lost} | {exposed} |\n"
 
 

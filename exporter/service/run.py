@@ -15,7 +15,7 @@ from exporter.counting.sampler import Sampler
 from exporter.errors import KernelError
 from exporter.host.procfs import Procfs
 from exporter.host.signals import TerminationSignals
-from exporter.kafka.discovery import Discovery
+from exporter.kafka.discovery import Discovery, DiscoverySettings
 from exporter.kafka.topics import TopicCounter
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
@@ -24,6 +24,7 @@ from exporter.live.snapshot import Host
 from exporter.loading.handover import LoadedProbes
 from exporter.metrics.collector import NetworkCollector
 from exporter.service import memory
+from exporter.service.exactness import ExactnessWatch
 from exporter.service.startup import PrivilegedResources
 from exporter.service.threads import BackgroundThreads
 from exporter.web import server
@@ -69,7 +70,7 @@ def _make_sampler(
 ) -> Sampler:
     """The sampler of the loaded maps. Adds the threads that keep it and its sources up to date."""
     try:
-        kernel_maps = KernelMaps(loaded.maps, loaded.programs)
+        kernel_maps = KernelMaps(loaded.maps, loaded.programs, loaded.free_slots)
         kernel_maps.watch_ports(config.ports)
         kafka = _track_kafka(config, kernel_maps, privileged, threads)
         sampler = Sampler(kernel_maps, Procfs(config.procfs), Attribution(config.limits), kafka=kafka)
@@ -77,6 +78,7 @@ def _make_sampler(
     except OSError as error:
         raise KernelError(f"cannot read the probes' maps: {error.strerror}; try --capabilities.keep CAP_BPF") from None
     threads.add("drain", sampler.drain_until)
+    threads.add("exactness", ExactnessWatch(kernel_maps.runs, loaded.mode_reader, loaded.probes).watch_until)
     threads.add("network", privileged.devices.refresh_until)
     return sampler
 
@@ -103,10 +105,11 @@ def _track_kafka(
         kernel_maps.watch_ports(ports)
         kernel_maps.watch_brokers(pids)
 
-    discovery = Discovery(Procfs(config.procfs), privileged.inspector.inspect, watch, config.ports)
+    settings = DiscoverySettings(config.ports, config.limits.brokers_max, config.kafka_ports_max)
+    discovery = Discovery(Procfs(config.procfs), privileged.inspector.inspect, watch, settings)
     threads.add("brokers", discovery.scan_until)
     topics = TopicCounter(config.kafka_topics_max, by_partition=config.kafka_partitions)
-    return KafkaTracker(kernel_maps, discovery.brokers, topics, LossDetector(privileged.devices))
+    return KafkaTracker(kernel_maps, discovery, topics, LossDetector(privileged.devices))
 
 
 def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket], scheme: str) -> None:
@@ -116,6 +119,8 @@ def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket]
     inexact = [probe.name for probe in loaded.probes if probe.preemptible]
     _log.info("copy-exporter %s, user id %d", __version__, os.geteuid())
     _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.read_method)
+    if loaded.syscall_hook:
+        _log.info("system calls are counted at %s", loaded.syscall_hook)
     if missing:
         _log.warning("probes missing: %s; `copy-exporter doctor` shows why", ", ".join(missing))
     if inexact:

@@ -11,7 +11,7 @@ from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError, UsageError
 from exporter.host import privileges
 from exporter.host.network_devices import NetworkDevices
-from exporter.host.procfs import Procfs
+from exporter.host.procfs import HOST_PID_REMEDY, PID_NAMESPACE_EFFECT, Procfs
 from exporter.host.signals import TerminationSignals
 from exporter.kafka.inspector import Inspector
 from exporter.loading import handover
@@ -50,10 +50,10 @@ def load(config: Config, signals: TerminationSignals) -> LoadedProbes:
         map_entries=config.map_entries,
         statistics=config.probe_stats,
         sampling_rate=config.sampling_rate,
+        syscall_hook=config.syscall_hook,
     )
-    with handover.start(request) as loader:
-        with signals.deferred():  # Python prints a traceback of what is raised in the callbacks of an import
-            _import_modules(config)
+    with handover.start(request) as loader, signals.exiting_at_once(loader.kill):
+        _import_modules(config)
         loaded = handover.receive(loader, LOADER_TIMEOUT_SECONDS)
     _check_probes(loaded, strict=config.strict)
     return loaded
@@ -95,7 +95,9 @@ def drop_privileges(config: Config, loaded: LoadedProbes) -> None:
     Keeps CAP_BPF too where maps cannot be read without it (before v5.19, commit c8644cd0efe7).
     """
     keep = list(config.keep_capabilities)
-    if not privileges.works_after_drop(config.account, lambda: KernelMaps(loaded.maps, loaded.programs).sample()):
+    if not privileges.works_after_drop(
+        config.account, lambda: KernelMaps(loaded.maps, loaded.programs, loaded.free_slots).sample()
+    ):
         _log.warning("keeping CAP_BPF: this kernel does not read eBPF maps without it")
         keep.append("CAP_BPF")
     privileges.drop(config.account, keep)
@@ -110,7 +112,9 @@ def _check_procfs(config: Config) -> None:
             "let this user search its directories"
         )
     procfs = Procfs(config.procfs)
-    if not any(procfs.stat(pid) for pid in (1, 2)):  # init and kthreadd, which belong to root
+    if not procfs.shows_host:
+        _log.warning("%s shows a pid namespace: %s; remedy: %s", config.procfs, PID_NAMESPACE_EFFECT, HOST_PID_REMEDY)
+    elif not any(procfs.stat(pid) for pid in (1, 2)):  # init and kthreadd, which belong to root
         _log.warning(
             "%s hides the processes of other users (hidepid): they count as pid=other, comm=unknown; "
             "remedy: --capabilities.keep CAP_SYS_PTRACE",

@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+from exporter.errors import KernelError
+
 
 class BackgroundThreads:
     """Runs tasks, each in a thread of its own, until they are stopped together."""
@@ -19,8 +21,13 @@ class BackgroundThreads:
 
     def start(self) -> None:
         """Start all threads."""
-        for thread in self._threads:
-            thread.start()
+        try:
+            for thread in self._threads:
+                thread.start()
+        except RuntimeError:  # Python's word for EAGAIN
+            raise KernelError(
+                "the kernel starts no more threads for this user: raise its limit of processes (ulimit -u, TasksMax)"
+            ) from None
 
     def stop(self) -> None:
         """Set the event of all tasks."""

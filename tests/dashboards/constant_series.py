@@ -7,7 +7,7 @@ and writes files to sockets, refused probes and maps that drop updates. The same
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
@@ -161,25 +161,26 @@ ROWS = (*_host(), *_processes(), *_processes_only(), *_kafka(), *_exporter())
 _COUNTERS = ("_total", "_bucket", "_sum", "_count")
 
 
-def exposition(seconds: float) -> str:
+def exposition(seconds: float, rows: Sequence[Row] = ROWS) -> str:
     """What a scrape gets after so many seconds."""
     return "".join(
         f"{row.name}{{{_written(row.labels)}}} {row.rate * seconds if row.name.endswith(_COUNTERS) else row.rate}\n"
-        for row in ROWS
+        for row in rows
     )
 
 
 def _written(labels: Mapping[str, str]) -> str:
-    return ",".join(f'{label}="{value}"' for label, value in labels.items())
+    escaped = {label: value.replace("\\", "\\\\").replace('"', '\\"') for label, value in labels.items()}
+    return ",".join(f'{label}="{value}"' for label, value in escaped.items())
 
 
-def serve() -> ThreadingHTTPServer:
-    """Serve it on a port of loopback until ``shutdown()``."""
+def serve(rows: Sequence[Row] = ROWS) -> ThreadingHTTPServer:
+    """Serve these rows on a port of loopback until ``shutdown()``."""
     started = time.monotonic()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server calls
-            body = exposition(time.monotonic() - started).encode()
+            body = exposition(time.monotonic() - started, rows).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))

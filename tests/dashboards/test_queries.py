@@ -71,6 +71,12 @@ def test_the_real_exporter_lacks_only_what_needs_another_host(scene: Scene):
     assert [name for name in absent_from(scene) if not name.startswith(tuple(MAY_BE_ABSENT))] == []
 
 
+def test_no_constant_series_is_served_twice():
+    """Of two samples with one time, Prometheus stores one; Prometheus 3 also logs a warning."""
+    series = [line.rpartition(" ")[0] for line in constants.exposition(1).splitlines()]
+    assert sorted(set(series)) == sorted(series)
+
+
 @pytest.mark.parametrize("document", sorted(DOCUMENTS))
 def test_every_query_has_data_of_the_constant_series(scene: Scene, document: str):
     viewer = Viewer({"instance": (scene.constant, scene.down)})

@@ -185,7 +185,13 @@ def loaded():
 def test_trouble_ends_it_with_one_line(loaded, directory, reader, error, complaint):
     options, before = DemoOptions(size=SIZE, directory=directory), children(os.getpid())
     with pytest.raises(error, match=complaint):
-        run_experiment(options, reader(loaded.maps, loaded.programs), False, lambda *_: None, TerminationSignals())
+        run_experiment(
+            options,
+            reader(loaded.maps, loaded.programs, loaded.free_slots),
+            False,
+            lambda *_: None,
+            TerminationSignals(),
+        )
     assert children(os.getpid()) == before
     assert list(directory.iterdir()) == []
 

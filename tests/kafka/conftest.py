@@ -50,7 +50,8 @@ class KafkaFixture:
         return {labels["listener"]: (labels["protocol"], int(labels["port"])) for labels in series}
 
     def wait_until_found(self, server: KafkaServer) -> None:
-        wait_until(lambda: self.listeners(server), "the broker is found")
+        ports = {server.plaintext_port, server.ssl_port, server.controller_port}  # it opens them one after the other
+        wait_until(lambda: {port for _, port in self.listeners(server).values()} == ports, "the broker is found")
 
 
 @pytest.fixture(scope="session")

@@ -1,25 +1,28 @@
 """The inspector: the facts that it finds, also of processes in containers, and the privileges that it does not have."""
 
+import ast
 import errno
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
-from exporter.kafka.inspector import INSPECTOR, Inspector, InspectorExitedError
+from exporter.kafka.inspector import INSPECTOR, InspectionError, Inspector
 from tests.support.fake_broker import PYTHON, FakeBroker, write_config
 from tests.support.paths import ROOT
 from tests.support.requirements import require_readable_checkout, require_root
 from tests.support.wait import wait_until
 
 NOT_A_BROKER = Facts(problems=("not a broker",))
-SYS_PTRACE_AND_DAC_READ_SEARCH = 1 << 19 | 1 << 2
+SYS_PTRACE_SETUID_AND_SETGID = 1 << 19 | 1 << 7 | 1 << 6
 CONTAINER = ("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child", "bash", "-ec")
 CHROOT = 'root=$(mktemp -d); mount --rbind / "$root"; mount -t tmpfs none "$root/opt"'
 
@@ -45,11 +48,11 @@ def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
     write_config(tmp_path, node_id=5, log_dirs=tmp_path / "data", listeners="SSL://127.0.0.1:0")
     with FakeBroker(tmp_path, "server.properties") as broker:
         before = inspector.inspect(broker.pid)
-        assert before == Facts("5", (), (inode(tmp_path / "data"),))
+        assert (before.node_id, before.listeners, before.log_directories) == ("5", (), (inode(tmp_path / "data"),))
         port = broker.do("listen", "127.0.0.1", 0)
-        assert inspector.inspect(broker.pid) == Facts(
-            "5", (Listener("SSL", "SSL", port),), (inode(tmp_path / "data"),), complete=True
-        )
+        after = inspector.inspect(broker.pid)
+        assert after == replace(before, listeners=(Listener("SSL", "SSL", port),), ports=(port,), complete=True)
+        assert after.fingerprint
 
 
 def test_paths_from_its_working_directory(inspector: Inspector, tmp_path: Path) -> None:
@@ -59,8 +62,7 @@ def test_paths_from_its_working_directory(inspector: Inspector, tmp_path: Path) 
     with FakeBroker(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as broker:
         facts = inspector.inspect(broker.pid)
         assert (facts.node_id, facts.log_directories) == ("5", (inode(tmp_path / "data"),))
-        assert facts.listeners == (Listener("PLAINTEXT", "PLAINTEXT", 9092),)
-        assert not facts.complete, "it does not listen on 9092"
+        assert (facts.listeners, facts.complete) == ((), False), "it does not listen on 9092"
 
 
 def start_in_container(directory: Path, script: str) -> FakeBroker:
@@ -149,8 +151,8 @@ def test_a_configuration_that_cannot_be_used(
 
 
 def test_processes_that_are_not_brokers_have_no_facts(inspector: Inspector) -> None:
-    assert inspector.inspect(1) == inspector.inspect(os.getpid()) == NOT_A_BROKER
-    assert inspector.inspect(4_000_000) == NOT_A_BROKER
+    assert inspector.inspect(os.getpid()) == NOT_A_BROKER
+    assert inspector.inspect(4_000_000) == Facts(problems=("No such file or directory",))
 
 
 def status(pid: int) -> dict[str, str]:
@@ -166,18 +168,18 @@ def has_exited(pid: int) -> bool:
 
 
 def test_its_privileges(inspector: Inspector) -> None:
-    inspector.inspect(1)
+    inspector.inspect(os.getpid())
     found = status(inspector.pid)
     assert found["Uid"].split() == ["65534"] * 4
     assert found["Groups"] == ""
     assert found["NoNewPrivs"] == "1"
     kept = {name: int(found[name], 16) for name in ("CapPrm", "CapEff", "CapBnd", "CapInh", "CapAmb")}
-    only = SYS_PTRACE_AND_DAC_READ_SEARCH
+    only = SYS_PTRACE_SETUID_AND_SETGID
     assert kept == {"CapPrm": only, "CapEff": only, "CapBnd": only, "CapInh": 0, "CapAmb": 0}
 
 
 def test_it_has_no_network_and_no_probes(inspector: Inspector) -> None:
-    inspector.inspect(1)
+    inspector.inspect(os.getpid())
     devices = Path(f"/proc/{inspector.pid}/net/dev").read_text().splitlines()[2:]
     assert [line.split(":")[0].strip() for line in devices] == ["lo"]
     assert os.readlink(f"/proc/{inspector.pid}/ns/net") != os.readlink("/proc/self/ns/net")
@@ -196,8 +198,10 @@ def start_inspector(*wrapper: str) -> tuple[socket.socket, "subprocess.Popen[byt
 def test_without_proc_no_process_is_a_broker() -> None:
     ours, process = start_inspector("unshare", "--mount", "sh", "-ec", 'umount --lazy /proc; exec "$@"', "sh")
     with ours, process:
-        ours.send((1).to_bytes(4, "little"))
-        assert Facts.decode(ours.recv(1 << 16)) == NOT_A_BROKER
+        ours.send(struct.pack("=II", 7, 1))
+        response = ours.recv(1 << 17)
+        assert struct.unpack_from("=I?", response) == (7, True)
+        assert Facts.decode(response[5:]) == Facts(problems=("No such file or directory",))
         assert status(process.pid)["NoNewPrivs"] == "1"
         ours.shutdown(socket.SHUT_WR)
         assert process.stderr
@@ -205,9 +209,9 @@ def test_without_proc_no_process_is_a_broker() -> None:
 
 
 def test_it_ignores_sigint(inspector: Inspector) -> None:
-    assert inspector.inspect(1) == NOT_A_BROKER
+    assert inspector.inspect(os.getpid()) == NOT_A_BROKER
     os.kill(inspector.pid, signal.SIGINT)
-    assert inspector.inspect(1) == NOT_A_BROKER
+    assert inspector.inspect(os.getpid()) == NOT_A_BROKER
 
 
 @pytest.mark.parametrize("message", [b"x", b"more bytes than a request has", b""])
@@ -245,15 +249,186 @@ def test_missing_privileges_are_a_problem() -> None:
         cwd="/",
         env={"PYTHONPATH": str(ROOT)},
     )
-    assert done.stdout.startswith(b"the inspector: "), done
+    assert b"CAP_SYS_PTRACE" in done.stdout, done
 
 
-def test_the_error_after_its_exit_has_the_status() -> None:
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_it_is_restarted(inspector: Inspector) -> None:
+    """Whatever kills the process that answers."""
+    inspector.inspect(os.getpid())
+    (serving,) = children(inspector.pid)
+    os.kill(serving, signal.SIGKILL)
+    wait_until(lambda: children(inspector.pid) not in ([], [serving]), "another process", 30)
+    assert inspector.inspect(os.getpid()) == NOT_A_BROKER
+
+
+def test_a_late_answer_is_not_the_end(inspector: Inspector, monkeypatch: pytest.MonkeyPatch) -> None:
+    inspector.inspect(os.getpid())
+    (serving,) = children(inspector.pid)
+    os.kill(serving, signal.SIGSTOP)
+    with monkeypatch.context() as patched:
+        patched.setattr("exporter.kafka.inspector._TIMEOUT_SECONDS", 0.2)
+        with pytest.raises(InspectionError, match="did not answer within"):
+            inspector.inspect(4_000_000)
+    os.kill(serving, signal.SIGCONT)
+    assert inspector.inspect(os.getpid()) == NOT_A_BROKER, "not the answer of the question before"
+
+
+def test_the_error_after_the_exit_of_everything() -> None:
     other = Inspector("/proc", "nobody")
-    other.inspect(1)
+    other.inspect(os.getpid())
+    (serving,) = children(other.pid)
     os.kill(other.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, other.pid, os.WEXITED | os.WNOWAIT)
-    with pytest.raises(InspectorExitedError, match=r"^the inspector was killed by SIGKILL before it finished$"):
-        other.inspect(1)
-    with pytest.raises(InspectorExitedError):
-        other.inspect(1)
+    os.kill(serving, signal.SIGKILL)
+    for _ in range(2):
+        with pytest.raises(InspectionError, match=r"^the inspector was killed by SIGKILL before it finished$"):
+            other.inspect(os.getpid())
+    other.close()
+
+
+def test_a_file_that_only_its_user_may_read(inspector: Inspector, tmp_path: Path) -> None:
+    """The broker's user may, so the facts are known; another user's file in a closed directory stays closed."""
+    tmp_path.chmod(0o755)
+    for parent in list(tmp_path.parents)[:3]:
+        if parent.name.startswith("pytest-"):
+            parent.chmod(0o755)
+    closed = tmp_path / "closed"
+    closed.mkdir(0o700)
+    (closed / "root.properties").write_text("node.id=66\n")
+    own = tmp_path / "own"
+    own.mkdir()
+    write_config(own, node_id=5)
+    for path in (own, own / "server.properties"):
+        os.chown(path, 1, 1)
+    user = ("setpriv", "--reuid=1", "--regid=1", "--clear-groups")
+    with FakeBroker(own, "server.properties", before=user) as broker:
+        assert inspector.inspect(broker.pid).node_id == "5"
+    with FakeBroker(own, str(closed / "root.properties"), before=user) as broker:
+        facts = inspector.inspect(broker.pid)
+        assert (facts.node_id, facts.problems) == ("", (f"{closed}/root.properties: Permission denied",))
+
+
+def test_the_rights_of_the_process_that_answers() -> None:
+    """Those of the broker, without a capability; it can write nothing and has one descriptor to the inspector."""
+    program = """if True:
+        import os, resource, stat
+        from exporter.host import privileges
+        from exporter.host.credentials import Credentials
+        from exporter.kafka import questions
+        from exporter.kafka.inspector import CAPABILITIES
+        privileges.drop(privileges.find_user("nobody"), CAPABILITIES)
+        def respond(procfs, pid):
+            questions._inspect(procfs, pid)
+            descriptors = [n for n in range(256) if os.path.exists(f"/proc/self/fd/{n}")]
+            sockets = [n for n in descriptors if stat.S_ISSOCK(os.fstat(n).st_mode)]
+            status = open("/proc/self/status").read()
+            limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+            return repr((status, limit, len(sockets))).encode()
+        print(questions.Questions("/proc", respond).ask(int(input())).decode())
+    """
+    user = ["setpriv", "--reuid=1", "--regid=1", "--groups=4,5", "sleep", "60"]
+    with subprocess.Popen(user) as broker:
+        wait_until(lambda: Path(f"/proc/{broker.pid}/comm").read_text() == "sleep\n", "the user")
+        done = subprocess.run(
+            [sys.executable, "-c", program], input=f"{broker.pid}\n", capture_output=True, text=True, check=False
+        )
+        broker.kill()
+    assert done.stdout, done.stderr
+    text, limit, sockets = ast.literal_eval(done.stdout)
+    fields = {key: values.split() for key, _, values in (line.partition(":") for line in text.splitlines())}
+    assert (fields["Uid"], fields["Gid"], fields["Groups"]) == (["1"] * 4, ["1"] * 4, ["4", "5"])
+    assert (fields["CapEff"], fields["CapPrm"], fields["NoNewPrivs"]) == (["0" * 16], ["0" * 16], ["1"])
+    assert (limit, sockets) == ((0, 0), 1)
+
+
+def test_a_program_that_runs_with_the_rights_of_another_user(inspector: Inspector, tmp_path: Path) -> None:
+    (tmp_path / "java").write_bytes(Path(PYTHON).resolve().read_bytes())
+    (tmp_path / "java").chmod(0o4755)
+    script = 'exec -a java "$0" -S -c "import time; print(1, flush=True); time.sleep(60)" kafka.Kafka x.properties'
+    command = ["bash", "-c", script.replace("-S -c", "-I -S -c"), str(tmp_path / "java")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
+        assert inspector.inspect(process.pid) == Facts(problems=("a program with the set-user-id bit",))
+        process.kill()
+
+
+@pytest.mark.parametrize("file_system", ["tmpfs", "overlay"])
+def test_a_configuration_on(inspector: Inspector, tmp_path: Path, file_system: str) -> None:
+    mount = {
+        "tmpfs": "mount -t tmpfs none /opt",
+        "overlay": "mount -t tmpfs none /mnt; mkdir /mnt/l /mnt/u /mnt/w; "
+        "mount -t overlay none -o lowerdir=/mnt/l,upperdir=/mnt/u,workdir=/mnt/w /opt",
+    }[file_system]
+    script = f"{mount}; cp {tmp_path}/kafka.Kafka /opt; cd /opt; echo node.id=9 > server.properties"
+    with start_in_container(tmp_path, script) as broker:
+        assert inspector.inspect(pid_in_container(broker)).node_id == "9"
+
+
+def test_a_file_of_the_kernel_and_a_device_are_not_opened(inspector: Inspector, tmp_path: Path) -> None:
+    for path in ("/proc/version", "/sys/kernel/uevent_seqnum"):
+        with FakeBroker(tmp_path, path) as broker:
+            assert inspector.inspect(broker.pid).problems == (f"{path}: a file of the kernel",)
+    with FakeBroker(tmp_path, "/dev/null") as broker:
+        assert inspector.inspect(broker.pid).problems == ("/dev/null: not a regular file",)
+
+
+def test_a_fifo_is_not_opened(inspector: Inspector, tmp_path: Path) -> None:
+    """A writer that waits for a reader goes on waiting."""
+    os.mkfifo(tmp_path / "server.properties")
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        inspector.inspect(broker.pid)
+        with pytest.raises(OSError, match="No such device or address"):  # ENXIO: nobody has it open for reading
+            os.open(tmp_path / "server.properties", os.O_WRONLY | os.O_NONBLOCK)
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"listeners": ",".join(f"L{number}://:0" for number in range(20_000))},
+        {"log_dirs": ",".join(f"/d{number}" for number in range(100_000))},
+        {"listeners": "\\\n" * 300_000},
+    ],
+    ids=["listeners", "log.dirs", "continued lines"],
+)
+def test_large_configurations_take_little_time(
+    inspector: Inspector, tmp_path: Path, properties: dict[str, str]
+) -> None:
+    """Seen: 12.6 s for 500 listeners, 84 s for 1 MB of log.dirs. No question may take longer than five seconds."""
+    write_config(tmp_path, node_id=5, **properties)
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        for _ in range(50):
+            broker.do("listen", "127.0.0.1", 0)
+        facts = inspector.inspect(broker.pid)
+        assert facts.node_id == "5"
+        assert len(facts.listeners) <= 100
+        assert len(facts.problems) <= 110
+
+
+MOUNT_FUSE = """if True:
+    import ctypes, os, sys
+    server = os.open("/dev/fuse", os.O_RDWR)
+    options = f"fd={server},rootmode=40000,user_id=0,group_id=0,allow_other"
+    if ctypes.CDLL(None).mount(b"x", b"/opt", b"fuse", 0, options.encode()):
+        sys.exit("mount failed")
+    os.set_inheritable(server, True)
+    os.execvp(sys.argv[1], sys.argv[1:])
+"""
+UNRESPONSIVE_FILE_SYSTEM = (*CONTAINER, '"$0" "$@"', PYTHON, "-c", MOUNT_FUSE)
+"""Runs a command with a FUSE file system on /opt that reads no request: a process that looks into it waits."""
+
+
+def test_a_file_system_that_does_not_answer(inspector: Inspector, tmp_path: Path) -> None:
+    """The question ends, others are answered, and the state is known once the file system is gone."""
+    if not Path("/dev/fuse").exists():
+        pytest.skip("not in this kernel: FUSE")
+    with FakeBroker(tmp_path, "/opt/server.properties", before=UNRESPONSIVE_FILE_SYSTEM) as broker:
+        with pytest.raises(InspectionError, match=r"no answer within 5 s|its process ended"):
+            inspector.inspect(pid_in_container(broker))
+        assert inspector.inspect(os.getpid()) == NOT_A_BROKER
+    assert inspector.inspect(os.getpid()) == NOT_A_BROKER
+    (serving,) = children(inspector.pid)
+    wait_until(lambda: inspector.inspect(os.getpid()) and not children(serving), "nothing is left")

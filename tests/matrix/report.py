@@ -22,7 +22,7 @@ TOGETHER = {
 }
 """The tests of several probes together, by the column that shows them."""
 
-CHECKS = ("loader", "reading maps without privileges")
+CHECKS = ("loader", "hook of system calls", "reading maps without privileges")
 """The checks of ``doctor`` whose findings differ between kernels."""
 
 
@@ -47,8 +47,8 @@ known truth (`tests/probes`). [tests/matrix](../tests/matrix/README.md) explains
 - {Mark.NOT_TESTED} **not tested**: the probe is attached, but no test of it ran. `copy_time` measures time, which means
   nothing under emulation; on arm64, only the tests run whose system calls or registers differ.
 
-The kernels run Debian 12 with BCC 0.26, and with `preempt=full` where they offer the choice. The rows of other versions
-of BCC ran on the kernel of the host.
+The kernels run Debian 12 with BCC 0.26, and with `preempt=full` where they offer the choice; `make matrix-modes` tests
+the other modes. The rows of other versions of BCC ran on the kernel of the host.
 """
 
 TOGETHER_HEAD = """\

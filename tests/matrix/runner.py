@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.support.paths import ROOT
@@ -17,7 +18,7 @@ from .fetch import fetch_kernel
 from .results import TargetResult, read_result, result_exists, save_run
 from .root_filesystems import PYTHON_PACKAGES, RootFilesystem, make_root
 from .targets import Bcc, Kernel, Target
-from .virtual_machine import HOST_ROOT, run_in_vm
+from .virtual_machine import EXACT_COUNTS, HOST_ROOT, run_in_vm
 
 _IN_VM = Path(__file__).with_name("run-in-vm.sh")
 _DOCTOR_AND_PYTEST = Path(__file__).with_name("doctor-and-pytest.sh")
@@ -67,7 +68,8 @@ def _run_kernel(kernel: Kernel, shared: Path) -> None:
     root, python, python_path = _root_and_python(kernel, shared)
     command = [*in_vm(shared, python_path), _DOCTOR_AND_PYTEST, python, shared, *_selected(tests)]
     started = time.monotonic()
-    status = run_in_vm(installed, command, shared, DEADLINE_SECONDS, root=root)
+    mode = replace(EXACT_COUNTS, preemption=kernel.preemption)
+    status = run_in_vm(installed, command, shared, DEADLINE_SECONDS, root=root, mode=mode)
     save_run(shared, name_of(installed.release), installed.release, status, time.monotonic() - started)
 
 

@@ -1,7 +1,7 @@
 """The targets of the matrix: kernels to boot, and versions of BCC to try on the running kernel."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,13 @@ class Kernel:
     """Part of ``make test``, not only of ``make matrix``."""
     suite_of_root: str = ""
     """Debian suite of the root file system; empty: the root file system of this host."""
+    preemption: str = "full"
+    """The mode to boot with, where the kernel offers the choice; full is the hardest for exact counts."""
+
+    @property
+    def id(self) -> str:
+        """Differs between all targets."""
+        return f"{self.name}-{self.preemption}"
 
     def matches(self, release: str) -> bool:
         """Whether a release is of this series."""
@@ -36,8 +43,8 @@ class Bcc:
     always: bool = False
 
     @property
-    def name(self) -> str:
-        """Differs from the names of all kernels."""
+    def id(self) -> str:
+        """Differs between all targets."""
         return f"bcc-{self.suite}"
 
 
@@ -87,3 +94,15 @@ BCCS = (Bcc("trixie"), Bcc("sid"))
 TARGETS: tuple[Target, ...] = (*KERNELS, *BCCS)
 
 KERNEL_BY_NAME = {kernel.name: kernel for kernel in KERNELS}
+
+MODES = tuple(
+    replace(KERNEL_BY_NAME[name], preemption=preemption, always=False)
+    for name, preemption in (
+        ("6.1", "none"),
+        ("6.1", "voluntary"),
+        ("6.12", "none"),
+        ("6.12", "voluntary"),
+        ("sid", "lazy"),
+    )
+)
+"""The other modes of preemption that kernels offer: only in ``make matrix-modes``."""

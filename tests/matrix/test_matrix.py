@@ -12,7 +12,7 @@ from tests.support.paths import ROOT
 from .report import render, summarize
 from .results import TargetResult
 from .runner import DEADLINE_SECONDS, run_target
-from .targets import TARGETS, Target
+from .targets import MODES, TARGETS, Target
 
 PAGE = ROOT / "docs/kernels.md"
 
@@ -26,10 +26,12 @@ def results(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     directory = Path(kept).absolute() if kept else tmp_path_factory.mktemp("results")
     selected = [item.callspec.params["target"] for item in request.session.items if item.path == request.path]
     pool = ThreadPoolExecutor(int(os.environ.get("COPY_EXPORTER_VMS", "1")))
-    futures = {target.name: pool.submit(run_target, target, made(directory / target.name)) for target in selected}
+    futures = {target.id: pool.submit(run_target, target, made(directory / target.id)) for target in selected}
     yield futures
     pool.shutdown(cancel_futures=True)
-    if len(futures) == len(TARGETS) and not any(future.exception() for future in futures.values()):
+    if futures.keys() == {target.id for target in TARGETS} and not any(
+        future.exception() for future in futures.values()
+    ):
         PAGE.write_text(render([summarize(future.result()) for future in futures.values()]))
 
 
@@ -43,10 +45,13 @@ def made(directory: Path) -> Path:
 @pytest.mark.usefixtures("programs_for_emulation")
 @pytest.mark.parametrize(
     "target",
-    [pytest.param(target, id=target.name, marks=() if target.always else pytest.mark.matrix) for target in TARGETS],
+    [
+        *(pytest.param(target, id=target.id, marks=() if target.always else pytest.mark.matrix) for target in TARGETS),
+        *(pytest.param(target, id=target.id, marks=pytest.mark.modes) for target in MODES),
+    ],
 )
 def test_target(target: Target, results: Results) -> None:
-    result = results[target.name].result()
+    result = results[target.id].result()
     heading = f"{result.name}, kernel {result.release}"
     print(f"{heading}: {result.seconds:.0f} s")
     failed = "\n".join(str(outcome) for outcome in result.in_state("failed"))

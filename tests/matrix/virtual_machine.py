@@ -28,7 +28,7 @@ class Mode:
     qemu_options: tuple[str, ...] = ()
 
 
-EXACT_COUNTS = Mode(cpus=2, preemption="full")  # the hardest mode for exact counts
+EXACT_COUNTS = Mode(cpus=2, preemption="full")
 INSTRUCTIONS = Mode(cpus=1, preemption="voluntary", qemu_options=("-icount shift=0,sleep=off",))
 """The clock of the virtual machine counts instructions: one is a nanosecond."""
 HOST_ROOT = Path("/")

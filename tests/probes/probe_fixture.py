@@ -89,7 +89,7 @@ class ProbeFixture:
 
     def __init__(self, loaded: LoadedProbes) -> None:
         self.loaded = loaded
-        self.maps = KernelMaps(loaded.maps, loaded.programs)
+        self.maps = KernelMaps(loaded.maps, loaded.programs, loaded.free_slots)
         self._exits: dict[Identity, str] = {}
 
     def state(self, name: str) -> ProbeState:
@@ -137,8 +137,9 @@ class ProbeFixture:
     def free_rows(self) -> None:
         """Delete the rows of all processes that have ended: on a busy host they fill the maps within minutes."""
         ended = self.exits()
-        keys = self.maps.sample().keys
-        self.maps.forget(key for identity in keys.keys() & ended.keys() for key in keys[identity])
+        sample = self.maps.sample()
+        self.maps.forget(sample, sample.processes.keys() & ended.keys())
+        self.maps.reclaim()
 
 
 ATTACHED: list[ProbeFixture] = []

@@ -40,7 +40,8 @@ def forget_ended(probes: ProbeFixture, forgotten: set[Identity]) -> int:
     ended = {ended.identity for ended in probes.maps.take_exits() if ended.comm == NAME}
     sample = probes.maps.sample()
     gone = ended & sample.processes.keys()
-    probes.maps.forget(key for identity in gone for key in sample.keys[identity])
+    probes.maps.forget(sample, gone)
+    probes.maps.reclaim()
     forgotten |= ended
     return sum(count.amount for identity in gone for row, count in sample.processes[identity].items() if row == NULL)
 

@@ -53,8 +53,9 @@ def spend(sampling: ProbeFixture, workload: Callable[..., Path], tmp_path: Path)
 
     def run(*work: str) -> Spent:
         name, *half = work
-        others = sampling.maps.sample().keys.values()  # with many new processes on this host they would fill the map
-        sampling.maps.forget(key for keys in others for key in keys)
+        sample = sampling.maps.sample()  # with many new processes on this host they would fill the map
+        sampling.maps.forget(sample, sample.processes)
+        sampling.maps.reclaim()
         finished = sampling.run(workload("copies"), name, tmp_path / "file", MILLISECONDS, *half)
         seconds = [int(number) / 1e9 for number in finished.output.split()]
         events, amount, _ = finished.rows.get(COPYING, (0, 0, 0))

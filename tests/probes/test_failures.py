@@ -110,7 +110,7 @@ def test_a_trapped_call_was_never_made(probes: ProbeFixture, failures: Path, fil
 
 def test_a_denied_call_is_an_error(probes: ProbeFixture, failures: Path, file: Path) -> None:
     """A probe on the functions of the calls does not see it: the filter answers before."""
-    on_functions = probes.state("syscalls").attach_method == "kretprobe.multi"
+    on_functions = probes.state("syscalls").hook == "system calls"
     denied = {} if on_functions else {error(Operation.READ, errno.ENOSPC): (1, 0)}
     answered = {cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (1, 10)}
     assert probes.run(failures, "seccomp_errno", file).calls == denied | answered

@@ -1,6 +1,5 @@
 """Invalid input ends with one line that names it and a valid value, and with the right status."""
 
-import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
@@ -147,18 +146,26 @@ def test_cannot_keep_what_it_does_not_have() -> None:
     assert "--capabilities.keep=CAP_SYS_PTRACE" in line
 
 
+BCC = "/usr/lib/python3/dist-packages/bcc"
+
+
+def with_bcc(directory: Path, text: str) -> tuple[str, ...]:
+    """To put before a command: BCC's Python module has this text."""
+    (directory / "__init__.py").write_text(text)
+    return in_mount_namespace(f"mount --bind {directory} {BCC}")
+
+
 def test_an_unrelated_bcc(tmp_path: Path) -> None:
     """PyPI has an unrelated package of that name."""
-    (tmp_path / "bcc.py").write_text("class Lattice: ...\n")
-    status, line = refused(*SERVE, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    status, line = refused(*SERVE, before=with_bcc(tmp_path, "class Lattice: ...\n"))
     assert status == UNABLE
-    assert str(tmp_path / "bcc.py") in line
+    assert f"{BCC}/__init__.py" in line
     assert "apt-get install python3-bpfcc" in line
 
 
 def test_broken_bcc(tmp_path: Path) -> None:
-    (tmp_path / "bcc.py").write_text("raise ImportError('libbcc.so.0: cannot open shared object file')\n")
-    status, line = refused(*SERVE, env={**os.environ, "PYTHONPATH": str(tmp_path)})
+    missing = "raise ImportError('libbcc.so.0: cannot open shared object file')\n"
+    status, line = refused(*SERVE, before=with_bcc(tmp_path, missing))
     assert status == UNABLE
     assert "apt-get install python3-bpfcc" in line
 

@@ -117,8 +117,8 @@ def test_reused_pid_inherits_nothing(start: Start, move: Move, connection: Watch
     third.move(1)
     agree(service, recorder, connection, 3, 1011)
     scrape = Scrape(service.metrics())
-    assert len(scrape.series(BYTES, port=connection.label)) == 1
-    assert scrape.sum(BYTES, port=connection.label, pid=str(first.pid), comm="mover") == 1
+    assert scrape.sum(BYTES, port=connection.label, pid=str(first.pid), comm="mover") == 1000
+    assert scrape.sum(BYTES, port=connection.label, pid="other", comm="mover") == 11
 
 
 def successor(move: Move, pid: int) -> Mover:

@@ -185,8 +185,11 @@ def test_processes_that_procfs_hides(start: Start, move: Move, connection: Watch
     mover = move()
     mover.move(10)
     for service, recorder, comm in services:
-        for _ in range(3):  # a first scrape may have missed a short-lived process
-            recorder.add_text(service.metrics())
+
+        def settled(service: ExporterProcess = service, recorder: ScrapeRecorder = recorder) -> bool:
+            return bool(recorder.add_text(service.metrics()).series(CALLS, port=connection.label))
+
+        wait_until(settled, "series of the mover")  # one that is hidden may be about to exit
         agree(service, recorder, connection, 1, 10)
         assert recorder.names(CALLS, "comm", port=connection.label) == {comm}
     assert "hides" in services[0][0].log()

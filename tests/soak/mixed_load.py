@@ -1,14 +1,19 @@
 """A mixed load of known calls and bytes, an exporter beside it, and what the load did to the exporter."""
 
+import json
 import subprocess
+import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import linear_regression, median
 
+from tests.service.web_config_files import PASSWORD, USER, WebConfigFiles, bcrypt_hash
 from tests.support.compiler import compile_c
 from tests.support.exporter_process import ExporterProcess
+from tests.support.paths import ROOT
 from tests.support.process_usage import cpu_seconds, resident_kib, thread_times
 from tests.support.scrape import Scrape
 from tests.support.scrape_recorder import ScrapeRecorder
@@ -34,6 +39,7 @@ class Plan:
     threads: int = 64
     pause_us: int = 20_000
     """Pause of each thread after 64 calls; 0: none."""
+    misbehaving_clients: bool = False
 
 
 @dataclass(frozen=True)
@@ -45,6 +51,7 @@ class Snapshot:
     map_entries: float
     scrape_cpu_seconds: float
     """CPU time of the exporter from before the scrape until after it."""
+    scrape_seconds: float
 
 
 class Roles:
@@ -96,6 +103,18 @@ class Roles:
             process.wait()
 
 
+@contextmanager
+def misbehaving_clients(service: ExporterProcess, connections: dict[str, int]) -> Iterator[None]:
+    """Clients of every bad kind inside; afterwards ``connections`` has the number of theirs by kind."""
+    command = [sys.executable, "-m", "tests.soak.misbehaving_clients", str(service.port), USER, PASSWORD]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+            connections.update(json.loads(process.communicate()[0]))
+
+
 class Soak:
     """One run of the load, and its results."""
 
@@ -103,17 +122,26 @@ class Soak:
         self.plan, self.snapshots = plan, list[Snapshot]()
         self.recorder = ScrapeRecorder()
         self.calls = self.bytes = self.sent = self.read = 0
+        self.bad_connections: dict[str, int] = {}
         with ExitStack() as stack:
+            web = stack.enter_context(WebConfigFiles())
+            web.config.write_text(json.dumps({"basic_auth_users": {USER: bcrypt_hash(PASSWORD, 4)}}))
             connection = WatchedConnection()
             stack.callback(connection.close)
             self.port = connection.label
             roles = Roles(directory, connection)
             stack.callback(roles.kill)
-            service = stack.enter_context(ExporterProcess(*connection.flags, "--process.linger", "5s", *flags))
+            flags = (*connection.flags, "--process.linger", "5s", "--web.config.file", str(web.config), *flags)
+            options = {"auth": (USER, PASSWORD)}
+            service = stack.enter_context(ExporterProcess(*flags, client=options))
             self._began = time.monotonic()
             self.before = self._scrape(service)
-            self._load(roles, connection, service)
+            with ExitStack() as bad:
+                if plan.misbehaving_clients:
+                    bad.enter_context(misbehaving_clients(service, self.bad_connections))
+                self._load(roles, connection, service)
             self.last = self._last(service)
+            self.log = service.log()
 
     def _load(self, roles: Roles, connection: WatchedConnection, service: ExporterProcess) -> None:
         plan, end, peer = self.plan, connection.server.fileno(), connection.client.fileno()
@@ -138,13 +166,14 @@ class Soak:
         self.reader = roles.comm("files")
 
     def _scrape(self, service: ExporterProcess) -> Scrape:
-        before = thread_times(service.pid)
+        before, start = thread_times(service.pid), time.monotonic()
         scrape = Scrape(service.metrics())
+        waited = time.monotonic() - start
         spent = cpu_seconds(before, thread_times(service.pid))
         self.recorder.add(scrape)
         resident = resident_kib(service.pid)
         entries = scrape.sum("copy_exporter_map_entries", map="counts")
-        self.snapshots.append(Snapshot(time.monotonic() - self._began, resident, entries, spent))
+        self.snapshots.append(Snapshot(time.monotonic() - self._began, resident, entries, spent, waited))
         return scrape
 
     def _last(self, service: ExporterProcess) -> Scrape:
@@ -183,6 +212,10 @@ class Soak:
     def scrape_cpu(self) -> float:
         """The median of the CPU seconds per scrape during the load."""
         return median(each.scrape_cpu_seconds for each in self._under_load())
+
+    def longest_scrape(self) -> float:
+        """In seconds."""
+        return max(each.scrape_seconds for each in self.snapshots)
 
     def growth(self) -> int:
         """Growth of resident memory from the middle of the load to the end, in KiB."""

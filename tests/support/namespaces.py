@@ -9,6 +9,12 @@ def in_mount_namespace(commands: str = ":") -> tuple[str, ...]:
 HIDEPID = in_mount_namespace("mount -t proc -o hidepid=2 proc /proc")
 """To put before a command: /proc hides the processes of other users."""
 
+PID_NAMESPACE = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+"""To put before a command: it starts in a pid namespace, as in a container without hostPID."""
+
+TIME_NAMESPACE = ("unshare", "--time", "--boottime", "86400")
+"""To put before a command: it starts in a time namespace, in which the host has booted a day earlier."""
+
 WITHOUT_TRACEPOINTS = in_mount_namespace(
     "mount -t tracefs none /sys/kernel/tracing; mount -t tmpfs none /sys/kernel/tracing/events"
 )

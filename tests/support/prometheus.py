@@ -1,8 +1,8 @@
-"""A real Prometheus server on loopback, and its API."""
+"""A real Prometheus server on loopback, and the API that it shares with other engines."""
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,25 +40,11 @@ def every_second(*ports: int, rule_files: Iterable[Path] = (), **options: object
 
 
 class QueryError(AssertionError):
-    """Prometheus could not parse or evaluate an expression."""
+    """The engine could not parse or evaluate an expression."""
 
 
-class Prometheus(Server):
-    """A Prometheus server with a configuration of the test."""
-
-    def __init__(self, directory: Path, config: Mapping[str, Any] | Path) -> None:
-        """Start it; data, log and the configuration, unless it is a file, go to ``directory``."""
-        file = config if isinstance(config, Path) else directory / "prometheus.yml"
-        if not isinstance(config, Path):
-            file.write_text(json.dumps(config))  # JSON is YAML
-        self.port = free_port()
-        command = [
-            "prometheus",
-            f"--config.file={file}",
-            f"--storage.tsdb.path={directory}/data",
-            f"--web.listen-address={LOOPBACK}:{self.port}",
-        ]
-        super().__init__(command, self.port, directory / "log")
+class QueryServer(Server):
+    """A server that answers PromQL over the API of Prometheus."""
 
     def get(self, path: str, **parameters: object) -> Any:
         """The ``data`` of an answer of the API. Raises :class:`QueryError`."""
@@ -87,3 +73,28 @@ class Prometheus(Server):
         """The value of an expression that has one result; otherwise NaN."""
         results = self.instant(expression)
         return results[0].values[0] if len(results) == 1 else math.nan
+
+
+class Prometheus(QueryServer):
+    """A Prometheus server with a configuration of the test."""
+
+    def __init__(
+        self,
+        directory: Path,
+        config: Mapping[str, Any] | Path,
+        program: str | Path = "prometheus",
+        flags: Sequence[str] = (),
+    ) -> None:
+        """Start it; data, log and the configuration, unless it is a file, go to ``directory``."""
+        file = config if isinstance(config, Path) else directory / "prometheus.yml"
+        if not isinstance(config, Path):
+            file.write_text(json.dumps(config))  # JSON is YAML
+        self.port = free_port()
+        command = [
+            str(program),
+            f"--config.file={file}",
+            f"--storage.tsdb.path={directory}/data",
+            f"--web.listen-address={LOOPBACK}:{self.port}",
+            *flags,
+        ]
+        super().__init__(command, self.port, directory / "log")

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from exporter.counting.maps import Sample
+from exporter.counting.rows import add_rows
 from exporter.host.procfs import OwnProcess, ProcessInfo, Stat
 from exporter.model import Count, Endpoint, Exit, Identity, MapUse, Operation, ProbeRuns, Row, RowKind, Rows
 
@@ -30,6 +31,12 @@ class SampleHost:
     exits: list[Exit] = field(default_factory=list)
     truth: Rows = field(default_factory=dict)
     hidden: set[int] = field(default_factory=set)
+    program: str = ""
+    """What every process runs, whatever its name."""
+    described: int = 0
+    """How often a process was described."""
+    in_pid_namespace: bool = False
+    """Whether /proc is that of another pid namespace."""
     own_pid: int = 0
     """The process id of the exporter itself, when it is one of these processes."""
 
@@ -57,18 +64,17 @@ class SampleHost:
         return exits
 
     def sample(self) -> Sample:
-        keys = {identity: [repr((identity, row)).encode() for row in rows] for identity, rows in self.rows.items()}
-        processes = {identity: dict(rows) for identity, rows in self.rows.items()}
-        return Sample(processes, keys)
+        return Sample({identity: dict(rows) for identity, rows in self.rows.items()})
 
-    def forget(self, keys: Iterable[bytes]) -> None:
-        gone = set(keys)
-        for identity, rows in list(self.rows.items()):
-            for row in list(rows):
-                if repr((identity, row)).encode() in gone:
-                    del rows[row]
-            if not rows:
-                del self.rows[identity]
+    def forget(self, sample: Sample, identities: Iterable[Identity]) -> None:
+        for identity in identities:
+            late: Rows = {}
+            add_rows(late, self.rows.pop(identity), sample.processes[identity])
+            if late:
+                self.rows[identity] = late
+
+    def reclaim(self) -> None:
+        pass
 
     def watch_ports(self, ports: Iterable[int]) -> None:
         raise AssertionError(f"attribution must not watch ports: {ports}")
@@ -88,6 +94,10 @@ class SampleHost:
             return None
         return Stat(self.comms[identity], identity.start // TICK_NS, 1.5, 0.5)
 
+    @property
+    def shows_host(self) -> bool:
+        return not self.in_pid_namespace
+
     def own(self) -> OwnProcess | None:
         identity = self.alive(self.own_pid)
         return OwnProcess(self.own_pid, Stat("exporter", identity.start // TICK_NS, 0, 0)) if identity else None
@@ -96,4 +106,5 @@ class SampleHost:
         return self.alive(pid) is not None
 
     def describe(self, pid: int, comm: str) -> ProcessInfo:
-        return ProcessInfo(f"{comm} of {pid}")
+        self.described += 1
+        return ProcessInfo(self.program or f"{comm} of {pid}")

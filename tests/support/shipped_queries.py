@@ -2,7 +2,7 @@
 
 from tests.support.dashboard_files import targets
 from tests.support.promql import Selector, selectors
-from tests.support.rule_files import ALERTS, alert_names, recorded, rules, runbook_queries
+from tests.support.rule_files import ALERTS, recorded, rules, runbook_queries, runbooks
 
 
 def shipped_queries() -> dict[str, str]:
@@ -13,7 +13,7 @@ def shipped_queries() -> dict[str, str]:
 def _alerts() -> dict[str, str]:
     found = {}
     for rule in rules(ALERTS):
-        name = f"alert {rule.name} {rule.reason}".strip()
+        name = f"alert {rule.name}"
         found[name] = rule.expression
         found |= {f"{name}, annotation {number}": text for number, text in enumerate(rule.annotation_queries, 1)}
     return found
@@ -21,9 +21,9 @@ def _alerts() -> dict[str, str]:
 
 def _runbooks() -> dict[str, str]:
     return {
-        f"runbook {alert}, query {number}": text
-        for alert in alert_names()
-        for number, text in enumerate(runbook_queries(alert), 1)
+        f"runbook {name}, query {number}": text
+        for name in runbooks()
+        for number, text in enumerate(runbook_queries(name), 1)
     }
 
 

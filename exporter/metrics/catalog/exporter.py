@@ -41,9 +41,14 @@ def _probes_attached(reading: ExporterReading) -> Values:
         yield (probe.name, probe.hook, probe.attach_method), int(counting)
 
 
+def _evicted(reading: Reading) -> Values:
+    return [((), reading.snapshot.evicted)]
+
+
 def _processes(reading: Reading) -> Values:
     snapshot = reading.snapshot
     states = {"tracked": snapshot.tracked, "exited": snapshot.exited, "aggregated": snapshot.aggregated}
+    states["hidden"] = snapshot.hidden
     return _by_label(states.items())
 
 
@@ -97,8 +102,14 @@ PROCESSES = ValueFamily(
     type="gauge",
     labels=("state",),
     help="Processes with series of their own (tracked), exited processes whose series linger (exited), and live ones "
-    "that count in pid=other (aggregated).",
+    "that count in pid=other (aggregated); those that /proc does not show (hidden: hidepid, or a pid namespace).",
     values=_processes,
+)
+SERIES_EVICTED = ValueFamily(
+    name="copy_exporter_series_evicted_total",
+    type="counter",
+    help="Sets of series of exited processes that gave way to a living one before --process.linger was over.",
+    values=_evicted,
 )
 PROBE_ATTACHED = ValueFamily(
     name="copy_exporter_probe_attached",
@@ -151,6 +162,7 @@ PROBE_FAMILIES = (
     MAP_MAX_ENTRIES,
     DROPPED_UPDATES,
     PROCESSES,
+    SERIES_EVICTED,
 )
 """What is read together with the counts."""
 EXPORTER_FAMILIES = (PROBE_ATTACHED, SCRAPE_SUCCESS, SCRAPE_DURATION, LOG_LINES_LOST, BUILD_INFO, HOST_CPUS)

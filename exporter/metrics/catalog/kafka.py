@@ -62,4 +62,13 @@ TOPIC_BYTES = ValueFamily(
     values=_topics,
 )
 
-KAFKA_FAMILIES = (LISTENER_INFO, ZERO_COPY_LOST, TOPIC_BYTES)
+DISCOVERY_SUCCESS = ValueFamily[Reading](
+    name="copy_exporter_broker_discovery_success",
+    type="gauge",
+    help="1 when Kafka brokers can be found and asked; 0 when the inspector or the files of a broker do not answer "
+    "(the log says why), so that new brokers and ports may be missing.",
+    flag="--kafka",
+    values=lambda reading: [((), int(reading.kafka.discovery_success))],
+)
+
+KAFKA_FAMILIES = (LISTENER_INFO, ZERO_COPY_LOST, TOPIC_BYTES, DISCOVERY_SUCCESS)

@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Mapping
 from typing import Never
 
 import pytest
@@ -9,17 +10,27 @@ import pytest
 from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
 from exporter.counting.series import Limits, Snapshot
-from exporter.model import Rows
+from exporter.kafka.broker import Broker, Facts
+from exporter.kafka.tracker import KafkaSnapshot
+from exporter.model import KERNEL, Identity, Rows
 from tests.support.sample_data import DISK, READ, SECOND_NS, SENDFILE, SampleHost
 
 
 class Watched:
     """A host with a sampler on it, scraped as Prometheus would."""
 
-    def __init__(self, **limits: object) -> None:
-        self.host = SampleHost()
+    def __init__(self, host: SampleHost | None = None, **limits: object) -> None:
+        self.host = host or SampleHost()
         attribution = Attribution(Limits(**limits))  # type: ignore[arg-type]
-        self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns)  # type: ignore[arg-type]
+        self.broker_pids: set[int] = set()
+        self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns, self)  # type: ignore[arg-type]
+
+    def count_if_brokers_changed(self) -> None:
+        pass
+
+    def take_snapshot(self, processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:
+        brokers = (process for process in processes if process.pid in self.broker_pids)
+        return KafkaSnapshot(tuple(Broker(broker.pid, broker.start_ticks, "java", Facts()) for broker in brokers))
 
     def scrape(self) -> dict[tuple[str, str], Rows]:
         self.snapshot: Snapshot = self.sampler.read().snapshot
@@ -101,8 +112,8 @@ def test_an_old_name_taken_again_continues():
     assert watched.snapshot.tracked == 1
 
 
-def test_a_reused_pid_inherits_nothing_and_ends_its_predecessor():
-    watched = Watched()
+def test_a_reused_pid_counts_in_other_while_its_predecessor_lingers():
+    watched = Watched(linger_ns=10 * SECOND_NS)
     first = watched.host.start(7, "old")
     watched.host.count(first, amount=100)
     watched.scrape()
@@ -110,8 +121,151 @@ def test_a_reused_pid_inherits_nothing_and_ends_its_predecessor():
     second = watched.host.start(7, "new")
     watched.host.count(second, amount=1)
     series = watched.scrape()
-    assert set(series) == {("7", "new")}
-    assert amount(series["7", "new"]) == 1
+    assert (amount(series["7", "old"]), amount(series["other", "new"])) == (100, 1)
+    watched.host.now_ns += 11 * SECOND_NS
+    watched.scrape()
+    watched.host.count(second, amount=2)
+    series = watched.scrape()
+    assert set(series) == {("7", "new"), ("other", "new")}
+    assert (amount(series["7", "new"]), amount(series["other", "new"])) == (2, 1)
+
+
+def increase(shown: list[dict[tuple[str, str], Rows]]) -> int:
+    """The increase that Prometheus computes from what one scraper saw: a decrease is a reset."""
+    total, last = 0, dict.fromkeys({labels for series in shown for labels in series}, 0)
+    for series in shown:
+        for labels, rows in series.items():
+            value = amount(rows) if READ in rows else 0
+            total += value - last[labels] if value >= last[labels] else value
+            last[labels] = value
+    return total
+
+
+def test_two_scrapers_out_of_phase_both_see_that_a_reused_pid_starts_from_zero():
+    """10 MiB of a process, then 25 of another with its id and name: their sum is 35, whoever scrapes."""
+    watched = Watched(linger_ns=120 * SECOND_NS)
+    first = watched.host.start(7, "cat")
+    watched.host.count(first, amount=10)
+    seen: tuple[list[dict[tuple[str, str], Rows]], ...] = ([], [])
+
+    def scrape_for(seconds: int, second: Identity | None = None) -> None:
+        for step in range(seconds):
+            watched.host.now_ns += SECOND_NS
+            if second and step % 10 == 0:
+                watched.host.count(second, amount=25)
+            for scraper, phase in ((0, 0), (1, 7)):
+                if step % 15 == phase:
+                    seen[scraper].append(watched.scrape())
+
+    scrape_for(30)
+    watched.host.end(first)
+    second = watched.host.start(7, "cat")
+    scrape_for(600, second)
+    scrape_for(60)
+    assert [increase(shown) for shown in seen] == [10 + 60 * 25] * 2
+    assert amount(seen[0][-1]["7", "cat"]) > amount(seen[0][-1]["other", "cat"])
+
+
+def test_series_that_linger_give_way_to_living_processes_oldest_first():
+    """90 jobs of 14 s each, scraped every 15 s: none lacks series of its own."""
+    watched = Watched(process_max=2)
+    for pid in range(100, 190):
+        job = watched.host.start(pid, "job")
+        watched.host.count(job, amount=pid)
+        assert amount(watched.scrape()[str(pid), "job"]) == pid
+        watched.host.count(job, amount=1)
+        watched.host.end(job)
+        watched.host.now_ns += 15 * SECOND_NS
+        assert amount(watched.scrape()[str(pid), "job"]) == pid + 1, "its last increase is shown"
+    assert watched.snapshot.evicted == 88
+
+
+def test_a_last_increase_that_no_scrape_has_shown_does_not_give_way():
+    watched = Watched(process_max=1)
+    first = watched.host.start(7, "a")
+    watched.host.count(first)
+    watched.scrape()
+    watched.host.count(first, amount=5)
+    watched.host.end(first)
+    second = watched.host.start(8, "b")
+    watched.host.count(second)
+    series = watched.scrape()
+    assert (amount(series["7", "a"]), amount(series["other", "b"])) == (6, 1)
+    watched.host.count(second, amount=3)
+    assert set(watched.scrape()) == {("8", "b"), ("other", "b")}
+
+
+def test_late_counts_of_a_process_whose_series_gave_way_count_in_other():
+    watched = Watched(process_max=1)
+    first = watched.host.start(7, "a")
+    watched.host.count(first)
+    watched.scrape()
+    watched.host.end(first)
+    watched.scrape()
+    watched.host.count(watched.host.start(8, "b"))
+    watched.scrape()
+    watched.host.count(first, DISK, amount=4096)
+    assert watched.scrape()["other", "a"][DISK].amount == 4096
+
+
+def test_a_broker_has_series_of_its_own_when_there_is_no_room():
+    watched = Watched(process_max=1, brokers_max=1)
+    for pid in (7, 8, 9):
+        watched.host.count(watched.host.start(pid, "java"))
+    watched.broker_pids = {8, 9}
+    assert set(watched.scrape()) == {("7", "java"), ("8", "java"), ("other", "java")}
+
+
+def test_a_name_that_has_not_moved_for_an_hour_gives_way_and_returns_from_zero():
+    watched = Watched(comms_max=1, process_max=0)
+    first = watched.host.start(7, "a")
+    watched.host.count(first, amount=10)
+    assert amount(watched.scrape()["other", "a"]) == 10
+    second = watched.host.start(8, "b")
+    watched.host.count(second, amount=1)
+    assert amount(watched.scrape()["other", "other"]) == 1
+    watched.host.now_ns += 3601 * SECOND_NS
+    watched.host.count(second, amount=2)
+    watched.scrape()
+    watched.host.count(second, amount=4)
+    watched.scrape()
+    watched.host.count(second, amount=8)
+    series = watched.scrape()
+    assert set(series) == {("other", "b"), ("other", "other")}
+    watched.host.now_ns += 3601 * SECOND_NS
+    watched.host.count(first, amount=5)
+    watched.scrape()
+    watched.scrape()
+    watched.host.count(first, amount=6)
+    series = watched.scrape()
+    since_ns = {one.comm: one.since_ns for one in watched.snapshot.series}
+    assert amount(series["other", "a"]) == 6
+    assert since_ns["a"] > watched.host.rows[first][READ].since_ns
+    watched.host.end(second)
+    watched.scrape()
+
+
+def test_what_describes_a_process_is_refreshed_in_turn():
+    watched = Watched()
+    for pid in range(100, 160):
+        watched.host.count(watched.host.start(pid, "sh"))
+    watched.scrape()
+    watched.host.described = 0
+    watched.host.program = "after exec"
+    for _ in range(3):
+        watched.scrape()
+    assert {series.info.name for series in watched.snapshot.series if series.info} == {"after exec"}
+    assert watched.host.described <= 75
+
+
+def test_kernel_threads_count_in_the_host_alone():
+    watched = Watched()
+    watched.host.count(KERNEL, DISK, amount=4096)
+    watched.host.now_ns += 60 * SECOND_NS
+    watched.scrape()
+    watched.host.now_ns += 60 * SECOND_NS
+    assert watched.scrape() == {}
+    assert watched.host.rows[KERNEL]
 
 
 def test_beyond_the_limit_processes_count_in_other_until_there_is_room():
@@ -168,9 +322,26 @@ def test_a_process_that_proc_hides_counts_in_other():
     watched = Watched()
     watched.host.hidden.add(7)
     watched.host.count(watched.host.start(7, "secret"))
-    watched.scrape()
-    watched.scrape()
+    for _ in range(10):  # several clients that scrape make no difference
+        assert watched.scrape() == {}
+    watched.host.now_ns += 5 * SECOND_NS
     assert amount(watched.scrape()["other", "unknown"]) == 1
+
+
+def test_in_a_pid_namespace_no_row_goes_before_its_exit():
+    watched = Watched(SampleHost(in_pid_namespace=True))
+    process = watched.host.start(7, "cat")
+    for _ in range(20):
+        watched.host.count(process)
+        watched.host.now_ns += SECOND_NS
+        watched.scrape()
+        watched.sampler.drain()
+        assert process in watched.host.rows
+    assert watched.snapshot.hidden == 1
+    assert amount(watched.scrape()["other", "unknown"]) == 20
+    watched.host.end(process)
+    watched.scrape()
+    assert (watched.host.rows, watched.snapshot.hidden) == ({}, 0)
 
 
 def test_a_lost_exit_is_noticed_after_the_second_scrape():
@@ -182,6 +353,8 @@ def test_a_lost_exit_is_noticed_after_the_second_scrape():
     watched.scrape()
     watched.sampler.drain()
     assert watched.host.rows == {}
+    watched.host.now_ns += 1
+    assert amount(watched.scrape()["7", "cat"]) == 1
     watched.host.now_ns += 1
     assert watched.scrape() == {}
 
@@ -248,19 +421,17 @@ def test_an_error_is_kept_until_a_reading_succeeds():
     assert watched.sampler.last_error == ""
 
 
-def test_rows_that_could_not_be_deleted_count_once():
+def test_rows_whose_slots_could_not_be_freed_count_once():
     watched = Watched()
     process = watched.host.start(7, "cat")
     watched.host.count(process, amount=10)
     watched.scrape()
     watched.host.count(process, amount=1)
     watched.host.end(process)
-    forget = watched.host.forget
-    watched.host.forget = _fail  # type: ignore[method-assign]
+    watched.host.reclaim = _fail  # type: ignore[method-assign]
     for _ in range(2):
         with pytest.raises(OSError, match="not permitted"):
             watched.sampler.drain()
-    watched.host.forget = forget  # type: ignore[method-assign]
     assert amount(watched.scrape()["7", "cat"]) == 11
     assert watched.host.rows == {}
 

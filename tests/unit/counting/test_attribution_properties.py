@@ -1,5 +1,7 @@
 """Random processes and scrapes: nothing is lost, nothing counts twice, nothing decreases, everything is bounded."""
 
+from collections.abc import Mapping
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -7,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
 from exporter.counting.series import Limits
-from exporter.model import Identity, Rows
+from exporter.kafka.broker import Broker, Facts
+from exporter.kafka.tracker import KafkaSnapshot
+from exporter.model import KERNEL, Identity, Rows
 from tests.support.sample_data import EAGAIN, READ, SECOND_NS, SENDFILE, SampleHost
 
 PIDS = st.integers(1, 4)
@@ -20,14 +24,19 @@ def total(rows: Rows) -> int:
 
 
 class Host(RuleBasedStateMachine):
-    @initialize(process_max=st.integers(0, 5), comms_max=st.integers(0, 3), by_comm=st.booleans())
-    def begin(self, process_max: int, comms_max: int, by_comm: bool) -> None:
+    @initialize(
+        process_max=st.integers(0, 5), brokers_max=st.integers(0, 2), comms_max=st.integers(0, 3), by_comm=st.booleans()
+    )
+    def begin(self, process_max: int, brokers_max: int, comms_max: int, by_comm: bool) -> None:
         self.host = SampleHost()
-        self.limits = Limits(process_max=process_max, comms_max=comms_max, by_comm=by_comm, linger_ns=5 * SECOND_NS)
+        self.limits = Limits(process_max, brokers_max, comms_max, 5 * SECOND_NS, by_comm)
         attribution = Attribution(self.limits)
-        self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns)  # type: ignore[arg-type]
+        self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns, self)  # type: ignore[arg-type]
+        self.broker_pids: set[int] = set()
         self.shown: dict[tuple[str, str], tuple[int, int]] = {}
         self.attributed = 0
+        self.of_kernel = 0
+        self.ended: dict[Identity, int] = {}
 
     @rule(pid=PIDS, comm=COMMS)
     def process_starts(self, pid: int, comm: str) -> None:
@@ -47,9 +56,35 @@ class Host(RuleBasedStateMachine):
     @rule(pid=PIDS)
     def process_ends(self, pid: int) -> None:
         if identity := self.host.alive(pid):
+            has_counted = identity in self.host.rows
             self.host.end(identity)
+            if has_counted:
+                self.sampler.drain()
+                self.ended[identity] = self.host.now_ns
 
-    @rule(seconds=st.integers(0, 4))
+    def count_if_brokers_changed(self) -> None:
+        pass
+
+    def take_snapshot(self, processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:
+        brokers = (process for process in processes if process.pid in self.broker_pids)
+        return KafkaSnapshot(tuple(Broker(broker.pid, broker.start_ticks, "java", Facts()) for broker in brokers))
+
+    @rule(pid=PIDS, amount=st.integers(0, 1000))
+    def an_ended_process_counts_late(self, pid: int, amount: int) -> None:
+        ended = [identity for identity in self.ended if identity.pid == pid]
+        if ended and self.host.now_ns - self.ended[ended[-1]] < 9 * SECOND_NS:
+            self.host.count(ended[-1], READ, amount)
+
+    @rule(pid=PIDS)
+    def process_is_found_to_be_a_broker(self, pid: int) -> None:
+        self.broker_pids.add(pid)
+
+    @rule(amount=st.integers(0, 1000))
+    def kernel_thread_counts(self, amount: int) -> None:
+        self.host.count(KERNEL, READ, amount)
+        self.of_kernel += amount + 1
+
+    @rule(seconds=st.sampled_from([0, 1, 4, 61, 3601]))
     def time_passes(self, seconds: int) -> None:
         self.host.now_ns += seconds * SECOND_NS
 
@@ -69,8 +104,8 @@ class Host(RuleBasedStateMachine):
             self.attributed += total(series.rows) - before
             self.shown[series.pid, series.comm] = (total(series.rows), series.since_ns)
         # Each byte was in exactly one per-process series, once every process is known.
-        assert self.attributed == total(self.host.truth)
-        assert snapshot.tracked + snapshot.exited <= self.limits.process_max
+        assert self.attributed + self.of_kernel == total(self.host.truth)
+        assert snapshot.tracked + snapshot.exited <= self.limits.process_max + self.limits.brokers_max
         shared = {series.comm for series in snapshot.series if not series.pid.isdigit()}
         assert len(shared) <= self.limits.comms_max + 1
 
@@ -78,7 +113,7 @@ class Host(RuleBasedStateMachine):
     @invariant()
     def ended_processes_leave_nothing_behind_after_a_drain(self) -> None:
         pending = {gone.identity for gone in self.host.exits}
-        left: set[Identity] = self.host.rows.keys() - self.host.comms.keys() - pending
+        left: set[Identity] = self.host.rows.keys() - self.host.comms.keys() - pending - {KERNEL} - self.ended.keys()
         assert not left
 
 

@@ -11,7 +11,16 @@ from tests.support.rule_files import ALERTS, rules
 from tests.support.shipped_queries import selectors_behind
 
 JOBS = yaml.safe_load((ROOT / "deploy" / "prometheus" / "fleet.yml").read_text())["scrape_configs"]
-ALERTS_ON_TOTALS = {"ZeroCopyLost", "ZeroCopyRegression", "NetworkSaturatedBeforeCPU", "ExporterBlind"}
+ALERTS_ON_TOTALS = {
+    "ZeroCopyLost",
+    "ZeroCopyRegression",
+    "NetworkSaturatedBeforeCPU",
+    "ExporterBlindDroppedUpdates",
+    "ExporterBlindMissedRuns",
+    "ExporterBlindProbeNotAttached",
+    "ExporterBlindScrapeFailing",
+    "ExporterBlindBrokerDiscovery",
+}
 """Alerts on hosts, ports and the exporter, not on processes."""
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from exporter.host import procfs
+from exporter.host.boottime import parse_offsets
 from exporter.host.procfs import ProcessInfo, Procfs, parse_cgroup, parse_stat
 
 STAT = (
@@ -44,6 +46,9 @@ def test_this_very_process():
         ("0::/with:colon\n", "/with:colon"),
         ("4:memory:/x\n0::/a\rb\vc\fd\x1ce\x85f\u2028g\n", "/a\rb\vc\fd\x1ce\x85f\u2028g"),
         ("0::/cut off\n1:name", "/cut off"),
+        ("0::/../../kubepods.slice/a.scope\n", "/kubepods.slice/a.scope"),
+        ("0::/../..\n", "/"),
+        ("0::/..hidden/a\n", "/..hidden/a"),
         ("", ""),
     ],
 )
@@ -64,6 +69,48 @@ def test_a_process_in_a_container(tmp_path):
         container_id=CONTAINER,
         unit=f"cri-containerd-{CONTAINER}.scope",
     )
+
+
+@pytest.mark.parametrize(
+    ("path", "container"),
+    [
+        ("/ecs/0123456789abcdef0123456789abcdef/0123456789abcdef0123456789abcdef-1234567890", True),
+        ("/ecs/0123456789abcdef0123456789abcdef", False),
+        (f"/docker/{CONTAINER}", True),
+        (f"/docker/{CONTAINER}0", False),
+        ("/kubepods/pod01234567-89ab-cdef-0123-456789abcdef", False),
+    ],
+)
+def test_containers(tmp_path, path, container):
+    folder = tmp_path / "7"
+    folder.mkdir()
+    (folder / "cgroup").write_text(f"0::{path}\n")
+    assert Procfs(str(tmp_path)).describe(7, "x").container_id == (path.rsplit("/", 1)[1] if container else "")
+
+
+def test_starts_in_a_time_namespace(tmp_path, monkeypatch):
+    folder = tmp_path / "7"
+    folder.mkdir()
+    (folder / "stat").write_text(stat_line("cat"))
+    for offset_ns, start_ns in ((86_400_000_000_000, 1_148_160_000_000), (-5_005_000_000, 1_239_566_000_000)):
+        monkeypatch.setattr(procfs, "boottime_offset_ns", lambda offset_ns=offset_ns: offset_ns)
+        folder.joinpath("stat").write_text(
+            STAT.format(pid=7, comm="cat", user=0, system=0, start=(start_ns + offset_ns) // 10**7)
+        )
+        stat = Procfs(str(tmp_path)).stat(7)
+        assert stat
+        assert stat.started_at(start_ns)
+        assert not stat.started_at(start_ns + 20_000_000)
+
+
+def test_offsets_of_a_time_namespace():
+    assert parse_offsets("monotonic           5         0\nboottime        86400        7\n") == 86_400_000_000_007
+    assert parse_offsets("") == 0
+
+
+def test_a_kernel_thread():
+    assert not parse_stat(stat_line("cat")).is_kernel_thread
+    assert parse_stat(stat_line("kthreadd").replace("4194560", "2129984")).is_kernel_thread
 
 
 def test_long_text_is_cut(tmp_path):

@@ -8,9 +8,9 @@ from threading import Event
 import pytest
 
 from exporter.host.procfs import Stat
-from exporter.kafka.broker import UNKNOWN, Facts, Listener
-from exporter.kafka.discovery import SCAN_INTERVAL_SECONDS, Discovery
-from exporter.kafka.inspector import InspectorExitedError
+from exporter.kafka.broker import CHANGED_CONFIG, UNKNOWN, Facts, Listener
+from exporter.kafka.discovery import SCAN_INTERVAL_SECONDS, Discovery, DiscoverySettings
+from exporter.kafka.inspector import InspectionError
 
 BROKER = ["java", "-cp", "x", "kafka.Kafka", "server.properties"]
 COMPLETE = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092),), (11,), complete=True)
@@ -22,7 +22,8 @@ class Host:
     """/proc, the inspector and the clock; records what is read, inspected and watched."""
 
     processes: dict[int, tuple[str, int, list[str]]] = field(default_factory=dict)
-    facts: dict[int, Facts] = field(default_factory=dict)
+    facts: dict[int, Facts | InspectionError] = field(default_factory=dict)
+    owners: dict[int, int] = field(default_factory=dict)
     now: float = 0.0
     stats: list[int] = field(default_factory=list)
     inspected: list[int] = field(default_factory=list)
@@ -43,13 +44,20 @@ class Host:
 
     def inspect(self, pid: int) -> Facts:
         self.inspected.append(pid)
-        return self.facts[pid]
+        facts = self.facts[pid]
+        if isinstance(facts, InspectionError):
+            raise facts
+        return facts
 
     def watch(self, ports: Iterable[int], pids: Iterable[int]) -> None:
         self.watched.append((set(ports), set(pids)))
 
-    def discovery(self, *ports: int) -> Discovery:
-        return Discovery(self, self.inspect, self.watch, ports, lambda: self.now)
+    def owner(self, pid: int) -> int:
+        return self.owners.get(pid, 0)
+
+    def discovery(self, *ports: int, max_brokers: int = 16, max_ports: int = 64) -> Discovery:
+        settings = DiscoverySettings(ports, max_brokers, max_ports)
+        return Discovery(self, self.inspect, self.watch, settings, lambda: self.now)
 
     def scan_for(self, discovery: Discovery, seconds: float) -> None:
         """Scan now, and then at the interval of the service, while ``seconds`` pass."""
@@ -58,9 +66,10 @@ class Host:
             discovery.scan()
             self.now += SCAN_INTERVAL_SECONDS
 
-    def start(self, pid: int, facts: Facts = COMPLETE, start: int = 100) -> None:
+    def start(self, pid: int, facts: Facts | InspectionError = COMPLETE, start: int = 100, owner: int = 0) -> None:
         self.processes[pid] = ("java", start, BROKER)
         self.facts[pid] = facts
+        self.owners[pid] = owner
 
 
 def pids(discovery: Discovery) -> list[int]:
@@ -150,13 +159,13 @@ def test_the_ports_of_a_broker_that_restarts_stay_watched() -> None:
     assert (pids(discovery), host.watched[-1]) == ([8], ({9092}, {8}))
 
 
-def test_the_ports_of_a_broker_that_exited_are_watched_for_ten_minutes() -> None:
+def test_the_ports_of_a_broker_that_exited_are_watched_for_five_minutes() -> None:
     host = Host()
     host.start(7)
     discovery = host.discovery(80)
     host.scan_for(discovery, 2)
     del host.processes[7]
-    host.scan_for(discovery, 598)
+    host.scan_for(discovery, 298)
     assert host.watched[-1] == ({80, 9092}, set())
     host.scan_for(discovery, 2)
     assert host.watched[-1] == ({80}, set())
@@ -212,13 +221,120 @@ def test_problems_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
-def test_discovery_stops_when_the_inspector_has_exited(caplog: pytest.LogCaptureFixture) -> None:
-    def inspect(_: int) -> Facts:
-        raise InspectorExitedError("the inspector did not answer within 10 s")
+LATE = InspectionError("the inspector did not answer within 8 s")
 
+
+def test_discovery_recovers_from_late_answers(caplog: pytest.LogCaptureFixture) -> None:
+    host = Host()
+    host.start(7, LATE)
+    discovery = host.discovery()
+    host.scan_for(discovery, 120)
+    assert (pids(discovery), discovery.success) == ([7], False)
+    assert len(host.inspected) == 5, "after 4, 8, 16, 32 s"
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "broker: node unknown, process 7: the inspector did not answer within 8 s; add missing ports with --watch.port"
+    ]
+    host.facts[7] = COMPLETE
+    host.scan_for(discovery, 122)
+    assert (discovery.success, discovery.brokers()[0].facts, host.watched[-1]) == (True, COMPLETE, ({9092}, {7}))
+
+
+def test_a_broker_keeps_its_facts_while_the_inspector_does_not_answer() -> None:
     host = Host()
     host.start(7)
-    Discovery(host, inspect, host.watch).scan_until(Event())
+    discovery = host.discovery()
+    discovery.scan()
+    host.facts[7] = LATE
+    host.scan_for(discovery, 124)
+    (broker,) = discovery.brokers()
+    assert (broker.facts.listeners, broker.facts.problems) == (COMPLETE.listeners, (str(LATE),))
+    assert not discovery.success
+    del host.processes[7]
+    discovery.scan()
+    assert (pids(discovery), discovery.success) == ([], True)
+
+
+def test_scans_continue_after_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    stopped = Event()
+
+    class Unreadable(Host):
+        def pids(self) -> list[int]:
+            self.stats.append(0)
+            if len(self.stats) > 1:
+                stopped.set()
+            raise OSError(5, "Input/output error")
+
+    host = Unreadable()
+    discovery = host.discovery()
+    stopped.wait = lambda _=None: stopped.is_set()  # type: ignore[method-assign, assignment]
+    discovery.scan_until(stopped)
+    assert (len(host.stats), discovery.success) == (2, False)
     assert [record.getMessage() for record in caplog.records] == [
-        "broker discovery stopped: the inspector did not answer within 10 s; add ports with --watch.port"
+        "broker discovery failed, will be tried again: Input/output error"
     ]
+
+
+def ports_of(*ports: int) -> Facts:
+    listeners = tuple(Listener(f"L{port}", "PLAINTEXT", port) for port in ports)
+    return Facts("1", listeners, (11,), ports=ports, fingerprint="a", complete=True)
+
+
+def watched_ports(discovery: Discovery) -> list[list[int]]:
+    return [[listener.port for listener in broker.facts.listeners] for broker in discovery.brokers()]
+
+
+def test_many_ports_leave_room_for_other_brokers() -> None:
+    host = Host()
+    host.start(7, ports_of(*range(1000, 1100)))
+    host.start(8, ports_of(9092, 9093))
+    discovery = host.discovery(max_ports=6)
+    discovery.scan()
+    assert watched_ports(discovery) == [[1000, 1001, 1002, 1003], [9092, 9093]]
+    assert host.watched[-1] == ({1000, 1001, 1002, 1003, 9092, 9093}, {7, 8})
+
+
+def test_ports_of_exited_brokers_are_limited_too() -> None:
+    host = Host()
+    discovery = host.discovery(max_ports=3)
+    for pid in range(10, 20):
+        host.start(pid, ports_of(pid * 10, pid * 10 + 1))
+        host.scan_for(discovery, 2)
+        del host.processes[pid]
+    host.scan_for(discovery, 2)
+    assert len(host.watched[-1][0]) == 3
+    host.scan_for(discovery, 300)
+    assert host.watched[-1] == (set(), set())
+
+
+def test_many_brokers_of_one_user_leave_room_for_another_user() -> None:
+    host = Host()
+    for pid in range(10, 30):
+        host.start(pid, start=pid, owner=1000)
+    discovery = host.discovery(max_brokers=4)
+    discovery.scan()
+    assert pids(discovery) == [10, 11, 12, 13]
+    host.start(50, start=500, owner=900)
+    discovery.scan()
+    assert pids(discovery) == [10, 11, 12, 50]
+    for pid in range(10, 30):
+        del host.processes[pid]
+    discovery.scan()
+    assert pids(discovery) == [50]
+
+
+def test_facts_are_those_of_the_start() -> None:
+    host = Host()
+    host.start(7, ports_of(9092, 9093))
+    discovery = host.discovery()
+    discovery.scan()
+    edited = (Listener("L9092", "SSL", 9092), Listener("NEW", "SSL", 9094))
+    host.facts[7] = Facts("2", edited, (12,), ports=(9092, 9094), fingerprint="b", complete=True)
+    host.scan_for(discovery, 124)
+    (broker,) = discovery.brokers()
+    assert broker.facts.listeners == (Listener("L9092", "PLAINTEXT", 9092), Listener(UNKNOWN, UNKNOWN, 9094))
+    assert (broker.facts.node_id, broker.facts.log_directories) == ("1", (11,))
+    assert broker.facts.problems == (CHANGED_CONFIG,)
+    host.facts[7] = Facts(listeners=(Listener(UNKNOWN, UNKNOWN, 9092),), ports=(9092,), problems=("No such file",))
+    host.scan_for(discovery, 124)
+    assert watched_ports(discovery) == [[9092]]
+    assert discovery.brokers()[0].facts.listeners[0].name == "L9092"

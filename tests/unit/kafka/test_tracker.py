@@ -13,6 +13,18 @@ BROKER = Broker(7, 100, "java", Facts("1", (), (50,)))
 FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), "t-0", 50, (5, 0, 0, 0))
 
 
+class FoundBrokers:
+    """The result of discovery."""
+
+    success = True
+
+    def __init__(self, *brokers: Broker) -> None:
+        self.found = brokers
+
+    def brokers(self) -> tuple[Broker, ...]:
+        return self.found
+
+
 class FolderMap:
     """The kernel's map of folders in memory."""
 
@@ -31,20 +43,20 @@ class FolderMap:
 
 def test_without_brokers_the_map_is_not_read() -> None:
     folder_map = FolderMap()
-    tracker = KafkaTracker(folder_map, tuple, TopicCounter(), LossDetector(SampleNetworkDevices()))
+    tracker = KafkaTracker(folder_map, FoundBrokers(), TopicCounter(), LossDetector(SampleNetworkDevices()))
     tracker.count_if_brokers_changed()
     assert tracker.take_snapshot({}, 0).topics == {}
     assert folder_map.reads == 0
 
 
 def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
-    folder_map, brokers = FolderMap(), [BROKER]
-    tracker = KafkaTracker(folder_map, lambda: tuple(brokers), TopicCounter(), LossDetector(SampleNetworkDevices()))
+    folder_map, brokers = FolderMap(), FoundBrokers(BROKER)
+    tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()))
     tracker.count_if_brokers_changed()
     tracker.count_if_brokers_changed()
     assert folder_map.reads == 1, "only when a broker starts or exits"
     folder_map.present[b"1"] = FOLDER
-    brokers.clear()
+    brokers.found = ()
     tracker.count_if_brokers_changed()
     assert folder_map.present == {}
     assert tracker.take_snapshot({}, 0).topics == {TopicKey("1", "t"): (5, 0, 0, 0)}

@@ -1,7 +1,7 @@
 """Only what has changed is unpacked, and the result is what the map has."""
 
 from exporter.live.unpacked import Unpacked, UnpackedRows
-from exporter.model import COUNT_LAYOUT, ROW_LAYOUT, Count, Endpoint, Identity, Operation, Row, RowKind
+from exporter.model import ROW_LAYOUT, SLOT_LAYOUT, Count, Endpoint, Identity, Operation, Row, RowKind
 
 
 def key(pid: int, operation: Operation = Operation.READ) -> bytes:
@@ -9,7 +9,7 @@ def key(pid: int, operation: Operation = Operation.READ) -> bytes:
 
 
 def value(events: int) -> bytes:
-    return COUNT_LAYOUT.part().pack(events, events * 2, 5)
+    return SLOT_LAYOUT.part("events", "amount", "since_ns").pack(events, events * 2, 5)
 
 
 def row(operation: Operation = Operation.READ) -> Row:

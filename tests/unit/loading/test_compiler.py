@@ -16,7 +16,7 @@ from exporter.model import Endpoint, Layout
 
 HEADERS = {path.name for path in probes_directory().glob("*.h")}
 SOURCES = {path.name for path in probes_directory().glob("*.c")}
-DECLARATIONS = re.compile(r'BPF_(?:TABLE\("\w+", [^;]*|ARRAY\([^;]*)\);')
+DECLARATIONS = re.compile(r'BPF_(?:(?:F_)?TABLE\("\w+", [^;]*|(?:ARRAY(?:_OF_MAPS)?|STACK)\([^;]*)\);')
 FILES = re.compile(r'#line 1 "(\S+)"')
 
 
@@ -24,7 +24,9 @@ def declared(text: str) -> dict[str, str]:
     """The maps of a C text: the name and the number of entries of each."""
     arguments = [declaration.rstrip(");").split(", ") for declaration in DECLARATIONS.findall(text)]
     tables = {words[-2]: words[-1] for words in arguments if words[0].startswith("BPF_TABLE")}
-    return tables | {words[0].removeprefix("BPF_ARRAY("): words[-1] for words in arguments if "BPF_ARRAY" in words[0]}
+    tables |= {words[-3]: words[-2] for words in arguments if words[0].startswith("BPF_F_TABLE")}
+    short = [words for words in arguments if words[0].startswith(("BPF_ARRAY", "BPF_STACK"))]
+    return tables | {words[0].split("(")[1]: words[-1] for words in short}
 
 
 def test_a_c_file_is_a_probe_and_a_header_is_included():
@@ -36,7 +38,7 @@ def test_headers_come_once_and_before_their_use():
     text = c_text(select(("exits", "syscalls")))
     files = FILES.findall(text)
     assert len(files) == len(set(files))
-    assert text.index("struct count {") < text.index('BPF_TABLE("hash", struct row, struct count, counts')
+    assert text.index("struct slot {") < text.index('BPF_F_TABLE("array", u32, struct slot, counts')
     assert '#include "' not in text
 
 
@@ -60,7 +62,7 @@ def test_enumerations_are_made_from_python():
 
 def test_every_map_of_the_table_is_declared_with_its_size():
     maps = declared(c_text(PROBES))
-    assert {name: f"{name.upper()}_ENTRIES" for name in MAPS}.items() <= maps.items()
+    assert {name: spec.entries_in_c for name, spec in MAPS.items()}.items() <= maps.items()
 
 
 def test_maps_that_are_not_in_the_table_have_one_entry():
@@ -94,14 +96,14 @@ def structure(layout: Layout | None, **changes: str) -> Any:
     if layout is None:
         return ct.c_uint64
     members = [(name, form) for name, form in (layout.members | changes).items() if form]
-    fields = [(name, c_type("I" if form == "4x" else form)) for name, form in members]
+    fields = [(name, c_type(form)) for name, form in members]
     return type(layout.name, (ct.Structure,), {"_fields_": fields})
 
 
 def compiled(**changes: str) -> dict[bytes, Table]:
     """What BCC made, with other formats of some members of struct row."""
     tables = {name.encode(): Table(structure(spec.key), structure(spec.value)) for name, spec in MAPS.items()}
-    tables[b"counts"].Key = structure(MAPS["counts"].key, **changes)
+    tables[b"slot_numbers"].Key = structure(MAPS["slot_numbers"].key, **changes)
     return tables
 
 
@@ -126,8 +128,8 @@ def test_a_layout_that_differs(changes: dict[str, str], difference: str):
     with pytest.raises(KernelError) as caught:
         check_layouts(compiled(**changes))
     assert str(caught.value) == (
-        f"struct row in map counts: {difference}; probes/types.h and exporter/model.py are of different versions: "
-        "install copy-exporter again"
+        f"struct row in map slot_numbers: {difference}; probes/types.h and exporter/model.py are of different "
+        "versions: install copy-exporter again"
     )
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.matrix.fetch import newest_of
 from tests.matrix.runner import name_of
-from tests.matrix.targets import KERNEL_BY_NAME, TARGETS
+from tests.matrix.targets import KERNEL_BY_NAME, MODES, TARGETS
 
 
 @pytest.mark.parametrize(
@@ -25,8 +25,8 @@ def test_the_newest_release_of_a_series(name: str, releases: list[str], newest: 
     assert newest_of(KERNEL_BY_NAME[name], releases) == newest
 
 
-def test_targets_have_different_names() -> None:
-    assert len({target.name for target in TARGETS}) == len(TARGETS)
+def test_targets_differ() -> None:
+    assert len({target.id for target in (*TARGETS, *MODES)}) == len(TARGETS) + len(MODES)
 
 
 @pytest.mark.parametrize(

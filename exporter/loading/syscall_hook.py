@@ -1,0 +1,90 @@
+"""Which hooks may count system calls, and why: what ``--probe.syscalls.hook`` and the kernel allow."""
+
+import os
+import resource
+from dataclasses import dataclass, replace
+
+from exporter.kernel import libbpf
+from exporter.kernel.btf import Btf
+from exporter.loading.attach_errors import explain
+from exporter.loading.compiler import RETURN_0
+from exporter.loading.preemption import Preemption
+from exporter.loading.probes import Probe
+from exporter.loading.syscall_functions import syscall_functions
+from exporter.model import ProbeState
+
+_FUNCTIONS = "fexit.syscalls"
+_FLAG = "--probe.syscalls.hook"
+_BY_SETTING = {
+    "functions": frozenset({_FUNCTIONS, "kretprobe.multi"}),
+    "sys_exit": frozenset({"raw_tracepoint"}),
+}
+_WITHOUT_FUNCTIONS = frozenset({"raw_tracepoint", "kretprobe.multi"})
+_OTHER_DESCRIPTORS = 256
+"""Open files of the serving process, beside those of function hooks and one per CPU."""
+
+
+@dataclass(frozen=True)
+class SyscallHook:
+    """The hooks that may be tried."""
+
+    attach_methods: frozenset[str]
+    why: str
+
+    @property
+    def functions(self) -> bool:
+        """Whether programs for the functions of system calls are needed."""
+        return _FUNCTIONS in self.attach_methods
+
+    def limit(self, probe: Probe) -> Probe:
+        """The probe with these hooks only, if it is that of system calls."""
+        if probe.name != "syscalls":
+            return probe
+        return replace(probe, hooks=tuple(hook for hook in probe.hooks if hook.attach_method in self.attach_methods))
+
+    def describe(self, state: ProbeState) -> str:
+        """Which hook the probe of system calls has, what it costs other calls, and why, in a sentence."""
+        if not state.attached:
+            return ""
+        why = self.why
+        if self.functions and state.attach_method != _FUNCTIONS:
+            why = "the functions of system calls refuse programs"
+        if state.attach_method == "raw_tracepoint":
+            return f"sys_exit, which runs for every system call of the host: {why}"
+        return f"the functions of the system calls that move data; other system calls cost nothing: {why}"
+
+
+def choose(btf: Btf, preemption: Preemption, setting: str) -> SyscallHook:
+    """The hooks to try; ``setting`` is one of :data:`exporter.model.SYSCALL_HOOKS`."""
+    if setting in _BY_SETTING:
+        return SyscallHook(_BY_SETTING[setting], f"set by {_FLAG}")
+    if refusal := _refusal(btf):
+        return SyscallHook(_WITHOUT_FUNCTIONS, refusal)
+    if preemption.preempts:
+        why = f"programs on functions would lose runs, because the kernel preempts itself ({preemption.why})"
+        return SyscallHook(_WITHOUT_FUNCTIONS, why)
+    why = f"{_FLAG}=functions would cost other system calls nothing, as the kernel does not preempt itself"
+    return SyscallHook(_WITHOUT_FUNCTIONS, f"{why} ({preemption.why})")
+
+
+def _refusal(btf: Btf) -> str:
+    """Why programs on the functions of system calls cannot be loaded; empty when they can."""
+    functions = syscall_functions(btf)
+    if not functions:
+        return "the functions of system calls have other names in this kernel"
+    needed = _OTHER_DESCRIPTORS + (os.cpu_count() or 1) + 2 * len(functions)
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit != resource.RLIM_INFINITY and limit < needed:
+        return f"hooks on functions need a limit of open files of at least {needed}, and it is {limit} (ulimit -n)"
+    try:
+        os.close(_load_empty(btf.function_id(functions[0].name)))
+    except OSError as error:
+        return explain(_FUNCTIONS, error)[0]
+    return ""
+
+
+def _load_empty(target: int) -> int:
+    attach_type = libbpf.ATTACH_TYPE_TRACE_FEXIT
+    return libbpf.load_program(
+        libbpf.PROG_TYPE_TRACING, "empty", RETURN_0, attach_type=attach_type, attach_btf_id=target
+    )
