@@ -47,15 +47,18 @@ class TargetResult:
     seconds: float
     log: str
     """The last lines of pytest's output."""
+    first_start: str = ""
+    """Why the virtual machine was started a second time; empty where it was not."""
 
     def in_state(self, state: str) -> list[Outcome]:
         """The outcomes that are ``passed``, ``failed`` or ``skipped``."""
         return [outcome for outcome in self.outcomes if outcome.state == state]
 
 
-def save_run(shared: Path, name: str, release: str, status: int, seconds: float) -> None:
+def save_run(shared: Path, name: str, release: str, status: int, seconds: float, *, first_start: str = "") -> None:
     """Save what the files of pytest and doctor do not contain, and thereby mark the result as complete."""
-    (shared / _RUN).write_text(json.dumps({"name": name, "release": release, "status": status, "seconds": seconds}))
+    run = {"name": name, "release": release, "status": status, "seconds": seconds, "first_start": first_start}
+    (shared / _RUN).write_text(json.dumps(run))
 
 
 def result_exists(shared: Path) -> bool:
@@ -75,6 +78,7 @@ def read_result(shared: Path) -> TargetResult:
         checks=_checks(shared / "doctor.json"),
         seconds=run["seconds"],
         log=_tail(shared / "pytest.log"),
+        first_start=run["first_start"],
     )
 
 

@@ -50,10 +50,13 @@ def made(directory: Path) -> Path:
         *(pytest.param(target, id=target.id, marks=pytest.mark.modes) for target in MODES),
     ],
 )
-def test_target(target: Target, results: Results) -> None:
+def test_target(target: Target, results: Results, capsys: pytest.CaptureFixture[str]) -> None:
     result = results[target.id].result()
     heading = f"{result.name}, kernel {result.release}"
     print(f"{heading}: {result.seconds:.0f} s")
+    if result.first_start:
+        with capsys.disabled():
+            print(f"\n{heading}: started twice, because {result.first_start}")
     failed = "\n".join(str(outcome) for outcome in result.in_state("failed"))
     assert not failed, f"{heading}:\n{failed}"
     assert result.status == 0, f"pytest exited with status {result.status}:\n{result.log}"

@@ -1,10 +1,13 @@
 """Runs a command under another kernel, in an emulated virtual machine on a read-only view of a root file system."""
 
+import math
 import os
+import re
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,11 +35,12 @@ EXACT_COUNTS = Mode(cpus=2, preemption="full")
 INSTRUCTIONS = Mode(cpus=1, preemption="voluntary", qemu_options=("-icount shift=0,sleep=off",))
 """The clock of the virtual machine counts instructions: one is a nanosecond."""
 HOST_ROOT = Path("/")
-_CONSOLE_LINES = 15
+_COMPLAINT = re.compile(r"BUG:|WARNING:|rcu:.* stall|soft lockup|blocked for more than|Kernel panic|Out of memory")
+_COMPLAINT_LINES = 40
 
 
 class VirtualMachineError(Exception):
-    """The command did not finish; the message ends with the last lines of the console."""
+    """The command did not finish; the message has what the kernel complained of, or the last lines of the console."""
 
 
 def run_in_vm(
@@ -45,6 +49,7 @@ def run_in_vm(
     shared: Path,
     deadline: float,
     *,
+    silence: float = math.inf,
     root: Path = HOST_ROOT,
     mode: Mode = EXACT_COUNTS,
 ) -> int:
@@ -52,7 +57,7 @@ def run_in_vm(
 
     ``shared`` is a directory that the command may write to, under the same path; the console goes to the file
     ``console`` in it. The virtual machine has an empty disk at /dev/vda. Raises :class:`VirtualMachineError` when the
-    command has not finished after ``deadline`` seconds.
+    command has not finished after ``deadline`` seconds, or has written nothing into ``shared`` for ``silence`` seconds.
     """
     script = shared / "script"
     status = shared / "status"  # vng reports the status only where the virtual machine has its own init
@@ -65,14 +70,15 @@ def run_in_vm(
     console = shared / "console"
     try:
         with console.open("wb") as output:
-            finished = _finishes(_vng(installed, script, disk, root, mode), output.fileno(), deadline)
+            problem = run_until_it_hangs(
+                _vng(installed, script, disk, root, mode), output.fileno(), shared, deadline, silence
+            )
     finally:
         disk.unlink()
     if not status.exists():
-        problem = "stopped before its script finished" if finished else f"did not finish in {deadline:g} s"
-        last = "\n".join(console.read_text(errors="replace").splitlines()[-_CONSOLE_LINES:])
+        reason = problem or "stopped before its script finished"
         raise VirtualMachineError(
-            f"the virtual machine with kernel {installed.release} {problem}; its console ends with:\n{last}"
+            f"the virtual machine with kernel {installed.release} {reason}; from its console:\n{complaint(console)}"
         )
     return int(status.read_text())
 
@@ -94,19 +100,40 @@ def _vng(installed: Installed, script: Path, disk: Path, root: Path, mode: Mode)
     return [*command, "--", script]
 
 
-def _finishes(command: Sequence[str | Path], output: int, deadline: float) -> bool:
-    """Run vng; whether it exits in time. All of its processes are gone afterwards."""
+def run_until_it_hangs(
+    command: Sequence[str | Path], output: int, shared: Path, deadline: float, silence: float
+) -> str:
+    """Run vng; why it was killed, or nothing. All of its processes are gone afterwards."""
     environment = os.environ | {"PATH": f"{VNG.parent}:{os.environ['PATH']}"}
+    started = time.time()
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True, env=environment
     )
     try:
-        process.wait(deadline)
-    except subprocess.TimeoutExpired:
-        return False
+        while True:
+            try:
+                process.wait(1)
+                return ""
+            except subprocess.TimeoutExpired:
+                now = time.time()
+            if now - started > deadline:
+                return f"did not finish in {deadline:g} s"
+            if now - max(started, _last_written(shared)) > silence:
+                return f"wrote nothing for {silence:g} s"
     finally:
         _kill_session(process)
-    return True
+
+
+def _last_written(shared: Path) -> float:
+    """When the command last wrote a file. The kernel's console and the disk do not count."""
+    return max(path.stat().st_mtime for path in shared.iterdir() if path.name not in ("console", "disk"))
+
+
+def complaint(console: Path) -> str:
+    """The kernel's first complaint; the last lines where there is none."""
+    lines = console.read_text(errors="replace").splitlines()
+    first = next((number for number, line in enumerate(lines) if _COMPLAINT.search(line)), -_COMPLAINT_LINES)
+    return "\n".join(lines[first:][:_COMPLAINT_LINES])
 
 
 def _kill_session(process: "subprocess.Popen[bytes]") -> None:
