@@ -148,6 +148,8 @@ def _exporter() -> Iterator[Row]:
     yield Row("copy_exporter_dropped_updates_total", {"map": "counts"}, 7.0)
     for state, number in (("tracked", 500), ("exited", 3), ("aggregated", 12)):
         yield Row("copy_exporter_processes", {"state": state}, number)
+    yield Row("copy_exporter_series_evicted_total", {}, 0.1)
+    yield Row("copy_exporter_broker_discovery_success", {}, 1)
     for collector in ("processes", "network"):
         yield Row("copy_exporter_scrape_success", {"collector": collector}, 1)
         yield Row("copy_exporter_scrape_duration_seconds", {"collector": collector}, 0.02)

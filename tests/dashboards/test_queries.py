@@ -15,6 +15,7 @@ from .conftest import Scene
 DMA_BYTES = "bytes by DMA"
 MAY_BE_ABSENT = {
     "copy_kafka_": "a Kafka broker",
+    "copy_exporter_broker_discovery_": "--kafka",
     "copy_kernel_copied_": "a kernel that supports probes on its copy functions",
     **{family.name: "a probe that is off by default" for family in OPTIONAL_FAMILIES},
     "copy_network_": "a network device that reports its speed and features",
