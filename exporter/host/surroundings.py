@@ -25,6 +25,8 @@ _OPEN_FILES_MIN = 60
 """The service has about 45 open when nobody scrapes."""
 _PROCESSES_MIN = 64
 """Threads count as processes; the service has about 40 when many clients scrape."""
+_ADDRESS_SPACE_MIN = 1 << 30
+"""The compiler's libraries and the maps; nothing of this size is ever resident."""
 
 
 class _Start:
@@ -64,7 +66,8 @@ def absolute(flag: str, path: str) -> str:
 def environment_of_children() -> dict[str, str]:
     """The environment of child processes, built from nothing. They import what this process imports."""
     path = [folder for folder in sys.path if os.path.isabs(folder)]
-    return {"PATH": PATH, "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1", "PYTHONPATH": os.pathsep.join(path)}
+    harmless = {name: os.environ[name] for name in _HARMLESS if name in os.environ}
+    return {"PATH": PATH, "LANG": "C.UTF-8", "PYTHONNOUSERSITE": "1", "PYTHONPATH": os.pathsep.join(path), **harmless}
 
 
 def forbid_tracing() -> None:
@@ -104,7 +107,7 @@ def _forget_environment() -> None:
     is_too_late = _imports_from_home() or any(
         name.startswith(("LD_", "PYTHON")) and name not in _HARMLESS for name in os.environ
     )
-    kept = {name: os.environ[name] for name in (*_KEPT, *_FROM_SYSTEMD) if name in os.environ}
+    kept = {name: os.environ[name] for name in (*_KEPT, *_HARMLESS, *_FROM_SYSTEMD) if name in os.environ}
     os.environ.clear()
     os.environ.update(kept, PATH=PATH)
     if is_too_late:
@@ -125,6 +128,9 @@ def _raise_limits() -> None:
     _raise(resource.RLIMIT_FSIZE, resource.RLIM_INFINITY)  # also files in memory, such as the errors of children
     _require("-n", "open files", _raise(resource.RLIMIT_NOFILE, _OPEN_FILES), _OPEN_FILES_MIN)
     _require("-u", "processes", _raise(resource.RLIMIT_NPROC, resource.RLIM_INFINITY), _PROCESSES_MIN)
+    _require("-t", "CPU seconds", _raise(resource.RLIMIT_CPU, resource.RLIM_INFINITY), resource.RLIM_INFINITY)
+    for flag, what, limit in (("-v", "address space", resource.RLIMIT_AS), ("-d", "data", resource.RLIMIT_DATA)):
+        _require(flag, f"KiB of {what}", _raise(limit, resource.RLIM_INFINITY), _ADDRESS_SPACE_MIN, unit=1024)
 
 
 def _raise(limit: int, wanted: int) -> int:
@@ -144,9 +150,11 @@ def _below(number: int, other: int) -> bool:
     return other == resource.RLIM_INFINITY or number < other
 
 
-def _require(flag: str, what: str, limit: int, minimum: int) -> None:
+def _require(flag: str, what: str, limit: int, minimum: int, unit: int = 1) -> None:
+    """``unit`` is what the shell's ulimit counts in."""
     if _below(limit, minimum):
+        least = "unlimited" if minimum == resource.RLIM_INFINITY else f"at least {minimum // unit}"
         raise KernelError(
-            f"the limit of {what} is {limit}, and cannot be raised: start with at least {minimum} (ulimit {flag} "
-            f"{minimum}), or as root"
+            f"the limit of {what} is {limit // unit}, and cannot be raised: start with {least} "
+            f"(ulimit {flag} {least.removeprefix('at least ')}), or as root"
         )

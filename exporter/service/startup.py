@@ -37,6 +37,7 @@ def bind(config: Config) -> list[socket.socket]:
     """Sockets on all addresses. Raises :class:`UsageError` when an address cannot be used."""
     if config.systemd_socket:
         return listen.from_systemd()
+    listen.close_those_from_systemd()
     return [listen.bind(address) for address in config.listen]
 
 

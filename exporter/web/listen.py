@@ -37,14 +37,24 @@ def bind(address: Address) -> socket.socket:
 
 def from_systemd(environment: MutableMapping[str, str] = os.environ) -> list[socket.socket]:
     """The sockets of systemd's socket unit (sd_listen_fds(3)). Raises :class:`UsageError` when there are none."""
-    variables = {name: environment.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
-    if variables["LISTEN_PID"] != str(os.getpid()) or not variables["LISTEN_FDS"].isdecimal():
+    passed = _passed_by_systemd(environment)
+    if not passed:
         raise UsageError(f"{SYSTEMD_FLAG}: systemd passed no socket; start copy-exporter.socket, not the service")
-    sockets = []
-    for descriptor in range(_SD_LISTEN_FDS_START, _SD_LISTEN_FDS_START + int(variables["LISTEN_FDS"])):
+    for descriptor in passed:
         os.set_inheritable(descriptor, False)
-        sockets.append(_listening_socket(descriptor))
-    return sockets
+    return [_listening_socket(descriptor) for descriptor in passed]
+
+
+def close_those_from_systemd(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Close what systemd passed, where nobody asked for it."""
+    for descriptor in _passed_by_systemd(environment):
+        os.close(descriptor)
+
+
+def _passed_by_systemd(environment: MutableMapping[str, str]) -> range:
+    variables = {name: environment.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")}
+    is_ours = variables["LISTEN_PID"] == str(os.getpid()) and variables["LISTEN_FDS"].isdecimal()
+    return range(_SD_LISTEN_FDS_START, _SD_LISTEN_FDS_START + (int(variables["LISTEN_FDS"]) if is_ours else 0))
 
 
 def _listening_socket(descriptor: int) -> socket.socket:

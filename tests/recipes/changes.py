@@ -229,7 +229,7 @@ LABEL = Change(
             insert(r'"""Errno of an error, bucket of a duration, else 0."""\n', "    uid: int = 0\n"),
         ),
         "probes/syscalls.c": insert(
-            r"row\.operation = syscall\.operation;\n", "    row.uid = bpf_get_current_uid_gid();\n"
+            r"struct row row = ROW_OF_TASK\(task\);\n", "    row.uid = bpf_get_current_uid_gid();\n"
         ),
         "exporter/metrics/catalog/copies.py": replace_first(
             'labels=(*PROCESS, "syscall", *_HOP, "port"),', 'labels=(*PROCESS, "syscall", *_HOP, "port", "uid"),'

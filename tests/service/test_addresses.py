@@ -44,14 +44,14 @@ def test_all_addresses_are_of_both_families(start: Callable[..., ExporterProcess
 
 
 def handed(sockets: list[socket.socket], tmp_path: Path) -> tuple[str | Path, ...]:
-    """A command that starts the service as systemd would, with these sockets."""
+    """To put before a command, which then starts as systemd would start it, with these sockets."""
     program = tmp_path / "hand_over.py"
     redirections = " ".join(f"{number}<&{listener.fileno()}" for number, listener in enumerate(sockets, 3))
     program.write_text(_HAND_OVER)
     line = f'exec {sys.executable} {program} {len(sockets)} "$@" {redirections}'
     for listener in sockets:
         os.set_inheritable(listener.fileno(), True)
-    return ("bash", "-c", line, "bash", COMMAND, "serve", FLAG)
+    return ("bash", "-c", line, "bash")
 
 
 @pytest.fixture
@@ -71,13 +71,23 @@ def sockets(tmp_path: Path) -> Iterator[list[socket.socket]]:
 
 def test_sockets_of_systemd(sockets: list[socket.socket], tmp_path: Path) -> None:
     pass_fds = [listener.fileno() for listener in sockets]
-    with ExporterProcess(command=handed(sockets, tmp_path), pass_fds=pass_fds, listen=False) as service:
+    command = (*handed(sockets, tmp_path), COMMAND, "serve", FLAG)
+    with ExporterProcess(command=command, pass_fds=pass_fds, listen=False) as service:
         assert service.port == sockets[0].getsockname()[1]
         assert httpx.get(f"http://[::1]:{sockets[1].getsockname()[1]}/metrics").status_code == 200
         with httpx.Client(transport=httpx.HTTPTransport(uds=str(tmp_path / "socket"))) as client:
             assert 'copy_exporter_scrape_success{collector="processes"} 1\n' in client.get("http://here/metrics").text
         environment = Path(f"/proc/{service.pid}/environ").read_bytes()
         assert b"LISTEN_FDS=3" in environment, "that was systemd's way"
+
+
+def test_sockets_that_nobody_asked_for_are_closed(sockets: list[socket.socket], tmp_path: Path) -> None:
+    inodes = {f"socket:[{os.fstat(listener.fileno()).st_ino}]" for listener in sockets}
+    pass_fds = [listener.fileno() for listener in sockets]
+    with ExporterProcess(command=(*handed(sockets, tmp_path), *SERVE), pass_fds=pass_fds) as service:
+        opened = {os.readlink(entry) for entry in Path(f"/proc/{service.pid}/fd").iterdir()}
+    assert opened
+    assert not opened & inodes
 
 
 def test_systemd_socket_activate() -> None:

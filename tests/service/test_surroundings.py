@@ -112,7 +112,9 @@ def test_modules_below_home(planted: Path) -> None:
     assert json.loads(done.stdout)["probes"], done.stdout
 
 
-@pytest.mark.parametrize(("flag", "limit"), [("-n", 16), ("-n", 32), ("-u", 1), ("-u", 5)])
+@pytest.mark.parametrize(
+    ("flag", "limit"), [("-n", 16), ("-n", 32), ("-u", 1), ("-u", 5), ("-v", 300_000), ("-d", 50_000), ("-t", 5)]
+)
 def test_a_limit_that_cannot_be_raised(flag: str, limit: int) -> None:
     status, line = refused(*SERVE_ANYWHERE, before=(*WITHOUT_SYS_RESOURCE, *after(f"ulimit {flag} {limit}")))
     assert status == UNABLE
