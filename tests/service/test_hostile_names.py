@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from exporter.host.label_text import MAX_CHARACTERS, label_text
 from tests.support.exporter_process import ExporterProcess
 from tests.support.fake_broker import FakeBroker, write_config
+from tests.support.ports import free_port
 from tests.support.promtool import check_metrics
 from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
@@ -282,7 +283,8 @@ def test_names_of_listeners(start: Callable[..., ExporterProcess], tmp_path: Pat
     """A lone surrogate, names that come to the same label, and a long one; a log directory that cannot exist."""
     long = "L" * 5000
     names = (r"\uD800", r"\uFFFD", r"\u0000\u001b", long + "1", long + "2")
-    listeners = ",".join(f"{name}://127.0.0.1:9" for name in names)
+    port = free_port()
+    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name in names)
     directory = tmp_path / "data"
     folder = directory / "good-0"
     folder.mkdir(parents=True)
@@ -290,6 +292,7 @@ def test_names_of_listeners(start: Callable[..., ExporterProcess], tmp_path: Pat
     config = write_config(tmp_path, node_id=78, log_dirs=rf"{directory},/tmp/\uD800", listeners=listeners)
     service = start()
     with FakeBroker(tmp_path, config.name) as broker:
+        broker.do("listen", "127.0.0.1", port)
         wait_until(
             lambda: Scrape(service.metrics()).series("copy_kafka_listener_info", pid=str(broker.pid)),
             "the broker is watched",
