@@ -45,7 +45,7 @@ READ_FROM_DISK = 75 * MIB
 READ_AND_SENT = 10 * MIB
 SENDFILE_CALLS = 1200.0
 OTHER_SENDS = 400.0
-BROKER_CPU, BROKER_COPYING = 1.5, 0.25
+BROKER_CPU, BROKER_COPYING, COPIER_COPYING = 1.5, 0.25, 0.01
 NETWORK_SPEED = 1250e6
 NETWORK_SENT = 500e6
 CPUS = 8
@@ -76,7 +76,7 @@ def _processes() -> Iterator[Row]:
     yield Row("copy_syscall_errors_total", {**BROKER, "syscall": "sendfile", "errno": "EAGAIN"}, 100.0)
     yield Row("copy_syscall_errors_total", {**BROKER, "syscall": "sendfile", "errno": "EINVAL"}, 2.0)
     yield Row("copy_cpu_seconds_total", BROKER, BROKER_COPYING)
-    yield Row("copy_cpu_seconds_total", COPIER, 0.01)
+    yield Row("copy_cpu_seconds_total", COPIER, COPIER_COPYING)
 
 
 def _host() -> Iterator[Row]:
@@ -118,6 +118,10 @@ TOPICS = {
 }
 
 
+WITH_PARTITIONS = {"clicks": "7"}
+"""The partition that has all bytes of a topic."""
+
+
 def _kafka() -> Iterator[Row]:
     for port, protocol in (("9092", "PLAINTEXT"), ("9093", "SSL")):
         listener = {**BROKER, "listener": protocol, "protocol": protocol, "port": port, "node_id": "1"}
@@ -127,6 +131,8 @@ def _kafka() -> Iterator[Row]:
     for topic, rates in TOPICS.items():
         for (operation, mechanism), rate in rates.items():
             labels = {"node_id": "1", "topic": topic, "operation": operation, "mechanism": mechanism}
+            if topic in WITH_PARTITIONS:
+                labels["partition"] = WITH_PARTITIONS[topic]
             yield Row("copy_kafka_topic_bytes_total", labels, rate)
 
 

@@ -12,6 +12,8 @@ from .conftest import Scene
 COMPARISON = re.compile(r"\s*(?:==|>|<)\s*[\d.]+$")
 """An expression that ends so has an answer in the case of a fault only."""
 AGES = re.compile(r"\s+offset 1d")
+WINDOW = "[10s]"
+"""Of rates, in the place of five minutes, most of which were before the start of the exporter."""
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -40,7 +42,9 @@ def test_the_formulas_of_sampling_have_the_values_of_the_constant_rates(scene: S
 
 def answer(scene: Scene, expression: str, **labels: str) -> list[float]:
     """The values of the series with these labels, asked of the host with constant rates, now instead of yesterday."""
-    asked = AGES.sub("", COMPARISON.sub("", expression.replace("broker1:10435", scene.constant)))
+    asked = AGES.sub("", COMPARISON.sub("", expression.replace("broker1:10435", scene.constant))).replace(
+        "[5m]", WINDOW
+    )
     found = scene.prometheus.instant(asked, time=scene.times.end)
     return [series.values[0] for series in found if labels.items() <= series.labels.items()]
 

@@ -28,6 +28,7 @@ def target() -> Iterator[str]:
     server = constants.serve()
     yield f"{LOOPBACK}:{server.server_port}"
     server.shutdown()
+    server.server_close()
 
 
 def kept(directory: Path, config: dict[str, Any], target: str) -> Counter[str]:
@@ -37,6 +38,7 @@ def kept(directory: Path, config: dict[str, Any], target: str) -> Counter[str]:
     file = directory / "prometheus.yml"
     file.write_text(text)
     with Prometheus(directory, file) as prometheus:
+        wait_until(prometheus.ready, "Prometheus")
         wait_until(lambda: prometheus.number("min(up)") == 1, "a scrape")
         found = prometheus.instant('count by (__name__) ({__name__=~"(copy|process)_.+"})')
         return Counter({series.labels["__name__"]: int(series.values[0]) for series in found})
