@@ -1,11 +1,13 @@
-"""Many hosts at once, from recorded series: brokers that lost zero copy, hosts and processes that copy most, health."""
+"""Many hosts at once: brokers that lost zero copy, hosts and processes that copy most, health."""
 
 from collections.abc import Iterator
 
-from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.builders import dashboard, stat
 
 from dashboards import frame, health
 from dashboards import queries as q
+from dashboards.computed import recorded
+from dashboards.kafka.scopes import ENCRYPTED
 from dashboards.panels import (
     ANY_IS_BAD,
     BYTE_RATE,
@@ -31,23 +33,7 @@ from dashboards.panels import (
 )
 from dashboards.process import NO_COPY_CPU
 
-ALERTS = (
-    "CopyHeavyProcess",
-    "ZeroCopyLost",
-    "ZeroCopyRegression",
-    "SmallCopies",
-    "SendfileBlocking",
-    "JVMSendfileFallback",
-    "CopyCpuHigh",
-    "NetworkSaturatedBeforeCPU",
-    "ExporterBlindDroppedUpdates",
-    "ExporterBlindMissedRuns",
-    "ExporterBlindProbeNotAttached",
-    "ExporterBlindScrapeFailing",
-    "ExporterBlindBrokerDiscovery",
-    "ExporterDown",
-)
-NOT_RECORDED = "No data: load dashboards/prometheus/recording.rules.yml into Prometheus and wait five minutes"
+NO_BYTES = "No data: no exporter is scraped, or it started less than two scrapes ago"
 
 _DOWN = (
     f'up{{{q.HOST}, job="copy-exporter"}} == 0 or '
@@ -61,9 +47,10 @@ def build() -> dashboard.Dashboard:
     built = frame.frame(
         frame.FLEET,
         "Copy behaviour: fleet",
-        "All hosts at once, from the series of the recording rules: cheap for hundreds of hosts. Generated from "
-        "copy-exporter's code.",
-        frame.instances(),
+        "All hosts at once. The recording rules make it cheap for hundreds of hosts; it works without them. Generated "
+        "from copy-exporter's code.",
+        frame.recorded_hosts(),
+        frame.runbooks(),
     )
     rows = {
         "What needs attention": _attention(),
@@ -75,6 +62,12 @@ def build() -> dashboard.Dashboard:
 
 
 def _attention() -> Iterator[Panel]:
+    for panel in _numbers():
+        yield panel.span(3)
+    yield from _tables()
+
+
+def _numbers() -> Iterator[stat.Panel]:
     yield number(
         "Exporters",
         "Hosts whose exporter was scraped within the last day.",
@@ -82,30 +75,42 @@ def _attention() -> Iterator[Panel]:
         Query(f"count({_EXPORTERS})", "exporters"),
     )
     yield number(
-        "Number of exporters down",
+        "Exporters not answering",
         "Nothing is known about these hosts; the table of exporters below names them. Check that the host is up and "
         "that the service runs.",
         COUNT,
         Query(f"count({_DOWN}) or 0 * count({_EXPORTERS})", "down"),
     ).thresholds(thresholds(ANY_IS_BAD))
-    reasons = f"copy_kafka_zero_copy_lost{{{q.HOST}}}"
-    listeners = f"0 * count(copy_kafka_listener_info{{{q.HOST}}})"
+    yield number(
+        "Alerts firing",
+        "Of dashboards/prometheus/alerts.rules.yml; the table below has them. 0 also where the rules are not loaded.",
+        COUNT,
+        Query(f"count({_alerts('firing')}) or 0 * count({_EXPORTERS})", "alerts"),
+    ).thresholds(thresholds(ANY_IS_BAD))
+    plaintext = f'copy_kafka_zero_copy_lost{{{q.HOST}, reason!="tls"}}'
+    known = f"0 * count(copy_kafka_listener_info{{{q.HOST}}})"
     yield (
         number(
-            "Kafka listeners without zero copy",
-            "Of all brokers, for any reason, TLS included. The table below names them.",
+            "Zero copy lost",
+            "Plaintext listeners of Kafka brokers that have lost zero copy. The table below names them.",
             COUNT,
-            Query(f"count(group by (instance, node_id, port) ({reasons})) or {listeners}", "listeners"),
+            Query(f"count(group by (instance, node_id, port) ({plaintext})) or {known}", "listeners"),
         )
         .thresholds(thresholds(ANY_IS_BAD))
         .no_value("No broker found")
     )
-    rates = f'host:copy_bytes:rate5m{{{q.HOST}, mechanism="%s"}}'
+    encrypted = f"copy_kafka_listener_info{{{q.HOST}, {ENCRYPTED}}}"
+    yield number(
+        "TLS listeners",
+        "Listeners of Kafka brokers that encrypt, so that each byte is copied. This is expected.",
+        COUNT,
+        Query(f"count(group by (instance, node_id, port) ({encrypted})) or {known}", "listeners"),
+    ).no_value("No broker found")
     for title, mechanism, text in (
         ("Copied by the CPU", "cpu", "All hosts together. The panels by host below show where zero copy would help."),
         ("Moved by zero copy", "zero_copy", "All hosts together, by sendfile, splice, MSG_ZEROCOPY and similar calls."),
     ):
-        yield number(title, text, BYTE_RATE, Query(f"sum({rates % mechanism})", title)).no_value("Not recorded")
+        yield number(title, text, BYTE_RATE, Query(f"sum({_host_rates(mechanism)})", title))
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in health.LOST_EVENTS)
     yield number(
         "Hosts that lose events",
@@ -114,104 +119,93 @@ def _attention() -> Iterator[Panel]:
         COUNT,
         Query(f"count(sum by (instance) ({lost}) > 0) or 0 * count({_EXPORTERS})", "hosts"),
     ).thresholds(thresholds(ANY_IS_BAD))
-    yield from _tables()
+
+
+def _host_rates(mechanism: str) -> str:
+    return recorded("host:copy_bytes:rate5m", f'mechanism="{mechanism}"')
+
+
+def _alerts(state: str = ".*") -> str:
+    return f'ALERTS{{{q.HOST}, alertstate=~"{state}", alertname=~"{"|".join(frame.ALERTS)}"}}'
 
 
 def _tables() -> Iterator[Panel]:
-    yield (
-        listing(
-            "Alerts",
-            "Firing and pending alerts of dashboards/prometheus/alerts.rules.yml. docs/runbooks has a page for each: "
-            "what it means, how to check and what to do.",
-            {
-                "alertname": "Alert",
-                "alertstate": "State",
-                "severity": "Severity",
-                "instance": "Host",
-                "name": "Process",
-                "port": "Port",
-            },
-            [
-                Column(
-                    "Active",
-                    COUNT,
-                    "max by (alertname, alertstate, severity, instance, name, port) "
-                    f'(ALERTS{{{q.HOST}, alertname=~"{"|".join(ALERTS)}"}})',
-                )
-            ],
-        )
-        .span(12)
-        .no_value(NOTHING_WRONG)
+    labels = ("alertname", "alertstate", "severity", "instance", "name", "port")
+    active = f"max by ({', '.join(labels)}) ({_alerts()})"
+    with_page = f'label_replace({active}, "runbook", "$1", "alertname", "(ExporterBlind|.*).*")'
+    alerts = listing(
+        "Alerts",
+        "Firing and pending alerts of dashboards/prometheus/alerts.rules.yml. Click one for its runbook: what it "
+        "means, how to check and what to do.",
+        dict(zip(labels, ("Alert", "State", "Severity", "Host", "Process", "Port"), strict=True))
+        | {"runbook": "Runbook"},
+        facts=with_page,
     )
-    yield (
-        losses(
-            "Brokers without zero copy, and why",
-            "TLS listeners are always listed. For any other reason open the broker's dashboard, by the link at the "
-            "top.",
-            q.HOST,
-        )
-        .span(12)
-        .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
+    linked(alerts, frame.runbook_row_link(), frame.host_row_link())
+    yield alerts.span(12).no_value(NOTHING_WRONG)
+    lost = losses(
+        "Brokers without zero copy, and why",
+        "TLS listeners are always listed. For any other reason click the row for the broker's dashboard.",
+        q.HOST,
     )
+    linked(lost, frame.broker_row_link(), frame.host_row_link())
+    yield lost.span(12).no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
     ratio = timeline(
         "Sent by zero copy, by watched port",
         "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS listeners at 0 %. "
         "A line that moves is a change to explain.",
         SHARE,
-        Query(f"host_port:copy_zero_copied_sent:ratio_rate5m{{{q.HOST}}}", "{{instance}}, port {{port}}"),
+        Query(recorded("host_port:copy_zero_copied_sent:ratio_rate5m"), "port {{port}} {{instance}}"),
     )
-    yield (
-        ratio.max(1)
-        .span(24)
-        .no_value("No data: no port is watched (exporter with --kafka or --watch.port N), or no recording rules")
-    )
+    linked(ratio, frame.host_link())
+    yield ratio.max(1).span(24).no_value("No data: no port is watched (exporter with --kafka or --watch.port N)")
 
 
 def _hosts() -> Iterator[Panel]:
-    rates = f'host:copy_bytes:rate5m{{{q.HOST}, mechanism="%s"}}'
     for title, mechanism, text in (
-        ("Copied by the CPU, by host", "cpu", "The hosts that copy most; click a line for its processes."),
+        ("CPU copies by host", "cpu", "The hosts that copy most; click a line for its processes."),
         (
-            "Moved by zero copy, by host",
+            "Zero copy by host",
             "zero_copy",
             "A host that drops here and rises in the panel beside it has lost zero copy.",
         ),
-        ("Moved by DMA, by host", "dma", "Disk reads: the page cache does not hold what these hosts read."),
+        ("DMA by host", "dma", "Disk reads: the page cache does not hold what these hosts read."),
     ):
-        panel = timeline(title, text, BYTE_RATE, Query(f"topk(20, {rates % mechanism})", "{{instance}}"))
+        panel = timeline(title, text, BYTE_RATE, Query(f"topk(20, {_host_rates(mechanism)})", "{{instance}}"))
         linked(panel, frame.host_link())
-        yield panel.span(8).no_value(NOT_RECORDED)
+        yield panel.span(8).no_value(NO_BYTES)
     ratio = timeline(
-        "Part moved by zero copy, by host",
+        "Zero-copy part by host",
         "Of the bytes that the CPU copied or zero copy moved. Hosts with the same role should be close together.",
         SHARE,
-        Query(f"host:copy_zero_copied:ratio_rate5m{{{q.HOST}}}", "{{instance}}"),
+        Query(recorded("host:copy_zero_copied:ratio_rate5m"), "{{instance}}"),
     ).max(1)
     linked(ratio, frame.host_link())
-    yield ratio.span(8).no_value(NOT_RECORDED)
+    yield ratio.span(8).no_value(NO_BYTES)
     switches = timeline(
-        "Mode switches per MiB moved, by host",
-        "Thousands: calls move few bytes. The host's dashboard shows the processes.",
+        "Mode switches per MiB",
+        "Of hosts that move at least 256 KiB/s. Thousands: calls move few bytes. The host's dashboard shows the "
+        "processes.",
         COUNT,
-        Query(f"host:copy_mode_switches_per_mib:ratio_rate5m{{{q.HOST}}}", "{{instance}}"),
+        Query(_where_enough_moves("host"), "{{instance}}"),
     )
     linked(switches, frame.host_link())
-    yield switches.span(8).no_value(NOT_RECORDED)
-    hops = f"sum by (source, destination, mechanism) (host_hop:copy_bytes:rate5m{{{q.HOST}}})"
+    yield switches.span(8).no_value(NO_BYTES)
+    hops = f"sum by (source, destination, mechanism) {recorded('host_hop:copy_bytes:rate5m')}"
     yield (
         stacked(
-            "Hops, all hosts",
+            "Hops of all hosts",
             "Source and destination of the bytes, and the mechanism.",
             BYTE_RATE,
-            Query(f"topk(12, {hops})", "{{mechanism}}: {{source}} → {{destination}}"),
+            Query(f"topk(12, {hops})", q.HOP_LEGEND),
         )
         .span(8)
-        .no_value(NOT_RECORDED)
+        .no_value(NO_BYTES)
     )
     yield (
         timeline(
-            "CPU time in the kernel's copy routines, by host",
-            "Sampled: the CPUs that copying keeps busy. Zero copy cannot save more than this.",
+            "CPU time in copies",
+            "In the kernel's copy routines, sampled: the CPUs that copying keeps busy. Zero copy cannot save more.",
             CORES,
             Query(f"sum by (instance) ({q.rate('copy_host_cpu_seconds_total', q.HOST)})", "{{instance}}"),
         )
@@ -220,42 +214,50 @@ def _hosts() -> Iterator[Panel]:
     )
     yield (
         timeline(
-            "Part of the processes' CPU time spent copying",
-            "Below 25 % while the network is full (panel beside): the network saturates before the CPU.",
+            "Part of CPU time copying",
+            "Of the CPU time of the processes. Below 25 % while the network is full (panel beside): the network "
+            "saturates before the CPU.",
             SHARE,
-            Query(f"host:copy_cpu_share:ratio_rate5m{{{q.HOST}}}", "{{instance}}"),
+            Query(recorded("host:copy_cpu_share:ratio_rate5m"), "{{instance}}"),
         )
         .max(1)
         .span(8)
         .no_value(NO_COPY_CPU)
     )
     use = timeline(
-        "Network in use, by device",
+        "Network in use",
         "The busier direction against the speed of the device. Above 70 % the network is the limit.",
         SHARE,
-        Query(f"device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}}", "{{instance}}, {{device}}"),
+        Query(recorded("device:copy_network_utilisation:ratio_rate5m"), "{{device}} {{instance}}"),
     ).max(1)
     yield lines_at(use, HIGH_IS_BAD).span(8).no_value(NO_NETWORK)
 
 
+def _where_enough_moves(level: str) -> str:
+    """Mode switches per MiB, where enough bytes move for it to mean anything."""
+    switches = recorded(f"{level}:copy_mode_switches_per_mib:ratio_rate5m")
+    return f"({switches} and {recorded(f'{level}:copy_moved_bytes:rate5m')} >= {q.MOVES_ENOUGH})"
+
+
 def _processes() -> Iterator[Panel]:
-    by_name = 'sum by (comm) (process:copy_bytes:rate5m{%s, mechanism="%s"})'
-    for title, mechanism in (("Copied by the CPU", "cpu"), ("Moved by zero copy", "zero_copy")):
+    for title, mechanism in (("CPU copies by process name", "cpu"), ("Zero copy by process name", "zero_copy")):
+        rates = recorded("process:copy_bytes:rate5m", f'mechanism="{mechanism}"')
         yield timeline(
-            f"{title}, by process name",
+            title,
             "The fifteen largest, all hosts together. A name that changes panels lost or gained zero copy.",
             BYTE_RATE,
-            Query(f"topk(15, {by_name % (q.HOST, mechanism)})", "{{comm}}"),
-        ).no_value(NOT_RECORDED)
-    names = f"max by ({q.PROCESS_LABELS}, name) (process:copy_name:info{{{q.HOST}}})"
+            Query(f"topk(15, sum by (comm) {rates})", "{{comm}}"),
+        ).no_value(NO_BYTES)
+    names = f"max by ({q.PROCESS_LABELS}, name) {recorded('process:copy_name:info')}"
     named = f"* on ({q.PROCESS_LABELS}) group_left (name) {names}"
-    most = f'topk(25, sum by ({q.PROCESS_LABELS}) (process:copy_bytes:rate5m{{{q.HOST}, mechanism="cpu"}}))'
-    ratio = f"max by ({q.PROCESS_LABELS}) (process:copy_zero_copied:ratio_rate5m{{{q.HOST}}})"
-    switches = f"max by ({q.PROCESS_LABELS}) (process:copy_mode_switches_per_mib:ratio_rate5m{{{q.HOST}}})"
+    copied = recorded("process:copy_bytes:rate5m", q.CPU)
+    most = f"topk(25, sum by ({q.PROCESS_LABELS}) {copied})"
+    ratio = f"max by ({q.PROCESS_LABELS}) {recorded('process:copy_zero_copied:ratio_rate5m')}"
+    switches = f"max by ({q.PROCESS_LABELS}) {_where_enough_moves('process')}"
     table = listing(
         "Processes that copy most, with their hosts",
         "Click a row for the details of the process. Many bytes copied, 0 % by zero copy and few mode switches: large "
-        "buffers that sendfile could replace. Many mode switches: small calls.",
+        "buffers that sendfile could replace. Many mode switches (shown from 256 KiB/s on): small calls.",
         {"instance": "Host", "comm": "Process", "pid": "Process id", "name": "Name"},
         [
             Column("CPU copy", BYTE_RATE, f"{most} {named}"),
@@ -263,33 +265,29 @@ def _processes() -> Iterator[Panel]:
             Column("Mode switches per MiB", COUNT, f"({switches} and {most}) {named}"),
         ],
     )
-    linked(table, frame.process_row_link())
-    yield table.no_value(NOT_RECORDED)
+    linked(table, frame.process_row_link(), frame.host_row_link())
+    yield table.no_value(NO_BYTES)
 
 
 def _exporters() -> Iterator[Panel]:
-    yield (
-        listing(
-            "Exporters down",
-            "The last scrape failed. Check that the host is up and that the service runs, and read its log.",
-            {"instance": "Host", "job": "Job"},
-            [Column("Up", COUNT, f"max by (instance, job) ({_DOWN})", ANY_IS_BAD)],
-        )
-        .span(8)
-        .no_value(NOTHING_WRONG)
+    down = listing(
+        "Exporters down",
+        "The last scrape failed. Check that the host is up and that the service runs, and read its log.",
+        {"instance": "Host", "job": "Job"},
+        facts=f"max by (instance, job) ({_DOWN})",
     )
+    linked(down, frame.host_row_link())
+    yield down.span(8).no_value(NOTHING_WRONG)
     refused = f"min by (instance, probe, hook, attach_method) (copy_exporter_probe_attached{{{q.HOST}}}) == 0"
-    yield (
-        listing(
-            "Probes not attached",
-            "What these probes count is missing on these hosts; `copy-exporter doctor` shows the reason. Many kernels "
-            "do not support the optional probes of the kernel's own copy functions.",
-            {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
-            [Column("Attached", COUNT, refused)],
-        )
-        .span(8)
-        .no_value(NOTHING_WRONG)
+    without = listing(
+        "Probes not attached",
+        "What these probes count is missing on these hosts; `copy-exporter doctor` shows the reason. Many kernels "
+        "do not support the optional probes of the kernel's own copy functions.",
+        {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
+        facts=refused,
     )
+    linked(without, frame.host_row_link())
+    yield without.span(8).no_value(NOTHING_WRONG)
     builds = f"count by (version, pythonversion) (copy_exporter_build_info{{{q.HOST}}})"
     yield (
         listing(

@@ -3,16 +3,40 @@
 from collections.abc import Iterable, Mapping
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
 
+from dashboards import queries as q
 from dashboards.panels import DATASOURCE, Panel
 
 TAG = "copy-exporter"
 HOST, PROCESS, KAFKA, FLEET = "copy-host", "copy-process", "copy-kafka", "copy-fleet"
 ALL = models.VariableOption(selected=True, text="All", value="$__all")
+RUNBOOKS = "https://wiki.example.com/copy-exporter"
+Variable = Builder[models.VariableModel]
+_SHOWN = models.VariableHide.DONT_HIDE
+"""Written out, because importers of other programs hide a variable that does not say it."""
+_LABEL, _COLUMN = "${__field.labels.%s:percentencode}", '${__data.fields["%s"]:percentencode}'
+ALERTS = (
+    "CopyHeavyProcess",
+    "ZeroCopyLost",
+    "ZeroCopyRegression",
+    "SmallCopies",
+    "SendfileBlocking",
+    "JVMSendfileFallback",
+    "CopyCpuHigh",
+    "NetworkSaturatedBeforeCPU",
+    "ExporterBlindDroppedUpdates",
+    "ExporterBlindMissedRuns",
+    "ExporterBlindProbeNotAttached",
+    "ExporterBlindScrapeFailing",
+    "ExporterBlindBrokerDiscovery",
+    "ExporterDown",
+)
+"""Of dashboards/prometheus/alerts.rules.yml."""
 
 
-def frame(uid: str, title: str, description: str, *variables: dashboard.QueryVariable) -> dashboard.Dashboard:
+def frame(uid: str, title: str, description: str, *variables: Variable) -> dashboard.Dashboard:
     """An empty dashboard with its variables; their common tag links the dashboards to each other."""
     built = (
         dashboard.Dashboard(title)
@@ -23,6 +47,8 @@ def frame(uid: str, title: str, description: str, *variables: dashboard.QueryVar
         .refresh("30s")
         .time("now-30m", "now")
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
+        .annotation(_restarts())
+        .annotation(_alerts())
         .link(
             dashboard.DashboardLink("Copy behaviour")
             .type(models.DashboardLinkType.DASHBOARDS)
@@ -30,67 +56,139 @@ def frame(uid: str, title: str, description: str, *variables: dashboard.QueryVar
             .include_vars(True)
             .keep_time(True)
         )
-        .with_variable(dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus"))
     )
-    for variable in variables:
+    source = dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus").hide(_SHOWN)
+    for variable in (source, *_targets(), *variables):
         built.with_variable(variable)
     return built
 
 
-def instances() -> dashboard.QueryVariable:
-    """Hosts, by the address of their exporter."""
-    return _variable("instance", "Host", "label_values(copy_exporter_build_info, instance)")
+def _targets() -> tuple[Variable, ...]:
+    """Where an exporter runs: the labels that Prometheus gives to it. Targets without a cluster match "All"."""
+    of_job = 'job=~"$job"'
+    return (
+        _variable("job", "Job", "label_values(copy_exporter_build_info, job)"),
+        _variable("cluster", "Cluster", f"label_values(copy_exporter_build_info{{{of_job}}}, cluster)"),
+        _variable(
+            "instance", "Host", f'label_values(copy_exporter_build_info{{{of_job}, cluster=~"$cluster"}}, instance)'
+        ),
+    )
 
 
-def processes() -> dashboard.QueryVariable:
+def recorded_hosts() -> Variable:
+    """The hosts whose series are recorded; what is shown of the others, the panels compute."""
+    of = f"label_values(host:copy_bytes:rate5m{{{q.HOST}}}, instance)"
+    return _variable("recorded", "Hosts with recorded series", of, everything="")
+
+
+def runbooks() -> Variable:
+    """Where the runbooks are."""
+    built = dashboard.TextBoxVariable("runbooks").label("Address of the runbooks").hide(_SHOWN)
+    return built.default_value(RUNBOOKS).current(models.VariableOption(text=RUNBOOKS, value=RUNBOOKS))
+
+
+def processes() -> Variable:
     """Names of processes (comm)."""
-    return _variable("process", "Process", 'label_values(copy_syscalls_total{instance=~"$instance"}, comm)')
+    return _variable("process", "Process", f"label_values(copy_syscalls_total{{{q.HOST}}}, comm)")
 
 
-def pids() -> dashboard.QueryVariable:
+def pids() -> Variable:
     """Process ids of that name; "All" also matches series without a pid (--process.labels=comm)."""
-    of = 'label_values(copy_syscalls_total{instance=~"$instance", comm=~"$process"}, pid)'
-    return _variable("pid", "Process id", of)
+    return _variable("pid", "Process id", f"label_values(copy_syscalls_total{{{q.PROCESSES}}}, pid)")
 
 
-def ports() -> dashboard.QueryVariable:
-    """Watched ports: those of the Kafka brokers that were found, and those of --watch.port."""
-    of = 'label_values(copy_syscalls_total{instance=~"$instance", port!=""}, port)'
-    return _variable("port", "Port", of).all_value(".+")
+def brokers() -> Variable:
+    """Kafka brokers by node.id."""
+    return _variable("broker", "Broker", f"label_values(copy_kafka_listener_info{{{q.HOST}}}, node_id)")
 
 
-def topics() -> dashboard.QueryVariable:
+def listeners() -> Variable:
+    """Listeners of the brokers by name."""
+    of = f'label_values(copy_kafka_listener_info{{{q.HOST}, node_id=~"$broker"}}, listener)'
+    return _variable("listener", "Listener", of)
+
+
+def ports() -> Variable:
+    """Ports of the chosen listeners, and those of --watch.port.
+
+    The label listener is absent where a process counts, so that only "All" selects ports without a listener.
+    """
+    names = '__name__=~"copy_kafka_listener_info|copy_syscalls_total"'
+    of = f'label_values({{{names}, {q.HOST}, node_id=~"$broker", listener=~"$listener", port!=""}}, port)'
+    return _variable("port", "Port", of, everything="")
+
+
+def topics() -> Variable:
     """Topics of the brokers."""
-    of = 'label_values(copy_kafka_topic_bytes_total{instance=~"$instance"}, topic)'
+    of = f'label_values(copy_kafka_topic_bytes_total{{{q.HOST}, node_id=~"$broker"}}, topic)'
     return _variable("topic", "Topic", of)
+
+
+def partitions() -> Variable:
+    """Partitions of the topics, which have the label with --kafka.partitions alone."""
+    of = f'label_values(copy_kafka_topic_bytes_total{{{q.HOST}, node_id=~"$broker", topic=~"$topic"}}, partition)'
+    return _variable("partition", "Partition", of)
+
+
+def _restarts() -> dashboard.AnnotationQuery:
+    """A mark at the start of each exporter: counters begin at 0 there."""
+    started = f"1000 * (process_start_time_seconds{{{q.HOST}}} and {q.OWN})"
+    built = _annotation("Exporter starts", "blue", started).use_value_for_time(True)
+    return built.title_format("copy-exporter starts").text_format("{{instance}}")
+
+
+def _alerts() -> dashboard.AnnotationQuery:
+    """The times at which the shipped alerts fired."""
+    firing = f'ALERTS{{{q.HOST}, alertstate="firing", alertname=~"{"|".join(ALERTS)}"}}'
+    return _annotation("Alerts", "red", firing).title_format("{{alertname}}").text_format("{{instance}} {{name}}")
+
+
+def _annotation(name: str, color: str, expression: str) -> dashboard.AnnotationQuery:
+    return dashboard.AnnotationQuery().name(name).datasource(DATASOURCE).enable(True).icon_color(color).expr(expression)
 
 
 def process_link() -> dashboard.DashboardLink:
     """From a value to its process, by the labels of its series."""
-    labels = {"instance": "instance", "process": "comm", "pid": "pid"}
-    variables = "&".join(f"var-{name}=${{__field.labels.{label}:percentencode}}" for name, label in labels.items())
-    return _to(PROCESS, "This process in depth", variables)
+    return _to(PROCESS, "This process in depth", {"instance": "instance", "process": "comm", "pid": "pid"}, _LABEL)
 
 
 def process_row_link() -> dashboard.DashboardLink:
     """The same from a row of a table with the columns Host, Process and Process id."""
     columns = {"instance": "Host", "process": "Process", "pid": "Process id"}
-    variables = "&".join(f'var-{name}=${{__data.fields["{column}"]:percentencode}}' for name, column in columns.items())
-    return _to(PROCESS, "This process in depth", variables)
+    return _to(PROCESS, "This process in depth", columns, _COLUMN)
 
 
 def host_link() -> dashboard.DashboardLink:
     """From a series to its host."""
-    return _to(HOST, "This host", "var-instance=${__field.labels.instance:percentencode}")
+    return _to(HOST, "This host", {"instance": "instance"}, _LABEL)
 
 
-def _to(uid: str, title: str, variables: str) -> dashboard.DashboardLink:
+def host_row_link() -> dashboard.DashboardLink:
+    """From a row of a table with the column Host."""
+    return _to(HOST, "This host", {"instance": "Host"}, _COLUMN)
+
+
+def broker_row_link() -> dashboard.DashboardLink:
+    """From a row of a table with the columns Host and Port."""
+    return _to(KAFKA, "This listener", {"instance": "Host", "port": "Port"}, _COLUMN)
+
+
+def runbook_row_link() -> dashboard.DashboardLink:
+    """From a row of a table with the column Runbook."""
+    url = f"${{runbooks:raw}}/{_COLUMN % 'Runbook'}.md"
+    return dashboard.DashboardLink("Runbook").type(models.DashboardLinkType.LINK).url(url)
+
+
+def _to(uid: str, title: str, sources: Mapping[str, str], value: str) -> dashboard.DashboardLink:
+    """A link that sets variables; ``sources`` are the labels or columns of their values."""
+    variables = "&".join(f"var-{name}={value % source}" for name, source in sources.items())
     url = f"/d/{uid}?${{__url_time_range}}&${{datasource:queryparam}}&{variables}"
     return dashboard.DashboardLink(title).type(models.DashboardLinkType.LINK).url(url)
 
 
-def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
-    return (
+def _variable(name: str, label: str, query: str, everything: str = ".*") -> dashboard.QueryVariable:
+    """Without ``everything``, "All" is the list of what the query finds."""
+    built = (
         dashboard.QueryVariable(name)
         .label(label)
         .query({"query": query, "refId": name})
@@ -100,9 +198,10 @@ def _variable(name: str, label: str, query: str) -> dashboard.QueryVariable:
         .sort(models.VariableSort.ALPHABETICAL_ASC)
         .multi(True)
         .include_all(True)
-        .all_value(".*")
         .current(ALL)
+        .hide(_SHOWN)
     )
+    return built.all_value(everything) if everything else built
 
 
 def with_rows(built: dashboard.Dashboard, rows: Mapping[str, Iterable[Panel]]) -> dashboard.Dashboard:

@@ -29,7 +29,6 @@ _LOST = (
     "Each is an event that no counter has. Dropped: a map was full, raise its flag (docs/metrics.md). Missed: the "
     "kernel skipped the probe (docs/accounting.md). While this is not 0, all counts here are too low."
 )
-_OWN = f"on (instance, job) group by (instance, job) (copy_exporter_build_info{{{q.HOST}}})"
 PROCESS_METRICS = ("process_cpu_seconds_total", "process_resident_memory_bytes")
 """Metrics of prometheus-client. Any target may have them, so queries join them with a metric of copy-exporter."""
 
@@ -50,7 +49,7 @@ def summary() -> Iterator[Panel]:
     ).thresholds(thresholds(NONE_IS_BAD))
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in LOST_EVENTS)
     yield number(
-        "Events lost in the last hour", _LOST, COUNT, Query(f"sum by (instance) ({lost})", "{{instance}}")
+        "Events lost, last hour", _LOST, COUNT, Query(f"sum by (instance) ({lost})", "{{instance}}")
     ).thresholds(thresholds(ANY_IS_BAD))
     yield number(
         "Probes not attached",
@@ -67,7 +66,7 @@ def summary() -> Iterator[Panel]:
         Query(f"max by (instance) ({_fill()})", "{{instance}}"),
     ).thresholds(thresholds(HIGH_IS_BAD))
     yield number(
-        "Processes without series of their own",
+        "Aggregated processes",
         "They count in pid=other, because --process.max processes have series already. Raise it, or exclude processes "
         "with --process.exclude.",
         COUNT,
@@ -120,7 +119,7 @@ def details() -> Iterator[Panel]:
         ),
     ).span(8)
     yield timeline(
-        "Time of a scrape, by collector",
+        "Scrape time by collector",
         "The time of the collector processes grows with the number of series: --process.max, --process.labels=comm.",
         SECONDS,
         Query(
@@ -132,9 +131,9 @@ def details() -> Iterator[Panel]:
         "Exporter's memory",
         "Resident memory of the serving process. Steady growth is a bug: please report it.",
         BYTES,
-        Query(f"process_resident_memory_bytes{{{q.HOST}}} and {_OWN}", "{{instance}}"),
+        Query(f"process_resident_memory_bytes{{{q.HOST}}} and {q.OWN}", "{{instance}}"),
     ).span(8)
-    cpu = f"{q.rate('process_cpu_seconds_total', q.HOST)} and {_OWN}"
+    cpu = f"{q.rate('process_cpu_seconds_total', q.HOST)} and {q.OWN}"
     run_seconds = "copy_exporter_probe_run_seconds_total"
     yield timeline(
         "Exporter's CPU time",
@@ -148,7 +147,7 @@ def details() -> Iterator[Panel]:
     of_a_run = q.per(q.total(run_seconds, "instance, probe", q.HOST), runs)
     yield (
         timeline(
-            "Time of one run of a probe",
+            "Time of one probe run",
             "What a probe adds to each event that it sees (with --probe.stats, which has a cost of its own). Above "
             "1 µs: see docs/performance.md.",
             SECONDS,

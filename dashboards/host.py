@@ -6,6 +6,7 @@ from grafana_foundation_sdk.builders import dashboard
 
 from dashboards import frame, health
 from dashboards import queries as q
+from dashboards.computed import computed
 from dashboards.panels import (
     BYTE_RATE,
     CALL_RATE,
@@ -32,7 +33,6 @@ from dashboards.panels import (
 from exporter.metrics.catalog import OPTIONAL_FAMILIES
 
 BYTES_OF_HOST = "copy_host_bytes_total"
-_PROCESS = "{{comm}} {{pid}}, {{instance}}"
 _HOP = "{{source}} → {{destination}}"
 _RATES = {"bytes": BYTE_RATE, "seconds": CORES}
 """Units of the rates of counters, by the unit of the counter; those without one count calls."""
@@ -45,7 +45,6 @@ def build() -> dashboard.Dashboard:
         "Copy behaviour: host",
         "Which bytes of a host the CPU copies, which move by zero copy and which by DMA; which processes do it, "
         "and what it costs. Generated from copy-exporter's code.",
-        frame.instances(),
         frame.processes(),
     )
     rows = {
@@ -116,6 +115,7 @@ def _by_process() -> Iterator[Panel]:
         "has lost zero copy.",
         q.ZERO_COPY,
     )
+    named = f"max by ({q.PROCESS_LABELS}, name, unit, container_id) (copy_process_info{{{q.PROCESSES}}})"
     table = listing(
         "Processes that copy most",
         "The twenty that copied most in this time range. Start with those that copy much, move little by zero copy and "
@@ -129,8 +129,9 @@ def _by_process() -> Iterator[Panel]:
             "container_id": "Container",
         },
         _process_columns(),
+        facts=f"{named} and on ({q.PROCESS_LABELS}) {_copying_most()}",
     )
-    linked(table, frame.process_row_link())
+    linked(table, frame.process_row_link(), frame.host_row_link())
     yield table
     yield _top_processes(
         "Moved by DMA, by process",
@@ -140,10 +141,10 @@ def _by_process() -> Iterator[Panel]:
     )
     wasteful = timeline(
         "Mode switches per MiB moved, by process",
-        "Of the twenty that copied most. sendfile of 64 KiB takes 32. Thousands mean small calls: use larger buffers, "
-        "batches (readv, sendmmsg), or io_uring.",
+        "Of the twenty that copied most, those that move at least 256 KiB/s. sendfile of 64 KiB takes 32. Thousands "
+        "mean small calls: use larger buffers, batches (readv, sendmmsg), or io_uring.",
         COUNT,
-        Query(f"{_switches_per_mib(q.PROCESS_LABELS, q.PROCESSES)} and {_copying_most()}", _PROCESS),
+        Query(f"{q.switches_per_mib(q.PROCESS_LABELS, q.PROCESSES)} and {_copying_most()}", q.PROCESS_LEGEND),
     )
     linked(wasteful, frame.process_link())
     yield wasteful
@@ -151,7 +152,7 @@ def _by_process() -> Iterator[Panel]:
 
 def _top_processes(title: str, description: str, mechanism: str) -> Panel:
     top = q.top("copy_bytes_total", q.PROCESS_LABELS, mechanism, q.PROCESSES)
-    panel = timeline(title, description, BYTE_RATE, Query(top, _PROCESS))
+    panel = timeline(title, description, BYTE_RATE, Query(top, q.PROCESS_LEGEND))
     linked(panel, frame.process_link())
     return panel
 
@@ -167,18 +168,11 @@ def _process_columns() -> list[Column]:
         for heading, mechanism in headings.items()
     ]
     switches = f"{q.mode_switches(q.PROCESS_LABELS, q.PROCESSES)} and {_copying_most()}"
-    named = f"max by ({q.PROCESS_LABELS}, name, unit, container_id) (copy_process_info{{{q.PROCESSES}}})"
-    known = f"{named} and on ({q.PROCESS_LABELS}) {_copying_most()}"
-    return [*columns, Column("Mode switches", CALL_RATE, switches), Column("Known", COUNT, known)]
+    return [*columns, Column("Mode switches", CALL_RATE, switches)]
 
 
 def _copying_most() -> str:
     return q.largest("copy_bytes_total", q.PROCESS_LABELS, q.CPU, q.PROCESSES, count=20)
-
-
-def _switches_per_mib(by: str, *scope: str, prefix: str = "copy") -> str:
-    moved = q.moved(by, *scope, metric=f"{prefix}_bytes_total")
-    return f"{q.MIB} * {q.per(q.mode_switches(by, *scope, prefix=prefix), moved)}"
 
 
 def _hops() -> Iterator[Panel]:
@@ -211,9 +205,10 @@ def _hops() -> Iterator[Panel]:
     )
     yield timeline(
         "Mode switches per MiB moved",
-        "The whole host. It falls when calls get larger or bytes move by sendfile. The same by process is above.",
+        "The whole host, while it moves at least 256 KiB/s. It falls when calls get larger or bytes move by sendfile. "
+        "The same by process is above.",
         COUNT,
-        Query(_switches_per_mib("instance", q.HOST, prefix="copy_host"), "{{instance}}"),
+        Query(q.switches_per_mib("instance", q.HOST, prefix="copy_host"), "{{instance}}"),
     )
     errors = q.total("copy_host_syscall_errors_total", "instance, syscall, errno", q.HOST)
     yield timeline(
@@ -231,7 +226,7 @@ def _cost() -> Iterator[Panel]:
         "Sampled: the CPUs that copying keeps busy. Compare with the panel beside it: below a tenth of the process's "
         "CPU time, zero copy will not make it much faster.",
         CORES,
-        Query(q.top("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESSES), _PROCESS),
+        Query(q.top("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESSES), q.PROCESS_LEGEND),
     )
     linked(cpu, frame.process_link())
     yield cpu
@@ -240,14 +235,14 @@ def _cost() -> Iterator[Panel]:
         "CPU time of the same processes",
         "User and system mode together, of the twenty processes that copied most.",
         CORES,
-        Query(f"{cpu_time} and {_copying_most()}", _PROCESS),
+        Query(f"{cpu_time} and {_copying_most()}", q.PROCESS_LEGEND),
     )
     use = timeline(
         "Network: part of its speed in use",
         "The busier direction of each device against its speed. Above 70 % the network saturates before the CPU: "
         "fewer copies would not send more bytes, but would still free CPU time.",
         SHARE,
-        Query(f"device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}}", "{{device}}, {{instance}}"),
+        Query(computed("device:copy_network_utilisation:ratio_rate5m"), "{{device}}, {{instance}}"),
     ).no_value(NO_NETWORK)
     yield lines_at(use.max(1), HIGH_IS_BAD)
     transmitted = "copy_network_transmit_bytes_total"
@@ -307,7 +302,7 @@ def _kernel() -> Iterator[Panel]:
                 family.name.removesuffix("_total"),
                 f"{family.help} By process, with --probe.{family.probe}.",
                 _RATES.get(family.unit, CALL_RATE),
-                Query(q.top(family.name, q.PROCESS_LABELS, q.PROCESSES), _PROCESS),
+                Query(q.top(family.name, q.PROCESS_LABELS, q.PROCESSES), q.PROCESS_LEGEND),
             )
             .span(24 if family is alone else 12)
             .no_value(OPTIONAL)

@@ -20,13 +20,15 @@ NO_KAFKA = "No data: no Kafka broker was found (run the exporter with --kafka, o
 NO_NETWORK = "No data: no network device reports its speed (virtual devices often do not)"
 OPTIONAL = "No data: this probe is off by default, or this kernel does not support it (copy-exporter doctor)"
 NOTHING_WRONG = "None"
+EMPTY_CELL = "-"
+"""In a table, where a row has no value. The panel's own text would not fit into a cell."""
 
 BYTES = "bytes"
 BYTE_RATE = "binBps"
 CALL_RATE = "ops"
 SHARE = "percentunit"
 SECONDS = "s"
-CORES = "suffix: cores"
+CORES = "suffix:cores"
 COUNT = "short"
 INFO = "string"
 
@@ -93,6 +95,8 @@ def timeline(title: str, description: str, unit: str, *queries: Query) -> timese
             .placement(kinds.LegendPlacement.BOTTOM)
             .show_legend(True)
             .calcs(["mean", "max"])
+            .sort_by("Mean")
+            .sort_desc(True)
         )
         .tooltip(common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING))
     )
@@ -171,35 +175,47 @@ def quantiles(buckets: str, legend: str, condition: str = "") -> tuple[Query, Qu
 
 
 def losses(title: str, description: str, selector: str) -> table.Panel:
-    """Listeners of brokers that have lost zero copy, with the reason."""
+    """Listeners of brokers that do not use zero copy, with the reason."""
     reasons = f"max by (instance, node_id, listener, port, reason) (copy_kafka_zero_copy_lost{{{selector}}})"
     labels = {"instance": "Host", "node_id": "Broker", "listener": "Listener", "port": "Port", "reason": "Reason"}
-    return listing(title, description, labels, [Column("Lost", COUNT, reasons, ANY_IS_BAD)])
+    expected = models.ValueMappingResult(text="tls (expected)", color=BLUE)
+    mappings = [models.DynamicConfigValue(id_val="mappings", value=[models.ValueMap({"tls": expected})])]
+    return listing(title, description, labels, facts=reasons).override_by_name("Reason", mappings)
 
 
-def listing(title: str, description: str, labels: Mapping[str, str], columns: Sequence[Column]) -> table.Panel:
-    """A table with one row per set of labels; ``labels`` maps the labels to show, in order, to their headings."""
-    names = {_value_of(index, columns): column.name for index, column in enumerate(columns)}
-    headings = {**labels, **names}
+def listing(
+    title: str, description: str, labels: Mapping[str, str], columns: Sequence[Column] = (), facts: str = ""
+) -> table.Panel:
+    """A table with one row per set of labels; ``labels`` maps the labels to show, in order, to their headings.
+
+    ``facts`` is an expression whose labels are shown and whose value, always the same, is not.
+    """
+    expressions = [column.expression for column in columns] + [facts] * bool(facts)
+    values = [_value_of(index, expressions) for index in range(len(expressions))]
+    headings = {**labels, **{value: column.name for value, column in zip(values, columns, strict=False)}}
+    hidden = ["Time", *values[len(columns) :]]
     panel = (
-        _about(table.Panel(), title, description, columns[0].unit)
+        _about(table.Panel(), title, description, INFO)
         .no_value(NO_EVENTS)
         .span(ROW_SPAN)
         .height(9)
         .filterable(True)
         .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
-        .with_transformation(models.DataTransformerConfig(id_val="organize", options=_organized(headings)))
+        .with_transformation(models.DataTransformerConfig(id_val="organize", options=_organized(headings, hidden)))
+        .override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value=EMPTY_CELL)])
     )
-    for index, column in enumerate(columns):
-        query = _target(Query(column.expression), index)
-        panel.with_target(query.instant().format(query_kinds.PromQueryFormat.TABLE))
+    for index, expression in enumerate(expressions):
+        panel.with_target(_target(Query(expression), index).instant().format(query_kinds.PromQueryFormat.TABLE))
+    for column in columns:
         panel.override_by_name(column.name, _properties(column))
+    if columns:
+        panel.sort_by([common.TableSortByFieldState().display_name(columns[0].name).desc(True)])
     return panel
 
 
-def linked(panel: timeseries.Panel | table.Panel, link: dashboard.DashboardLink) -> None:
+def linked(panel: timeseries.Panel | table.Panel, *links: dashboard.DashboardLink) -> None:
     """Make the values of a panel links."""
-    panel.data_links([link])
+    panel.data_links(list(links))
 
 
 def _about(panel: AnyPanel, title: str, description: str, unit: str) -> AnyPanel:
@@ -212,14 +228,14 @@ def _target(query: Query, number: int) -> prometheus.Dataquery:
     return target.expr(query.expression).legend_format(query.legend).editor_mode(query_kinds.QueryEditorMode.CODE)
 
 
-def _value_of(index: int, columns: Sequence[Column]) -> str:
+def _value_of(index: int, expressions: Sequence[str]) -> str:
     """The name that Grafana gives to the numbers of one query of a table."""
-    return "Value" if len(columns) == 1 else f"Value #{chr(ord('A') + index)}"
+    return "Value" if len(expressions) == 1 else f"Value #{chr(ord('A') + index)}"
 
 
-def _organized(headings: Mapping[str, str]) -> dict[str, object]:
+def _organized(headings: Mapping[str, str], hidden: Sequence[str]) -> dict[str, object]:
     return {
-        "excludeByName": {"Time": True},
+        "excludeByName": dict.fromkeys(hidden, True),
         "indexByName": {name: index for index, name in enumerate(headings)},
         "renameByName": dict(headings),
     }

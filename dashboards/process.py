@@ -17,10 +17,10 @@ from dashboards.panels import (
     OPTIONAL,
     SECONDS,
     SHARE,
-    Column,
     Panel,
     Query,
     latencies,
+    linked,
     listing,
     number,
     quantiles,
@@ -34,7 +34,6 @@ NO_SAVING = "Nothing: no bytes move from files to the network through user space
 NO_COPY_CPU = "No data: CPU sampling is off, or this kernel does not support it (copy-exporter doctor)"
 
 _BYTES = "copy_bytes_total"
-_PROCESS = "{{comm}} {{pid}}, {{instance}}"
 _HOP = "{{source}} → {{destination}}"
 _NOT_DIRECT = ('source!="disk"', 'destination!="disk"')
 
@@ -46,7 +45,6 @@ def build() -> dashboard.Dashboard:
         "Copy behaviour: process",
         "One process in detail: the hops of its bytes, the calls, what it waits for, and what zero copy would save. "
         "Generated from copy-exporter's code.",
-        frame.instances(),
         frame.processes(),
         frame.pids(),
     )
@@ -101,7 +99,7 @@ def _summary() -> Iterator[Panel]:
         Query(q.per(copies, sent), "{{instance}}"),
     ).thresholds(thresholds(COPIES))
     yield number(
-        "Mode switches per MiB sent",
+        "Mode switches/MiB sent",
         "All its calls that move data, failed ones included, divided by what it sent to TCP and UDP. With chunks of "
         "64 KiB sendfile takes 32, read and write 64. Far more: its buffers are small.",
         COUNT,
@@ -116,23 +114,23 @@ def _savings() -> Iterator[Panel]:
     all_copied = q.total(_BYTES, q.PROCESS_LABELS, q.CPU, q.PROCESS)
     yield (
         timeline(
-            "CPU copies that sendfile would save",
-            "Bytes read from the page cache and bytes sent from user space: the smaller of both, twice. An upper "
-            "bound: it assumes that the same bytes are sent unchanged, which TLS or compression in user space "
-            "prevent.",
+            "Avoidable CPU copies",
+            "What sendfile would save: of the bytes read from the page cache and those sent from user space the "
+            "smaller number, twice. An upper bound: it assumes that the same bytes are sent unchanged, which TLS or "
+            "compression in user space prevent.",
             BYTE_RATE,
-            Query(replaceable, _PROCESS),
+            Query(replaceable, q.PROCESS_LEGEND),
         )
         .span(8)
         .no_value(NO_SAVING)
     )
     yield (
         timeline(
-            "Part of its CPU copies that sendfile would save",
+            "Avoidable part of copies",
             "The same, divided by all bytes that the CPU copies for it. Near 1: it does little but read files and send "
             "them; sendfile or splice would remove nearly all of its copying.",
             SHARE,
-            Query(q.per(replaceable, all_copied), _PROCESS),
+            Query(q.per(replaceable, all_copied), q.PROCESS_LEGEND),
         )
         .max(1)
         .span(8)
@@ -141,11 +139,11 @@ def _savings() -> Iterator[Panel]:
     copy_cpu = q.total("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESS)
     yield (
         timeline(
-            "CPU time that sendfile would save",
-            "That part of the sampled CPU time in the kernel's copy routines. Compare it with the process's CPU time "
-            "below before you rewrite a program.",
+            "Avoidable CPU time",
+            "What sendfile would save: that part of the sampled CPU time in the kernel's copy routines. Compare it "
+            "with the process's CPU time below before you rewrite a program.",
             CORES,
-            Query(f"{copy_cpu} * {q.per(replaceable, all_copied)}", _PROCESS),
+            Query(f"{copy_cpu} * {q.per(replaceable, all_copied)}", q.PROCESS_LEGEND),
         )
         .span(8)
         .no_value(NO_SAVING)
@@ -207,7 +205,7 @@ def _calls() -> Iterator[Panel]:
         "Mode switches",
         "Two for each system call, failed ones included. Requests of io_uring make none.",
         CALL_RATE,
-        Query(q.mode_switches(q.PROCESS_LABELS, q.PROCESS), _PROCESS),
+        Query(q.mode_switches(q.PROCESS_LABELS, q.PROCESS), q.PROCESS_LEGEND),
     )
     sizes_of_functions = [
         Query(
@@ -223,7 +221,7 @@ def _calls() -> Iterator[Panel]:
         *sizes_of_functions,
     ).no_value(OPTIONAL)
     named = f"max by ({q.PROCESS_LABELS}, name, cgroup, container_id, unit) (copy_process_info{{{q.PROCESS}}})"
-    yield (
+    programs = (
         listing(
             "What runs here",
             "The program behind the process name, and its unit, container and control group: they show who runs it.",
@@ -236,11 +234,13 @@ def _calls() -> Iterator[Panel]:
                 "container_id": "Container",
                 "cgroup": "Control group",
             },
-            [Column("Known", COUNT, named)],
+            facts=named,
         )
         .span(12)
         .height(8)
     )
+    linked(programs, frame.host_row_link())
+    yield programs
 
 
 def _sendfile() -> Iterator[Panel]:
@@ -252,7 +252,7 @@ def _sendfile() -> Iterator[Panel]:
             "network thread) or, on a blocking socket, for the peer. Buckets end at powers of 4; values between are "
             "interpolated.",
             SECONDS,
-            *quantiles(buckets, _PROCESS),
+            *quantiles(buckets, q.PROCESS_LEGEND),
         ),
         latencies(
             "All sendfile calls",
@@ -264,7 +264,7 @@ def _sendfile() -> Iterator[Panel]:
             "Seconds in sendfile per second: 1 is one thread that does nothing else. Near the number of network "
             "threads, they are the limit: add threads, or memory for the page cache.",
             COUNT,
-            Query(q.total("copy_sendfile_duration_seconds_sum", q.PROCESS_LABELS, q.PROCESS), _PROCESS),
+            Query(q.total("copy_sendfile_duration_seconds_sum", q.PROCESS_LABELS, q.PROCESS), q.PROCESS_LEGEND),
         ),
     )
     for panel in panels:
@@ -281,10 +281,10 @@ def _cpu() -> Iterator[Panel]:
     copying = q.total("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESS)
     yield (
         timeline(
-            "CPU time in the kernel's copy routines",
-            "Sampled, so a short burst may be missed. Zero copy cannot save more than this.",
+            "CPU time in copies",
+            "In the kernel's copy routines; sampled, so a short burst may be missed. Zero copy cannot save more.",
             CORES,
-            Query(copying, _PROCESS),
+            Query(copying, q.PROCESS_LEGEND),
         )
         .span(8)
         .no_value(NO_COPY_CPU)
@@ -292,10 +292,10 @@ def _cpu() -> Iterator[Panel]:
     all_cpu = q.total("copy_process_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESS)
     yield (
         timeline(
-            "Part of its CPU time spent copying",
+            "Part of CPU time copying",
             "Below a tenth, zero copy would hardly be noticed. Above a third, it is worth the work.",
             SHARE,
-            Query(q.per(copying, all_cpu), _PROCESS),
+            Query(q.per(copying, all_cpu), q.PROCESS_LEGEND),
         )
         .max(1)
         .span(8)

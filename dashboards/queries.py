@@ -3,14 +3,19 @@
 ``by`` is a list of labels as PromQL writes it; ``scope`` are matchers as they stand between braces.
 """
 
-HOST = 'instance=~"$instance"'
+HOST = 'job=~"$job", cluster=~"$cluster", instance=~"$instance"'
+OWN = f"on (instance, job) group by (instance, job) (copy_exporter_build_info{{{HOST}}})"
+"""The targets that are a copy-exporter, for metrics that others have too."""
 PROCESSES = f'{HOST}, comm=~"$process"'
 PROCESS = f'{PROCESSES}, pid=~"$pid"'
 PORTS = f'{HOST}, port=~"$port"'
-TOPICS = f'{HOST}, topic=~"$topic"'
+TOPICS = f'{HOST}, node_id=~"$broker", topic=~"$topic", partition=~"$partition"'
 
 PROCESS_LABELS = "instance, comm, pid"
 PORT_LABELS = "instance, port"
+PROCESS_LEGEND = "{{comm}} {{pid}} {{instance}}"
+"""No punctuation: a process may have no pid (--process.labels=comm)."""
+HOP_LEGEND = "{{mechanism}}: {{source}} → {{destination}}"
 
 CPU, ZERO_COPY, DMA = (f'mechanism="{mechanism}"' for mechanism in ("cpu", "zero_copy", "dma"))
 NOT_DMA = 'mechanism=~"cpu|zero_copy"'
@@ -18,6 +23,8 @@ TO_NETWORK = 'destination=~"tcp|udp"'
 MODE_SWITCHING = 'syscall!~"io_uring_.*"'
 """Requests of io_uring are not system calls and do not switch the mode."""
 MIB = 2**20
+MOVES_ENOUGH = 2**18
+"""Bytes per second below which mode switches per MiB say nothing."""
 
 
 def rate(metric: str, *scope: str) -> str:
@@ -52,6 +59,12 @@ def share(part: str, whole: str) -> str:
     return f"({part} or 0 * {whole}) / ({whole} > 0)"
 
 
+def switches_per_mib(by: str, *scope: str, prefix: str = "copy") -> str:
+    """Mode switches per MiB moved, of those that move enough bytes for it to mean anything."""
+    calls = mode_switches(by, *scope, prefix=prefix)
+    return f"{MIB} * {calls} / ({moved(by, *scope, metric=f'{prefix}_bytes_total')} >= {MOVES_ENOUGH})"
+
+
 def zero_copy_share(by: str, *scope: str, metric: str = "copy_bytes_total") -> str:
     """The part of the bytes that went by zero copy."""
     return share(total(metric, by, ZERO_COPY, *scope), moved(by, *scope, metric=metric))
@@ -70,6 +83,11 @@ def top(metric: str, by: str, *scope: str, count: int = 10) -> str:
 def largest(metric: str, by: str, *scope: str, count: int) -> str:
     """The series that counted most over the whole time range."""
     return f"topk({count}, sum by ({by}) (increase({metric}{{{', '.join(scope)}}}[$__range] @ end())))"
+
+
+def with_broker(expression: str) -> str:
+    """Add the label ``broker`` for legends, which is absent where no broker is known; ``expression`` has node_id."""
+    return f'label_replace({expression}, "broker", "broker $1", "node_id", "(.+)")'
 
 
 def smaller(left: str, right: str) -> str:

@@ -13,9 +13,11 @@ def build() -> dashboard.Dashboard:
         "Kafka broker: zero copy",
         "Which listeners and topics are served by zero copy, why others are not, and what copying costs. Generated "
         "from copy-exporter's code.",
-        frame.instances(),
+        frame.brokers(),
+        frame.listeners(),
         frame.ports(),
         frame.topics(),
+        frame.partitions(),
     )
     rows = {
         "Summary": listeners.summary(),

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import queries as q
-from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, PROCESS_LEGEND, SENT, named
+from dashboards.computed import computed
+from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, SENT, named
 from dashboards.panels import (
     BYTE_RATE,
     CALL_RATE,
@@ -50,7 +51,7 @@ def calls() -> Iterator[Panel]:
         "EAGAIN is normal. sendfile with another error: the JVM may fall back to copying. copy_file_range with EINVAL "
         "before each sendfile is normal on JDK 21 and later. EPIPE, ECONNRESET: clients that disconnected.",
         CALL_RATE,
-        Query(f"{errors} and on ({q.PROCESS_LABELS}) {BROKERS}", "{{syscall}} {{errno}}, {{pid}}, {{instance}}"),
+        Query(f"{errors} and on ({q.PROCESS_LABELS}) {BROKERS}", "{{syscall}} {{errno}} {{pid}} {{instance}}"),
     ).no_value(NO_PORT)
     buckets = q.total("copy_sendfile_duration_seconds_bucket", f"{q.PROCESS_LABELS}, le", q.HOST)
     yield timeline(
@@ -58,7 +59,7 @@ def calls() -> Iterator[Panel]:
         "Median and 99th percentile. Slow calls read from disk on a network thread (see disk reads by topic), and all "
         "its clients wait. More network threads help; more page cache helps more.",
         SECONDS,
-        *quantiles(buckets, PROCESS_LEGEND, f" and {BROKERS}"),
+        *quantiles(buckets, q.PROCESS_LEGEND, f" and {BROKERS}"),
     ).no_value(NO_SENDFILE)
     of_brokers = f"{buckets} and on ({q.PROCESS_LABELS}) {BROKERS}"
     yield latencies(
@@ -70,9 +71,9 @@ def calls() -> Iterator[Panel]:
 
 def saturation() -> Iterator[Panel]:
     """CPU time of brokers against the speed of the network."""
-    use = f"max by (instance) (device:copy_network_utilisation:ratio_rate5m{{{q.HOST}}})"
-    recorded = f"process:copy_process_cpu_seconds:rate5m{{{q.HOST}}}"
-    at_full_speed = f"sum by (instance) ({recorded} and on ({q.PROCESS_LABELS}) {BROKERS}) / ({use} > 0)"
+    use = f"max by (instance) {computed('device:copy_network_utilisation:ratio_rate5m')}"
+    cpu_time = q.total("copy_process_cpu_seconds_total", q.PROCESS_LABELS, q.HOST)
+    at_full_speed = f"sum by (instance) ({cpu_time} and on ({q.PROCESS_LABELS}) {BROKERS}) / ({use} > 0)"
     cpus = f"max by (instance) (copy_host_cpus{{{q.HOST}}})"
     first = number(
         "Saturates first",
@@ -85,7 +86,7 @@ def saturation() -> Iterator[Panel]:
     yield first.mappings(_SATURATES_FIRST).span(6).height(8).no_value("Speed unknown")
     yield (
         timeline(
-            "CPUs that brokers would need to fill the network",
+            "CPUs to fill the network",
             "CPUs in use now, divided by the part of the network in use now, beside the CPUs of the host. Zero copy "
             "lowers the first line.",
             CORES,
@@ -101,12 +102,12 @@ def saturation() -> Iterator[Panel]:
     )
     yield (
         timeline(
-            "CPU time of brokers, and of their copying",
+            "CPU time of brokers",
             "CPUs that each broker keeps busy, and the part in the kernel's copy routines. Zero copy cannot save more "
             "than that part.",
             CORES,
-            Query(all_cpu, f"all: {PROCESS_LEGEND}"),
-            Query(copying, f"copying: {PROCESS_LEGEND}"),
+            Query(all_cpu, f"all: {q.PROCESS_LEGEND}"),
+            Query(copying, f"copying: {q.PROCESS_LEGEND}"),
         )
         .span(6)
         .no_value(NO_COPY_CPU)

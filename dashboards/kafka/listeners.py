@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from grafana_foundation_sdk.builders import stat
+
+from dashboards import frame
 from dashboards import queries as q
-from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, PROCESS_LEGEND, RECEIVED, SENT, named
+from dashboards.kafka.scopes import BROKERS, ENCRYPTED, LISTENER_LEGEND, NO_PORT, RECEIVED, SENT, named, plaintext
 from dashboards.kafka.topics import BYTES, READ
 from dashboards.panels import (
     ANY_IS_BAD,
@@ -16,6 +19,7 @@ from dashboards.panels import (
     Column,
     Panel,
     Query,
+    linked,
     listing,
     losses,
     number,
@@ -24,20 +28,31 @@ from dashboards.panels import (
     timeline,
 )
 
+_HOST = "{{instance}}"
+
 
 def summary() -> Iterator[Panel]:
     """The most important numbers."""
+    for panel in _numbers():
+        yield panel.span(3)
+
+
+def _numbers() -> Iterator[stat.Panel]:
+    by_zero_copy = q.total("copy_bytes_total", q.PORT_LABELS, q.ZERO_COPY, *SENT)
+    of_plaintext = (
+        f"sum by (instance) {plaintext(amount)}" for amount in (by_zero_copy, q.moved(q.PORT_LABELS, *SENT))
+    )
     yield (
         number(
-            "Sent by zero copy",
-            "The part of all bytes sent on these ports. Plaintext listeners serve consumers at 95 % or more; a TLS "
-            "listener always has 0 %. If it dropped, see the reason in the table below.",
+            "Plaintext by zero copy",
+            "The part of the bytes sent on plaintext ports. They serve consumers at 95 % or more. If it dropped, see "
+            "the reason in the table below. TLS listeners cannot use zero copy and are left out.",
             SHARE,
-            Query(q.zero_copy_share("instance", *SENT), "{{instance}}"),
+            Query(q.share(*of_plaintext), "{{instance}}"),
         )
         .max(1)
         .thresholds(thresholds(LOW_IS_BAD))
-        .no_value("No port watched")
+        .no_value("No plaintext port")
     )
     yield number(
         "Sent",
@@ -52,19 +67,7 @@ def summary() -> Iterator[Panel]:
         BYTE_RATE,
         Query(q.moved("instance", *RECEIVED), "{{instance}}"),
     ).no_value("No port watched")
-    lost = f"count by (instance) (group by (instance, node_id, port) (copy_kafka_zero_copy_lost{{{q.PORTS}}}))"
-    known = f"0 * group by (instance) (copy_kafka_listener_info{{{q.HOST}}})"
-    yield (
-        number(
-            "Listeners without zero copy",
-            "How many, for any reason. TLS listeners are included: they never have zero copy. The table below shows "
-            "the reasons.",
-            COUNT,
-            Query(f"{lost} or {known}", "{{instance}}"),
-        )
-        .thresholds(thresholds(ANY_IS_BAD))
-        .no_value("No broker found")
-    )
+    yield from _counts()
     yield number(
         "Read from disk",
         "Bytes per second of topics that were not in the page cache. Consumers that are far behind cause it, and it "
@@ -74,11 +77,44 @@ def summary() -> Iterator[Panel]:
     ).no_value("No broker found")
     slow = q.total("copy_sendfile_duration_seconds_bucket", f"{q.PROCESS_LABELS}, le", q.HOST)
     yield number(
-        "sendfile, 99th percentile",
+        "sendfile, 99 %",
         "99 % of the calls took less. Above 16 ms network threads wait for the disk, and all their clients with them.",
         SECONDS,
         Query(f"max by (instance) (histogram_quantile(0.99, {slow}) and {BROKERS})", "{{instance}}"),
     ).no_value("No sendfile")
+
+
+def _counts() -> Iterator[stat.Panel]:
+    info = f"copy_kafka_listener_info{{{q.PORTS}}}"
+    yield number(
+        "Brokers",
+        "Kafka brokers that the exporter has found on the host.",
+        COUNT,
+        Query(_count("node_id", info), _HOST),
+    ).no_value("No broker found")
+    none = f"0 * group by (instance) ({info})"
+    lost = _count("node_id, port", f'copy_kafka_zero_copy_lost{{{q.PORTS}, reason!="tls"}}')
+    yield (
+        number(
+            "Zero copy lost",
+            "Plaintext listeners that have lost zero copy. The table below shows the reasons.",
+            COUNT,
+            Query(f"{lost} or {none}", _HOST),
+        )
+        .thresholds(thresholds(ANY_IS_BAD))
+        .no_value("No broker found")
+    )
+    encrypted = _count("node_id, port", f"copy_kafka_listener_info{{{q.PORTS}, {ENCRYPTED}}}")
+    yield number(
+        "TLS listeners",
+        "Listeners that encrypt, so that each byte is copied. This is expected.",
+        COUNT,
+        Query(f"{encrypted} or {none}", _HOST),
+    ).no_value("No broker found")
+
+
+def _count(labels: str, selector: str) -> str:
+    return f"count by (instance) (group by (instance, {labels}) ({selector}))"
 
 
 def listeners() -> Iterator[Panel]:
@@ -86,11 +122,11 @@ def listeners() -> Iterator[Panel]:
     sent = q.moved(q.PORT_LABELS, *SENT)
     ratio = q.zero_copy_share(q.PORT_LABELS, *SENT)
     received = q.moved(q.PORT_LABELS, *RECEIVED)
-    yield (
+    table = (
         listing(
             "Listeners",
-            "Part by zero copy: of the bytes sent. A plaintext listener in red has lost zero copy; SSL and SASL_SSL "
-            "cannot have it. A listener without traffic has no numbers.",
+            "By zero copy: the part of the bytes sent. A plaintext listener in red has lost zero copy; SSL and "
+            "SASL_SSL cannot have it and show none. A listener without traffic has no numbers.",
             {
                 "instance": "Host",
                 "node_id": "Broker",
@@ -100,7 +136,7 @@ def listeners() -> Iterator[Panel]:
             },
             [
                 Column("Sent", BYTE_RATE, named(sent)),
-                Column("Part by zero copy", SHARE, named(f"({ratio})"), LOW_IS_BAD),
+                Column("By zero copy", SHARE, named(plaintext(f"({ratio})")), LOW_IS_BAD),
                 Column("Received", BYTE_RATE, named(received)),
             ],
         )
@@ -108,7 +144,9 @@ def listeners() -> Iterator[Panel]:
         .height(8)
         .no_value(NO_PORT)
     )
-    yield (
+    linked(table, frame.broker_row_link(), frame.host_row_link())
+    yield table
+    reasons = (
         losses(
             "Why zero copy is lost",
             "The reason that the exporter found for each listener. docs/kafka.md describes the evidence for each "
@@ -119,6 +157,8 @@ def listeners() -> Iterator[Panel]:
         .height(8)
         .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
     )
+    linked(reasons, frame.broker_row_link(), frame.host_row_link())
+    yield reasons
     yield (
         timeline(
             "Sent by zero copy, by listener",
@@ -149,7 +189,7 @@ def listeners() -> Iterator[Panel]:
             "All listeners of a broker together. A broker that differs from the others of its cluster has another JVM, "
             "another configuration or other topics.",
             SHARE,
-            Query(q.share(*by_broker), "broker {{node_id}}, {{instance}}"),
+            Query(q.with_broker(f"({q.share(*by_broker)})"), "{{broker}} {{instance}}"),
         )
         .max(1)
         .span(24)
@@ -173,5 +213,5 @@ def produce() -> Iterator[Panel]:
         "What brokers write to files: log segments, and a little more. Far more than was received: compaction or "
         "conversion.",
         BYTE_RATE,
-        Query(f"{written} and {BROKERS}", PROCESS_LEGEND),
+        Query(f"{written} and {BROKERS}", q.PROCESS_LEGEND),
     ).no_value(NO_PORT)

@@ -7,8 +7,7 @@ NO_PORT = "No data: no broker was found and no port is watched (run the exporter
 WATCHED = 'port!=""'
 SENT = (q.PORTS, WATCHED, 'destination="tcp"')
 RECEIVED = (q.PORTS, WATCHED, 'source="tcp"')
-LISTENER_LEGEND = "{{listener}} {{protocol}} {{port}}, {{instance}}"
-PROCESS_LEGEND = "{{comm}} {{pid}}, {{instance}}"
+LISTENER_LEGEND = "{{listener}} {{port}} {{instance}}"
 BROKERS = f"group by ({q.PROCESS_LABELS}) ({q.recent('copy_syscalls_total', q.PORTS, WATCHED)})"
 """Processes that move bytes on the ports. The label is the local port, so clients are not selected."""
 LISTENERS = (
@@ -16,6 +15,15 @@ LISTENERS = (
     f"({q.recent('copy_kafka_listener_info', q.PORTS)}))"
 )
 """One per port, also while a broker restarts and where two containers use the same port."""
+
+
+ENCRYPTED = 'protocol=~"(SASL_)?SSL"'
+"""Selects listeners with TLS, whose bytes the broker has to copy."""
+
+
+def plaintext(expression: str) -> str:
+    """Without the listeners that are known to be encrypted; ``expression`` is by instance and port."""
+    return f"({expression} unless on (instance, port) {q.recent('copy_kafka_listener_info', q.PORTS, ENCRYPTED)})"
 
 
 def named(expression: str) -> str:

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from dashboards import queries as q
 from dashboards.panels import BYTE_RATE, NO_KAFKA, SHARE, Panel, Query, stacked, timeline
 
-TOPIC = "{{topic}}, broker {{node_id}}, {{instance}}"
+TOPIC = "{{topic}} {{broker}} {{instance}}"
 TOPIC_LABELS = "instance, node_id, topic"
 BYTES = "copy_kafka_topic_bytes_total"
 READ, WRITTEN = 'operation="read"', 'operation="write"'
+
+
+def _of_topic(expression: str) -> Query:
+    return Query(q.with_broker(expression), TOPIC)
 
 
 def topics() -> Iterator[Panel]:
@@ -19,44 +23,44 @@ def topics() -> Iterator[Panel]:
     read = q.moved(TOPIC_LABELS, READ, q.TOPICS, metric=BYTES)
     panels = (
         timeline(
-            "Read by zero copy, by topic",
+            "Zero-copy part by topic",
             "The part of the bytes read from the topic's files. A topic far below the others on the same listener: the "
             "broker converts records for its clients, it is compacted, or it is read over TLS.",
             SHARE,
-            Query(q.share(by_zero_copy, read), TOPIC),
+            _of_topic(q.share(by_zero_copy, read)),
         ).max(1),
         stacked(
-            "Zero copy, by topic",
+            "Zero copy by topic",
             "Bytes that sendfile moved from the topic's files to sockets.",
             BYTE_RATE,
-            Query(by_zero_copy, TOPIC),
+            _of_topic(by_zero_copy),
         ),
         stacked(
-            "Read with a copy, by topic",
+            "Copied reads by topic",
             "Bytes that the CPU copied from the topic's files into the broker: TLS, conversion, compaction, recovery "
             "at start, index look-ups.",
             BYTE_RATE,
-            Query(q.total(BYTES, TOPIC_LABELS, READ, q.CPU, q.TOPICS), TOPIC),
+            _of_topic(q.total(BYTES, TOPIC_LABELS, READ, q.CPU, q.TOPICS)),
         ),
         stacked(
-            "Written, by topic",
+            "Written by topic",
             "Bytes that the CPU copied into the topic's files: what producers and leaders sent, and compaction.",
             BYTE_RATE,
-            Query(q.total(BYTES, TOPIC_LABELS, WRITTEN, q.CPU, q.TOPICS), TOPIC),
+            _of_topic(q.total(BYTES, TOPIC_LABELS, WRITTEN, q.CPU, q.TOPICS)),
         ),
         stacked(
-            "Disk reads, by topic",
+            "Disk reads by topic",
             "Bytes of the topic that were not in the page cache: a consumer is far behind, or there is too little "
             "memory for the page cache.",
             BYTE_RATE,
-            Query(from_disk, TOPIC),
+            _of_topic(from_disk),
         ),
         timeline(
-            "Part of the reads that come from disk",
+            "Disk part by topic",
             "Near 0: served from the page cache. Near 1: every byte is read from disk first; the sendfile panels below "
             "show how long that takes. Above 1: read-ahead that was not used.",
             SHARE,
-            Query(q.share(from_disk, read), TOPIC),
+            _of_topic(q.share(from_disk, read)),
         ),
     )
     for panel in panels:

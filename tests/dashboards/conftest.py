@@ -17,6 +17,9 @@ from . import constant_series
 from .load import FILE_BYTES, INTERVAL_SECONDS, LOADS, TIMES, TIMES_BEFORE, LoadProcess
 
 _HOSTS_UP = 2
+CLUSTER = "east"
+IN_CLUSTER = {"relabel_configs": [{"target_label": "cluster", "replacement": CLUSTER}]}
+"""A label that the scrape configuration gives to all targets."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Scene:
     """A Prometheus and the instances that it scrapes: the real exporter, the constant series, and one that is down."""
 
     prometheus: Prometheus
+    without_rules: Prometheus
+    """Scrapes the same targets, and has no rules."""
     live: str
     constant: str
     down: str
@@ -51,6 +56,8 @@ class Scene:
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     require_bpf()
     directory = tmp_path_factory.mktemp("scene")
+    for name in ("rules", "none"):
+        (directory / name).mkdir()
     with ExitStack() as stack:
         processes = {load.name: stack.enter_context(LoadProcess(load, directory)) for load in LOADS}
         watched = [flag for process in processes.values() for flag in ("--watch.port", process.port)]
@@ -58,11 +65,17 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         replay = stack.enter_context(constant_series.serve())
         stack.callback(replay.shutdown)
         ports = (exporter.port, replay.server_port, free_port())
-        prometheus = stack.enter_context(Prometheus(directory, every_second(*ports, rule_files=RULE_FILES)))
-        wait_until(prometheus.ready, "Prometheus")
+        prometheus, without_rules = (
+            stack.enter_context(Prometheus(directory / name, every_second(*ports, rule_files=files, **IN_CLUSTER)))
+            for name, files in (("rules", RULE_FILES), ("none", ()))
+        )
+        for server in (prometheus, without_rules):
+            wait_until(server.ready, "Prometheus")
         live, constant, down = (f"{LOOPBACK}:{port}" for port in ports)
         times = _run_load(prometheus, processes, live)
-        yield Scene(prometheus, live, constant, down, processes, times, exporter.metrics(openmetrics=False))
+        yield Scene(
+            prometheus, without_rules, live, constant, down, processes, times, exporter.metrics(openmetrics=False)
+        )
 
 
 def _run_load(prometheus: Prometheus, processes: Mapping[str, LoadProcess], live: str) -> Times:

@@ -6,11 +6,12 @@ import pytest
 
 from exporter.metrics.catalog import FAMILIES, OPTIONAL_FAMILIES
 from tests.support.dashboard_files import DOCUMENTS, Target, Viewer, targets, variables
+from tests.support.prometheus import JOB, Prometheus
 from tests.support.rule_files import recorded
 from tests.support.shipped_queries import selectors_behind
 
 from . import constant_series as constants
-from .conftest import Scene
+from .conftest import CLUSTER, Scene
 
 DMA_BYTES = "bytes by DMA"
 MAY_BE_ABSENT = {
@@ -35,14 +36,15 @@ ONLY_WITH_NETWORK_TRAFFIC = {"Copy CPU per GiB/s sent", "Coverage"}
 """Panels that are empty while all traffic is on loopback."""
 
 
-def has_data(scene: Scene, target: Target, viewer: Viewer) -> bool:
+def has_data(scene: Scene, target: Target, viewer: Viewer, prometheus: Prometheus | None = None) -> bool:
     """Whether the query has data, asked as Grafana asks it; an error fails the test."""
+    asked = prometheus or scene.prometheus
     expression = viewer.query(target.expression, target.document)
     end = scene.times.end
     if target.instant:
-        found = scene.prometheus.instant(expression, time=end)
+        found = asked.instant(expression, time=end)
     else:
-        found = scene.prometheus.range_query(expression, end - viewer.range_seconds, end, viewer.step_seconds)
+        found = asked.range_query(expression, end - viewer.range_seconds, end, viewer.step_seconds)
     return any(series.has_data for series in found)
 
 
@@ -104,6 +106,38 @@ def test_every_query_has_data_with_all_hosts_at_once(scene: Scene, document: str
 
 
 @pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_every_query_has_data_without_the_rules(scene: Scene, document: str):
+    """The variable of hosts with recorded series is empty then; alerts are rules."""
+    viewer = Viewer({"recorded": ("none",)})
+    empty = [found for found in targets(document) if not has_data(scene, found, viewer, scene.without_rules)]
+    assert [str(target) for target in empty if target.panel != "Alerts"] == []
+
+
+def test_what_stands_for_recorded_series_has_their_values(scene: Scene):
+    """The other half of each query, asked of the same server at the same time, by which names no rule records."""
+    compared = [target for target in targets("fleet") if "$recorded" in target.expression]
+    assert compared
+    for target in compared:
+        by_rule, by_panel = (
+            Viewer({"instance": (scene.constant,), **hosts}).query(target.expression, "fleet")
+            for hosts in ({}, {"recorded": ("none",)})
+        )
+        computed = by_label(scene, re.sub(r"\b(\w+:\w+:\w+)\{", r"absent_\1{", by_panel))
+        recorded_values = by_label(scene, by_rule)
+        assert recorded_values, target
+        assert computed == pytest.approx(recorded_values, rel=0.2), target
+
+
+def by_label(scene: Scene, expression: str) -> dict[frozenset[tuple[str, str]], float]:
+    """Values at the end of the load, by all labels but the name."""
+    found = scene.prometheus.instant(expression, time=scene.times.end)
+    return {
+        frozenset(series.labels.items() - {("__name__", series.labels.get("__name__"))}): series.values[0]
+        for series in found
+    }
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
 def test_no_query_fails_without_an_exporter(scene: Scene, document: str):
     absent = {"process": ("none",), "pid": ("1",), "port": ("1",), "topic": ("none",)}
     viewer = Viewer({"instance": ("none:1",), **absent})
@@ -136,13 +170,22 @@ def test_variables_offer_the_values_that_exist(scene: Scene):
     offers = offered(scene, "kafka")
     assert set(offers["port"]) == {"9092", "9093"} | {process.port for process in scene.processes.values()}
     assert set(offers["topic"]) == set(constants.TOPICS)
+    assert (set(offers["broker"]), set(offers["listener"])) == ({"1"}, {"PLAINTEXT", "SSL"})
+    assert (offers["job"], offers["cluster"]) == ([JOB], [CLUSTER])
+    assert offers["partition"] == ["7"]
 
 
-def offered(scene: Scene, document: str) -> dict[str, list[str]]:
+def test_a_listener_chooses_its_port(scene: Scene):
+    """Ports without a listener belong to "All" alone."""
+    assert offered(scene, "kafka", listener=("SSL",))["port"] == ["9093"]
+    assert offered(scene, "kafka", broker=("2",))["port"] == []
+
+
+def offered(scene: Scene, document: str, **chosen: tuple[str, ...]) -> dict[str, list[str]]:
     found = {}
     for name, variable in variables(document).items():
         if variable["type"] == "query":
-            query = Viewer({}).query(variable["query"]["query"], document)
+            query = Viewer(chosen).query(variable["query"]["query"], document)
             series, label = re.fullmatch(r"label_values\((.+), (\w+)\)", query).groups()  # type: ignore[union-attr]
             found[name] = scene.prometheus.get(f"label/{label}/values", **{"match[]": series})
     return found

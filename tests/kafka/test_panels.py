@@ -20,13 +20,13 @@ PAYLOAD = RECORDS * RECORD_BYTES
 MAY_BE_EMPTY = {
     "Coverage": "clients on the same host use no network device",
     "Saturates first": "the speed of the network device may be unknown",
-    "CPUs that brokers would need to fill the network": "the same",
+    "CPUs to fill the network": "the same",
     "Network in use": "the same",
     "Sent on these ports, and by the network devices": "there may be no network device",
     "Read from disk": "new records are in the page cache",
-    "Disk reads, by topic": "the same",
-    "Part of the reads that come from disk": "the same",
-    "CPU time of brokers, and of their copying": "samples may miss the copies",
+    "Disk reads by topic": "the same",
+    "Disk part by topic": "the same",
+    "CPU time of brokers": "samples may miss the copies",
 }
 """Panels that may be empty here, and why."""
 
@@ -95,7 +95,7 @@ def test_the_zero_copy_share_of_each_listener(observed: ObservedLoad) -> None:
     plain, ssl = str(observed.server.plaintext_port), str(observed.server.ssl_port)
     for title, letter in (("Sent by zero copy, by listener", "A"), ("Listeners", "B")):
         shares = observed.panel(title, letter)
-        assert shares[ssl,] == 0
+        assert shares.get((ssl,)) == (0 if title != "Listeners" else None)
         assert 0.99 <= shares[plain,] <= 1
     sent = observed.panel("Listeners")
     payload = (RECORDS_BEFORE + RECORDS) * RECORD_BYTES / observed.seconds
@@ -110,5 +110,5 @@ def test_only_the_tls_listener_has_a_reason(observed: ObservedLoad) -> None:
 
 def test_half_of_the_topic_was_read_by_zero_copy(observed: ObservedLoad) -> None:
     """The same records were consumed by the PLAINTEXT and by the SSL listener."""
-    assert observed.panel("Read by zero copy, by topic") == {(TOPIC,): pytest.approx(0.5, abs=0.02)}
-    assert observed.panel("Written, by topic") == {(TOPIC,): pytest.approx(PAYLOAD / observed.seconds, rel=0.15)}
+    assert observed.panel("Zero-copy part by topic") == {(TOPIC,): pytest.approx(0.5, abs=0.02)}
+    assert observed.panel("Written by topic") == {(TOPIC,): pytest.approx(PAYLOAD / observed.seconds, rel=0.15)}

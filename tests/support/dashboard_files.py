@@ -10,6 +10,8 @@ from tests.support.paths import ROOT
 
 FOLDER = ROOT / "dashboards" / "grafana"
 DOCUMENTS: dict[str, dict[str, Any]] = {path.stem: json.loads(path.read_text()) for path in FOLDER.glob("*.json")}
+LISTED = ".+"
+"""Stands for "All" of a variable whose "All" is the list of its values: all of them exist here."""
 _ESCAPED = re.compile(r"[\\^$*+?.()|\[\]{}]")
 
 
@@ -66,9 +68,9 @@ class Viewer:
             expression = re.sub(rf"\${name}\b", value, expression)
         for name, variable in variables(document).items():
             if variable["type"] == "query":
-                value = self._matcher(name, variable["allValue"])
+                value = self._matcher(name, variable.get("allValue", LISTED))
                 expression = re.sub(rf"\${name}\b", lambda _, value=value: value, expression)  # type: ignore[misc]
-        assert "$" not in expression, expression
+        assert not re.search(r"\$(?!\d)", expression), expression
         return expression
 
     def _windows(self) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import re
 
-from dashboards.fleet import ALERTS
+from dashboards.frame import ALERTS
 from dashboards.health import PROCESS_METRICS
 from exporter.metrics.catalog import FAMILIES
 from tests.support.dashboard_files import DOCUMENTS, targets, variables
@@ -10,9 +10,13 @@ from tests.support.promql import labels, selectors
 from tests.support.rule_files import alert_names, recorded
 from tests.support.shipped_queries import selectors_behind, shipped_queries
 
-TARGET_LABELS = {"instance", "job"}
+TARGET_LABELS = {"instance", "job", "cluster"}
 HISTOGRAM_SUFFIXES = ("_bucket", "_sum", "_count")
-OF_PROMETHEUS = {"up": TARGET_LABELS, "ALERTS": {"alertname", "alertstate", "severity", "instance", "name", "port"}}
+OF_PROMETHEUS = {
+    "up": TARGET_LABELS,
+    "ALERTS": TARGET_LABELS | {"alertname", "alertstate", "severity", "name", "port"},
+    "process_start_time_seconds": TARGET_LABELS,
+}
 
 
 def labels_by_series() -> dict[str, set[str]]:
@@ -54,10 +58,17 @@ def test_variables_ask_for_labels_that_exist():
     ]
     assert asked
     for variable in asked:
-        found = re.fullmatch(r"label_values\((\w+)(?:\{.*\})?, (\w+)\)", variable["query"]["query"])
+        found = re.fullmatch(r"label_values\((.+), (\w+)\)", variable["query"]["query"])
         assert found, variable
-        assert found[2] in LABELS[found[1]]
+        for name in names(found[1]):
+            assert name in recorded() or found[2] in LABELS[name]
 
 
-def test_the_fleet_lists_every_alert():
+def names(selector: str) -> list[str]:
+    """The metrics that a selector selects, by its name or by a matcher of names."""
+    alternatives = re.search(r'__name__=~"([^"]+)"', selector)
+    return alternatives[1].split("|") if alternatives else [found.name for found in selectors(selector)]
+
+
+def test_the_annotations_name_every_alert():
     assert list(ALERTS) == alert_names()

@@ -101,7 +101,16 @@ def test_links_have_a_target_and_keep_the_choices():
         assert (link["type"], link["tags"], link["includeVars"], link["keepTime"]) == ("dashboards", [TAG], True, True)
         for panel in panels(name):
             for link in panel["fieldConfig"]["defaults"].get("links", []):
-                check_link(link, panel)
+                if link["title"] == "Runbook":
+                    check_runbook_link(link, panel)
+                else:
+                    check_link(link, panel)
+
+
+def check_runbook_link(link: dict[str, Any], panel: dict[str, Any]) -> None:
+    """The column has the name of the runbook's page."""
+    assert link["url"] == '${runbooks:raw}/${__data.fields["Runbook"]:percentencode}.md'
+    assert "Runbook" in panel["transformations"][1]["options"]["renameByName"].values()
 
 
 def check_link(link: dict[str, Any], panel: dict[str, Any]) -> None:
@@ -127,7 +136,8 @@ def test_columns_of_tables_are_labels_of_their_queries(document):
             for label in (name for name in names if not name.startswith("Value")):
                 last = panel["targets"][-1]["expr"]
                 assert re.search(rf"\b{label}\b", last), f"{panel['title']}: no label {label}"
-            overridden = {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]}
+            named = [item["matcher"] for item in panel["fieldConfig"]["overrides"] if item["matcher"]["id"] == "byName"]
+            overridden = {matcher["options"] for matcher in named}
             assert overridden <= set(names.values())
 
 
@@ -141,17 +151,21 @@ def test_thresholds_go_up(document):
 
 @every_document
 def test_rates_use_grafanas_window(document):
-    """``$__rate_interval`` is at least four scrapes long; increases are over a named time."""
+    """``$__rate_interval`` is at least four scrapes long; increases are over a named time.
+
+    What stands for a recorded series has the window of its rule.
+    """
     for target in targets(document):
-        assert set(WINDOWS.findall(target.expression)) <= {"$__rate_interval", "$__range", "1h", "1d"}, target
-        assert set(RATES.findall(target.expression)) <= {"$__rate_interval"}, target
+        windows = {"$__rate_interval"} | ({"5m"} if "$recorded" in target.expression else set())
+        assert set(WINDOWS.findall(target.expression)) <= windows | {"$__range", "1h", "1d"}, target
+        assert set(RATES.findall(target.expression)) <= windows, target
 
 
 @every_document
 def test_counters_are_never_shown_raw(document):
     for target in targets(document):
         counters = [selector for selector in selectors(target.expression) if selector.name.endswith(COUNTERS)]
-        assert {selector.function for selector in counters} <= {"rate", "increase", "last_over_time"}, target
+        assert {selector.function for selector in counters} <= {"rate", "increase", "last_over_time", "group"}, target
 
 
 @every_document
