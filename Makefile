@@ -16,6 +16,8 @@ TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)
 
 IMAGE_PACKAGES := buildah debootstrap
 BENCH_PACKAGES := prometheus-process-exporter
+GRAFANA := tests/dashboards/grafana
+GRAFANA_PACKAGES := $(if $(shell command -v npm),,npm)
 MATRIX_PACKAGES := busybox-static kmod mmdebstrap qemu-system-arm qemu-system-x86
 
 ARGS ?=
@@ -23,7 +25,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards run demo doctor test matrix matrix-modes instructions engines lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean audit
+.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -71,6 +73,9 @@ docs: $(VENV)/.run ## write docs/metrics.md from the code
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json and the recording rules from the code
 	@$(BIN)/python -m dashboards.generate
 
+dashboards-check: $(VENV)/.test $(GRAFANA)/node_modules/.package-lock.json ## test what panels show, with Grafana's own code from npm
+	@$(BIN)/python -m pytest -m grafana tests/dashboards $(ARGS)
+
 bench: $(VENV)/.bench ## measure the figures of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
 
@@ -114,6 +119,11 @@ $(VENV)/.run: pyproject.toml
 $(VENV)/.test: $(VENV)/.run
 	@./deploy/install-packages $(TEST_PACKAGES)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+$(GRAFANA)/node_modules/.package-lock.json: $(GRAFANA)/package-lock.json
+	@./deploy/install-packages $(GRAFANA_PACKAGES)
+	@npm ci --prefix $(GRAFANA) --silent
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test

@@ -135,7 +135,7 @@ def number(title: str, description: str, unit: str, *queries: Query) -> stat.Pan
 
 
 def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.Panel:
-    """The latest values as bars."""
+    """The latest values as bars, the largest first."""
     panel = (
         _about(bargauge.Panel(), title, description, unit)
         .no_value(NO_EVENTS)
@@ -148,7 +148,7 @@ def bars(title: str, description: str, unit: str, *queries: Query) -> bargauge.P
         .thresholds(thresholds(Steps(BLUE, ())))
     )
     for index, query in enumerate(queries):
-        panel.with_target(_target(query, index).instant())
+        panel.with_target(_target(Query(f"sort_desc({query.expression})", query.legend), index).instant())
     return panel
 
 

@@ -1,0 +1,139 @@
+"""What users see: Grafana's own code puts answers of a real Prometheus into cells, legends and numbers of panels.
+
+`make dashboards-check` installs that code (@grafana/data) and runs these tests.
+"""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.dashboard_files import DOCUMENTS, Viewer, panels
+
+from .conftest import Scene
+
+pytestmark = pytest.mark.grafana
+HERE = Path(__file__).parent / "grafana"
+LONGEST_CELL = 40
+IDENTIFIERS = {"Port": {"9092", "9093"}, "Process id": {"815", "4711"}, "Broker": {"1"}}
+"""Of the constant series, by heading. A unit would change them."""
+EMPTY = "-"
+every_document = pytest.mark.parametrize("document", sorted(DOCUMENTS))
+
+
+@pytest.fixture(scope="module")
+def shown(scene: Scene) -> dict[str, dict[str, dict[str, Any]]]:
+    """What each panel shows of the host with constant rates, by dashboard and title."""
+    viewer = Viewer({"instance": (scene.constant,)})
+    return {document: of_document(scene, document, viewer) for document in DOCUMENTS}
+
+
+def of_document(scene: Scene, document: str, viewer: Viewer) -> dict[str, dict[str, Any]]:
+    of_panels = list(panels(document))
+    asked = [
+        {
+            "panel": panel,
+            "answers": {target["refId"]: answer(scene, target, document, viewer) for target in panel["targets"]},
+        }
+        for panel in of_panels
+    ]
+    program = ["node", HERE / "display.cjs"]
+    done = subprocess.run(program, input=json.dumps(asked), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return {panel["title"]: seen for panel, seen in zip(of_panels, json.loads(done.stdout), strict=True)}
+
+
+def answer(scene: Scene, target: dict[str, Any], document: str, viewer: Viewer) -> list[dict[str, Any]]:
+    """Series with times in milliseconds, as a data source hands them to a panel."""
+    query, end = viewer.query(target["expr"], document), scene.times.end
+    if target.get("instant"):
+        found = scene.prometheus.get("query", query=query, time=end)["result"]
+        samples = [(series["metric"], [series["value"]]) for series in found]
+    else:
+        start = end - viewer.range_seconds
+        found = scene.prometheus.get("query_range", query=query, start=start, end=end, step=1)["result"]
+        samples = [(series["metric"], series["values"]) for series in found]
+    return [
+        {
+            "labels": {name: value for name, value in labels.items() if name != "__name__"},
+            "times": [1000 * float(time) for time, _ in values],
+            "values": [float(value) for _, value in values],
+        }
+        for labels, values in samples
+    ]
+
+
+def tables(seen: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The tables with rows by the titles of their panels."""
+    return {title: panel["table"][0] for title, panel in seen.items() if panel.get("table")}
+
+
+@every_document
+def test_identifiers_are_shown_as_they_are(shown, document: str):
+    for title, table in tables(shown[document]).items():
+        for heading, known in IDENTIFIERS.items():
+            if heading in table["headings"]:
+                column = table["headings"].index(heading)
+                texts = {row[column]["text"] for row in table["rows"]} - {EMPTY}
+                assert texts <= known, (title, heading)
+
+
+@every_document
+def test_cells_and_headings_are_for_readers(shown, document: str):
+    for title, table in tables(shown[document]).items():
+        assert [name for name in table["headings"] if name == "Time" or name.startswith("Value")] == [], title
+        texts = [cell["text"] for row in table["rows"] for cell in row]
+        assert texts, title
+        assert [text for text in texts if not text or text.startswith("No data") or len(text) > LONGEST_CELL] == [], (
+            title
+        )
+
+
+@every_document
+def test_no_text_has_two_spaces_or_punctuation_of_something_absent(shown, document: str):
+    """HTML shows several spaces between words as one; between a number and its unit Grafana shows both."""
+    for title, panel in shown[document].items():
+        numbers = [value["text"] for value in panel.get("values", [])]
+        numbers += [text for line in panel.get("lines", []) if "numbers" in line for text in line["numbers"].values()]
+        assert [text for text in numbers if "  " in text] == [], title
+        names = [line["name"] for line in panel.get("lines", []) if "numbers" in line]
+        assert [name for name in names if re.search(r"\s[,:]|[,:]$|^[,:]|\bbroker\s*$", name)] == [], title
+
+
+@every_document
+def test_legends_are_sorted_by_a_number_that_they_show(shown, document: str):
+    of_document = {panel["title"]: panel for panel in panels(document)}
+    for title, panel in shown[document].items():
+        if of_document[title]["type"] == "timeseries":
+            column = of_document[title]["options"]["legend"]["sortBy"]
+            assert [line for line in panel["lines"] if column not in line["numbers"]] == [], title
+
+
+def test_bars_begin_with_the_largest(shown):
+    texts = [value["text"] for value in shown["host"]["Hops, now"]["values"]]
+    numbers = [float(text.removesuffix(" MiB/s")) for text in texts]
+    assert numbers == sorted(numbers, reverse=True)
+    assert len(numbers) > 1
+
+
+def test_a_tls_listener_is_not_in_red(shown):
+    table = tables(shown["kafka"])["Listeners"]
+    rows = {
+        row[table["headings"].index("Protocol")]["text"]: dict(zip(table["headings"], row, strict=True))
+        for row in table["rows"]
+    }
+    assert rows["SSL"]["By zero copy"]["text"] == EMPTY
+    assert re.fullmatch(r"\d+(\.\d+)?%", rows["PLAINTEXT"]["By zero copy"]["text"])
+    assert re.fullmatch(r"[\d.]+ MiB/s", rows["SSL"]["Sent"]["text"])
+    reasons = tables(shown["kafka"])["Why zero copy is lost"]
+    assert [row[reasons["headings"].index("Reason")]["text"] for row in reasons["rows"]] == ["tls (expected)"]
+
+
+def test_the_largest_line_is_first_and_its_unit_is_right(shown):
+    lines = shown["process"]["CPU time"]["lines"]
+    means = [float(line["numbers"]["Mean"].removesuffix(" cores")) for line in lines]
+    assert means == sorted(means, reverse=True)
+    assert len(means) > 1
