@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from exporter.counting.groups import SharedGroups, TrackedGroups
 from exporter.counting.maps import Sample
-from exporter.counting.rows import add_rows, first_ns
+from exporter.counting.rows import add_rows, first_ns, remove_ports, with_ports, without_port
 from exporter.counting.series import Limits, SeriesGroup, Snapshot
+from exporter.counting.unwatched_ports import UnwatchedPorts
 from exporter.host.procfs import ProcessInfo, Stat
 from exporter.model import KERNEL, Exit, Identity, Rows
 
@@ -37,6 +38,8 @@ class Presence:
     """Processes that certainly do not exist any more. A process in neither is hidden."""
     brokers: Set[tuple[int, int]] = frozenset()
     """Process ids of brokers, with their starts in clock ticks."""
+    watched_ports: Set[int] | None = None
+    """None when they never change."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class LiveSample:
     processes: Mapping[Identity, Rows]
     finalized: Set[Identity]
     """Exited processes, whose rows in the sample must be forgotten before the next one is taken."""
+    ended_ports: Set[int] = frozenset()
+    """Ports whose series have ended: the rows that have them must be forgotten too."""
 
 
 @dataclass
@@ -62,13 +67,14 @@ class Attribution:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._host: Rows = {}
-        """What processes have counted that have ended."""
+        """What processes have counted that have ended, without ports, and with ports whose series have ended."""
         self._assignments: dict[Identity, _Assignment] = {}
         self._unseen_since_ns: dict[Identity, int] = {}
         self._vanished: set[Identity] = set()
         self._ended: dict[Identity, tuple[SeriesGroup | None, int]] = {}
         self._tracked = TrackedGroups(limits)
         self._shared = SharedGroups(limits)
+        self._unwatched_ports = UnwatchedPorts(limits.linger_ns)
         self._to_describe: list[Identity] = []
 
     @property
@@ -94,10 +100,11 @@ class Attribution:
             if gone.identity not in self._ended:  # its last two threads may both have reported the exit
                 self._end(gone, sample.processes.get(gone.identity, {}), now_ns)
         self._expire(now_ns)
-        return LiveSample(
-            {identity: rows for identity, rows in sample.processes.items() if identity not in identities},
-            identities,
-        )
+        live = {identity: rows for identity, rows in sample.processes.items() if identity not in identities}
+        ended_ports = self._unwatched_ports.ended(now_ns)
+        if ended_ports:
+            self._end_ports(ended_ports, live)
+        return LiveSample(live, identities, ended_ports)
 
     def update(self, live: LiveSample, presence: Presence, now_ns: int, describe: Describe) -> Snapshot:
         """Assign each process to the group of its present name, and return what a scrape shows."""
@@ -110,6 +117,9 @@ class Attribution:
                 self._note_unseen(identity, rows, now_ns)
         self._describe(describe)
         self._vanished = set(presence.gone)
+        if presence.watched_ports is not None:
+            carried_over = [group.carried_over for groups in (self._tracked, self._shared) for group in groups]
+            self._unwatched_ports.note([*live.processes.values(), *carried_over], presence.watched_ports, now_ns)
         hidden = live.processes.keys() - presence.alive.keys() - presence.gone - {KERNEL}
         return self._snapshot(live.processes, len(hidden), now_ns)
 
@@ -155,9 +165,20 @@ class Attribution:
         self._carry_over(group, rows, {})
 
     def _carry_over(self, group: SeriesGroup | None, rows: Rows, base: Rows) -> None:
-        add_rows(self._host, rows)
+        add_rows(self._host, without_port(rows))
         if group:
             add_rows(group.carried_over, rows, base)
+
+    def _end_ports(self, ports: Set[int], processes: Mapping[Identity, Rows]) -> None:
+        """End the series of these ports: what was counted with them is in the host's totals alone."""
+        for identity, rows in processes.items():
+            add_rows(self._host, without_port(with_ports(rows, ports)))
+            remove_ports(rows, ports)
+            if assignment := self._assignments.get(identity):
+                remove_ports(assignment.base, ports)
+        for groups in (self._tracked, self._shared):
+            for group in groups:
+                remove_ports(group.carried_over, ports)
 
     def _assign(self, identity: Identity, stat: Stat, rows: Rows, now_ns: int, *, is_broker: bool) -> None:
         """Let a process count in the group of its present name."""

@@ -4,7 +4,7 @@ Works without any privilege since v5.19, with CAP_BPF before.
 """
 
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from exporter.counting import slots
@@ -40,12 +40,16 @@ _PACKED_SLOT = struct.Struct(f"={slots.ROW_SIZE}s{_COUNT.size}s" + SLOT_LAYOUT.m
 _WRITTEN_IN_KEY = slice(slots.LAST_WORD_AT, None)
 _WRITTEN_IN_ROW = slice(slots.LAST_WORD_AT - _OWNER.size, None)
 """The word with the operation and the kind: not 0 once the row is written."""
+_PORT = ROW_LAYOUT.part("port")
+_PORT_AT = ROW_LAYOUT.offset("port")
 _NO_EVENTS = bytes(8)
 _PROCESS = PROCESS_LAYOUT.part()
 _EXIT_EVENT = EXIT_EVENT_LAYOUT.part()
 _FOLDER_KEY = FOLDER_KEY_LAYOUT.part()
 _FOLDER = FOLDER_LAYOUT.part()
 _INDEX = struct.Struct("=I")
+_MAX_KNOWN_ROWS = 16384
+"""Any port may be watched for a while, so that their number has no other limit."""
 _NUMBER = struct.Struct("=Q")
 
 
@@ -58,6 +62,10 @@ class Sample:
     """The slots of a process, for :meth:`KernelMaps.forget`."""
     slots: bytes = b""
     """The slots as they were read."""
+
+    def port(self, number: int) -> int:
+        """Return the port of the row in a slot."""
+        return int(_PORT.unpack_from(self.slots, number * slots.SIZE + _PORT_AT)[0])
 
 
 class KernelMaps:
@@ -96,6 +104,8 @@ class KernelMaps:
         sample = Sample(slots=self._slots.read())
         identities: dict[bytes, Identity] = {}
         known = self._rows
+        if len(known) > _MAX_KNOWN_ROWS:
+            known.clear()
         used = 0
         for number, (owner, rest, events, amount, since_ns) in enumerate(_SLOT.iter_unpack(sample.slots)):
             if not events:
@@ -128,12 +138,18 @@ class KernelMaps:
             packed[key] = value
         return packed
 
-    def forget(self, sample: Sample, identities: Iterable[Identity]) -> None:
-        """Let what ``sample`` has of these processes count no more. What is counted later comes as new rows of theirs.
+    def forget(self, sample: Sample, identities: Collection[Identity], ports: Set[int] = frozenset()) -> None:
+        """Let what ``sample`` has of these processes, and with these ports, count no more.
 
-        Their slots stay taken until :meth:`reclaim`.
+        What is counted later comes as new rows. Their slots stay taken until :meth:`reclaim`.
         """
-        self._slots.retire(sample.slots, [number for identity in identities for number in sample.numbers[identity]])
+        numbers = [number for identity in identities for number in sample.numbers[identity]]
+        if ports:
+            others = sample.numbers.keys() - identities
+            numbers += [
+                number for identity in others for number in sample.numbers[identity] if sample.port(number) in ports
+            ]
+        self._slots.retire(sample.slots, numbers)
 
     def reclaim(self) -> None:
         """Free the slots of forgotten rows; takes some 20 ms. Raises :class:`OSError` when the kernel refuses."""

@@ -1,4 +1,6 @@
-"""Sums of rows."""
+"""Sums and parts of rows."""
+
+from collections.abc import Set
 
 from exporter.model import Count, Rows
 
@@ -17,6 +19,25 @@ def add_rows(total: Rows, rows: Rows, base: Rows | None = None) -> None:
             total[row] = Count(events, amount, since)
         else:
             total[row] = Count(before.events + events, before.amount + amount, min(before.since_ns, since))
+
+
+def with_ports(rows: Rows, ports: Set[int]) -> Rows:
+    """Return the rows of these ports."""
+    return {row: count for row, count in rows.items() if row.port in ports}
+
+
+def remove_ports(rows: Rows, ports: Set[int]) -> None:
+    """Remove the rows of these ports."""
+    for row in with_ports(rows, ports):
+        del rows[row]
+
+
+def without_port(rows: Rows) -> Rows:
+    """Return the same counts by rows that have no port."""
+    merged: Rows = {}
+    for row, count in rows.items():
+        add_rows(merged, {row._replace(port=0) if row.port else row: count})
+    return merged
 
 
 def first_ns(rows: Rows, default_ns: int) -> int:

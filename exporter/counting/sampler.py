@@ -132,7 +132,7 @@ class Sampler:
         if exits or self._attribution.awaits_exits:
             self._finalize(self._maps.sample(), exits)
         if self._kafka:
-            self._kafka.count_if_brokers_changed()
+            self._kafka.count_if_brokers_changed(self._clock())
 
     def _read(self) -> Reading:
         exits = self._maps.take_exits()
@@ -140,13 +140,13 @@ class Sampler:
         self._check_counting(sample)
         live = self._finalize(sample, exits)
         kafka = self._kafka.take_snapshot(live.processes, self._clock()) if self._kafka else NO_KAFKA
-        presence = self._presence(live.processes, kafka.brokers)
+        presence = self._presence(live.processes, kafka)
         snapshot = self._attribution.update(live, presence, self._clock(), self._describe)
         return Reading(snapshot, self._maps.dropped(), self._maps.map_use(), self._maps.runs(), kafka)
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
-        self._maps.forget(sample, live.finalized)
+        self._maps.forget(sample, live.finalized, live.ended_ports)
         return live
 
     def _check_counting(self, sample: Sample) -> None:
@@ -155,7 +155,7 @@ class Sampler:
         if self.stalled_probes and not stalled:
             _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
 
-    def _presence(self, identities: Iterable[Identity], brokers: Iterable[Broker]) -> Presence:
+    def _presence(self, identities: Iterable[Identity], kafka: KafkaSnapshot) -> Presence:
         """Look for processes in /proc: one that is seen now has counted all that was sampled before.
 
         In a pid namespace their ids name other processes there, or none: no process is seen, and none is gone.
@@ -169,7 +169,8 @@ class Sampler:
                 alive[identity] = stat
             elif stat or not self._procfs.exists(identity.pid):
                 gone.add(identity)
-        return Presence(alive, gone, {(broker.pid, broker.start_ticks) for broker in brokers})
+        brokers = {(broker.pid, broker.start_ticks) for broker in kafka.brokers}
+        return Presence(alive, gone, brokers, kafka.watched_ports)
 
     def _describe(self, identity: Identity, comm: str) -> ProcessInfo | None:
         info = self._procfs.describe(identity.pid, comm)

@@ -1,9 +1,10 @@
 """Find the brokers that run on this host, and keep their facts and their watched ports up to date."""
 
 import logging
+import math
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -22,6 +23,10 @@ _NEW_PROCESS_SECONDS = 60.0
 """A process is checked at every scan for this time, in which a start script becomes a broker; then once per minute."""
 _INCOMPLETE_SECONDS = 120.0
 """A broker with incomplete facts is inspected at every scan for this time. Others are inspected every two minutes."""
+_MAX_SECONDS_PER_OWNER = 2.0
+"""After so long the other brokers of a user wait for the next scan: files that are slow must not delay the discovery
+of another user's brokers."""
+_MAX_LOGGED = 8
 _PORT_LINGER_SECONDS = 300.0
 """The ports of a broker that has exited stay watched for this time, so that no byte is missed after a restart."""
 
@@ -99,6 +104,8 @@ class Discovery:
         self._scan_error = ""
         self._checks: dict[int, _Schedule] = {}
         self._inspections: dict[int, _Schedule] = {}
+        self._spent_seconds: defaultdict[int, float] = defaultdict(float)
+        """For the brokers of each user, in this scan."""
         self._fixed_ports = frozenset(settings.ports)
         self._ports_seen: dict[int, float] = {}
         self._watched: tuple[frozenset[int], frozenset[int]] = (self._fixed_ports, frozenset())
@@ -106,6 +113,11 @@ class Discovery:
     def brokers(self) -> tuple[Broker, ...]:
         """The brokers that the last scan found, with the listeners that are watched."""
         return self._brokers
+
+    @property
+    def watched_ports(self) -> frozenset[int]:
+        """The ports that are counted separately, those of brokers that have exited a short while ago included."""
+        return self._watched[0]
 
     @property
     def success(self) -> bool:
@@ -131,8 +143,10 @@ class Discovery:
         Raises :class:`OSError` when /proc or the maps cannot be used.
         """
         now = self._clock()
+        self._spent_seconds.clear()
         known = {broker.pid: broker for broker in self._found}
-        running = [refreshed for broker in self._found if (refreshed := self._refresh(broker, now))]
+        refreshed = {broker: self._refresh(broker, now) for broker in sorted(self._found, key=self._last_inspected)}
+        running = [present for broker in self._found if (present := refreshed[broker])]
         pids = {broker.pid for broker in running}
         for broker in self._found:
             if broker.pid not in pids:
@@ -169,7 +183,7 @@ class Discovery:
                 _log.warning("process %d is a broker too many: --kafka.brokers.max=%d", pid, self._settings.max_brokers)
             self._refused |= {pid}
             return None
-        self._inspections[pid] = _Schedule(now, now)
+        self._inspections[pid] = _Schedule(now, -math.inf)
         return self._inspected(Broker(pid, stat.start_ticks, stat.comm, Facts(), owner), now)
 
     def _make_room(self, running: list[Broker], owner: int) -> bool:
@@ -207,8 +221,20 @@ class Discovery:
             return broker
         return self._inspected(replace(broker, comm=stat.comm), now)
 
+    def _last_inspected(self, broker: Broker) -> float:
+        inspection = self._inspections.get(broker.pid)
+        return inspection.last if inspection else math.inf
+
     def _inspected(self, broker: Broker, now: float) -> Broker:
         """The broker with its present facts; without an answer, those known before, and why there are no others."""
+        if self._spent_seconds[broker.owner] >= _MAX_SECONDS_PER_OWNER:
+            return broker
+        started = self._clock()
+        inspected = self._ask(broker, now)
+        self._spent_seconds[broker.owner] += self._clock() - started
+        return inspected
+
+    def _ask(self, broker: Broker, now: float) -> Broker:
         inspection = self._inspections[broker.pid]
         inspection.last = now
         try:
@@ -241,10 +267,15 @@ def _title(broker: Broker) -> str:
     return f"node {broker.facts.node_id or 'unknown'}, process {broker.pid}"
 
 
+def _list(items: Sequence[str], separator: str) -> str:
+    more = len(items) - _MAX_LOGGED
+    return separator.join([*items[:_MAX_LOGGED], *([f"{more} more"] if more > 0 else [])])
+
+
 def _log_facts(broker: Broker) -> None:
     facts = broker.facts
-    listeners = ", ".join(f"{listener.name} ({listener.protocol}) on {listener.port}" for listener in facts.listeners)
-    _log.info("broker: %s: listeners %s", _title(broker), listeners or "not known yet")
+    listeners = [f"{listener.name} ({listener.protocol}) on {listener.port}" for listener in facts.listeners]
+    _log.info("broker: %s: listeners %s", _title(broker), _list(listeners, ", ") or "not known yet")
     if facts.problems:
-        problems = "; ".join(facts.problems)
+        problems = _list(facts.problems, "; ")
         _log.warning("broker: %s: %s; add missing ports with --watch.port", _title(broker), problems)

@@ -51,7 +51,7 @@ def facts_without_config(sockets: list[ListeningSocket], problem: str) -> Facts:
 def listening_sockets(handles: ProcessHandles) -> list[ListeningSocket]:
     """The listening sockets that the process has open. Raises :class:`OSError`."""
     texts = [_read_listening(table) for table in handles.tables]
-    return [socket for text in texts for socket in parse_listening(text) if socket.inode in handles.sockets]
+    return [socket for text in texts for socket in parse_listening(text, handles.sockets)]
 
 
 def _facts(on_host: _ConfigOnHost, sockets: list[ListeningSocket]) -> Facts:
@@ -98,10 +98,10 @@ def _fingerprint(properties: Mapping[str, str]) -> str:
 
 def _read_listening(table: int) -> str:
     """The part of /proc/PID/net/tcp with the listening sockets: the kernel lists them before the connections."""
-    content = b""
-    while chunk := os.read(table, _CHUNK_BYTES):
-        content += chunk
-        last_line = content.rsplit(b"\n", 2)[-2:-1]
-        if last_line and last_line[0] and b" 0A " not in last_line[0] and b"local_address" not in last_line[0]:
+    chunks = []
+    while chunk := os.read(table, _CHUNK_BYTES):  # of whole lines
+        chunks.append(chunk)
+        last_line = chunk.splitlines()[-1]
+        if b" 0A " not in last_line and b"local_address" not in last_line:
             break
-    return content.decode()
+    return b"".join(chunks).decode()

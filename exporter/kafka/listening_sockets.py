@@ -2,7 +2,7 @@
 
 import ipaddress
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,15 +28,20 @@ class ListeningSocket:
         return self.address in _WILDCARDS
 
 
-def parse_listening(text: str) -> list[ListeningSocket]:
-    """The listening sockets of a table; rows in other states and malformed rows are left out."""
+def parse_listening(text: str, inodes: Collection[int]) -> list[ListeningSocket]:
+    """The listening sockets of a table with these inode numbers. Malformed rows are left out.
+
+    A network namespace may have thousands of other processes' sockets.
+    """
     sockets = []
     for line in text.split("\n")[1:]:
         fields = line.split()
         if len(fields) > 9 and fields[3] == _LISTEN:
             try:
-                address, port = fields[1].split(":")
-                sockets.append(ListeningSocket(_decode_address(address), int(port, 16), int(fields[9])))
+                inode = int(fields[9])
+                if inode in inodes:
+                    address, port = fields[1].split(":")
+                    sockets.append(ListeningSocket(_decode_address(address), int(port, 16), inode))
             except (ValueError, struct.error):
                 continue
     return sockets

@@ -5,6 +5,7 @@ every capability, and only then reads and interprets what the broker's user wrot
 """
 
 import os
+import resource
 import signal
 import socket
 import time
@@ -26,6 +27,8 @@ MAX_STUCK = 4
 _MAX_STUCK_PER_OWNER = 2
 """Another user's brokers can still be asked about."""
 _MAX_DESCRIPTOR = 1 << 20
+_MAX_BYTES = 128 << 20
+"""Of memory: four times what a configuration of 1 MiB takes. The service has one limit with its children."""
 NO_RIGHTS = "its files cannot be read: the inspector needs CAP_SETUID and CAP_SETGID (docs/privileges.md)"
 
 
@@ -113,6 +116,7 @@ def _answer(channel: socket.socket, respond: Callable[[str, int], bytes], procfs
     try:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, DEADLINE_SECONDS)
+        resource.setrlimit(resource.RLIMIT_DATA, (_MAX_BYTES, _MAX_BYTES))
         _keep_only(channel)
         channel.send(respond(procfs, pid))
     finally:

@@ -1,17 +1,20 @@
 """Add up the bytes of brokers' folders by topic, in totals that never decrease. Pure: no input or output.
 
 A broker keeps each partition in a folder ``TOPIC-PARTITION`` of one of its log directories. Bytes of other folders
-belong to no topic. While the log directories of a broker are not known, its folders wait to be counted.
+belong to no topic. While the log directories of a broker are not known, its folders wait to be counted. Totals end some
+time after the brokers that they are of have exited, so that a process that pretends to be one leaves nothing.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.kafka.broker import Broker
 from exporter.model import Folder, FolderTransfer, Identity
 
 OTHER = "other"
+_LINGER_NS = 300_000_000_000
+"""Totals continue if a broker restarts within this time."""
 _PARTITION_FOLDER = re.compile(
     r"(?P<topic>[a-zA-Z0-9._-]{1,249})-(?P<partition>[0-9]{1,10})(?:\.[0-9a-f]{32}-(?:delete|future|stray))?"
 )
@@ -39,6 +42,10 @@ class TopicKey:
     """Empty when all partitions of a topic are added up."""
 
 
+_Node = tuple[int, str]
+"""User and node id of a broker: another user may pretend to be the same node."""
+
+
 @dataclass(frozen=True)
 class _CountedFolder:
     """A folder that was assigned to a topic, or to none (None), and the part of its bytes that was counted."""
@@ -61,12 +68,19 @@ class TopicCounter:
         self._brokers: dict[tuple[int, int], Broker] = {}
         self._folders: dict[bytes, _CountedFolder] = {}
         self._totals: dict[TopicKey, tuple[int, ...]] = {}
-        self._topics = 0
+        self._nodes: dict[TopicKey, set[_Node]] = {}
+        self._last_ns: dict[_Node, int] = {}
+        self._topics: set[TopicKey] = set()
+        """Those that have a place."""
 
-    def count(self, folders: Mapping[bytes, Folder], brokers: Iterable[Broker]) -> list[bytes]:
-        """Add the increase of each folder since the last call; returns the keys of folders whose broker has exited."""
+    def count(self, folders: Mapping[bytes, Folder], brokers: Iterable[Broker], now_ns: int = 0) -> list[bytes]:
+        """Add the increase of each folder since the last call; returns the keys of folders whose broker has exited.
+
+        ``now_ns``: of any clock that never decreases.
+        """
         running = {(broker.pid, broker.start_ticks): broker for broker in brokers}
         self._brokers |= running
+        self._last_ns |= dict.fromkeys(map(_node, self._brokers.values()), now_ns)
         for key, folder in folders.items():
             self._count_folder(key, folder)
         exited = [key for key, folder in folders.items() if _process(folder.identity) not in running]
@@ -74,16 +88,27 @@ class TopicCounter:
         self._brokers = running
         return exited
 
+    def end_totals(self, now_ns: int) -> None:
+        """End the totals of brokers that have exited a while ago. Should one return, it starts from zero."""
+        self._last_ns = {node: last for node, last in self._last_ns.items() if now_ns - last <= _LINGER_NS}
+        for key in [key for key, nodes in self._nodes.items() if not nodes & self._last_ns.keys()]:
+            del self._totals[key], self._nodes[key]
+            self._topics.discard(key)
+
     def totals(self) -> dict[TopicKey, tuple[int, ...]]:
         """Bytes by topic, in the order of :class:`exporter.model.FolderTransfer`."""
         return dict(self._totals)
 
     def _count_folder(self, key: bytes, folder: Folder) -> None:
-        known = self._folders.get(key) or self._assign(folder)
-        if known is None:
-            return
+        known = self._folders.get(key)
+        if known is None or (known.key and known.key.topic == OTHER and len(self._topics) < self._max_topics):
+            assigned = self._assign(folder)
+            if assigned is None:
+                return
+            known = replace(assigned, counted=known.counted) if known else assigned
         self._folders[key] = _CountedFolder(known.key, folder.moved)
         if known.key:
+            self._nodes.setdefault(known.key, set()).add(_node(self._brokers[_process(folder.identity)]))
             before = self._totals.get(known.key, _ZEROS)
             self._totals[known.key] = tuple(
                 total + now - counted for total, now, counted in zip(before, folder.moved, known.counted, strict=True)
@@ -99,13 +124,17 @@ class TopicCounter:
 
     def _topic_key(self, node_id: str, topic: str, partition: int) -> TopicKey:
         key = TopicKey(node_id, topic, str(partition) if self._by_partition else "")
-        if key in self._totals:
+        if key in self._topics:
             return key
-        if self._topics >= self._max_topics:
-            node_has_topics = any(known.node_id == node_id for known in self._totals)
+        if len(self._topics) >= self._max_topics:
+            node_has_topics = any(known.node_id == node_id for known in self._topics)
             return TopicKey(node_id if node_has_topics else OTHER, OTHER)
-        self._topics += 1
+        self._topics.add(key)
         return key
+
+
+def _node(broker: Broker) -> _Node:
+    return broker.owner, broker.facts.node_id
 
 
 def _process(identity: Identity) -> tuple[int, int]:

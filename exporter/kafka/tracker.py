@@ -30,6 +30,11 @@ class FoundBrokers(Protocol):
         ...
 
     @property
+    def watched_ports(self) -> frozenset[int]:
+        """The ports that are counted separately."""
+        ...
+
+    @property
     def success(self) -> bool:
         """Whether brokers can be found and asked."""
         ...
@@ -45,6 +50,8 @@ class KafkaSnapshot:
     losses: tuple[Loss, ...] = ()
     discovery_success: bool = True
     """Whether brokers can be found and asked."""
+    watched_ports: frozenset[int] | None = None
+    """The ports that are counted separately; None when these never change."""
 
 
 NO_KAFKA = KafkaSnapshot()
@@ -71,24 +78,29 @@ class KafkaTracker:
         """The brokers that run now."""
         return self._discovery.brokers()
 
-    def count_if_brokers_changed(self) -> None:
+    def count_if_brokers_changed(self, now_ns: int) -> None:
         """Count the folders of brokers that have exited for the last time, and delete them from the map."""
         if self._discovery.brokers() != self._counted_brokers:
-            self._count()
+            self._count(now_ns)
 
     def take_snapshot(self, processes: Mapping[Identity, Rows], now_ns: int) -> KafkaSnapshot:
         """Count, and return what to show. ``processes``: the rows of each, those of the brokers among them."""
-        brokers = self._count()
+        brokers = self._count(now_ns)
+        self._topics.end_totals(now_ns)
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
         broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
         return KafkaSnapshot(
-            brokers, self._topics.totals(), self._losses.evaluate(now_ns, broker_rows), self._discovery.success
+            brokers,
+            self._topics.totals(),
+            self._losses.evaluate(now_ns, broker_rows),
+            self._discovery.success,
+            self._discovery.watched_ports,
         )
 
-    def _count(self) -> tuple[Broker, ...]:
+    def _count(self, now_ns: int) -> tuple[Broker, ...]:
         brokers = self._discovery.brokers()
         if brokers or self._counted_brokers:
-            exited = self._topics.count(self._folder_map.folders(), brokers)
+            exited = self._topics.count(self._folder_map.folders(), brokers, now_ns)
             self._folder_map.forget_folders(exited)
         self._counted_brokers = brokers
         return brokers

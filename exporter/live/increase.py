@@ -38,15 +38,17 @@ def increase(before: Snapshot, now: Snapshot) -> Increase:
     """Return what was counted from ``before`` to ``now``.
 
     What a process counts at its end moves from its rows to those of the exited processes, so these are compared as a
-    whole: the total is exact whatever processes come and go.
+    whole: the total is exact whatever processes come and go. The same is true of rows whose port has stopped to be
+    watched.
     """
     total = _difference(before.exited, now.exited)
     processes = {}
     for identity, rows in now.processes.items():
         earlier = before.processes.get(identity, {})
         if rows is not earlier and (additions := _difference(earlier, rows)):
-            processes[identity] = additions
             _add_all(total, additions)
+            if added := {row: addition for row, addition in additions.items() if row in rows}:
+                processes[identity] = added
     for identity in before.processes.keys() - now.processes.keys():
         _add_all(total, _difference(before.processes[identity], {}))
     return Increase({row: addition for row, addition in total.items() if any(addition)}, processes)

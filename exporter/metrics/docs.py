@@ -25,7 +25,7 @@ decrease, whatever processes and ports come and go.
 `mechanism` is `cpu` (the CPU copied the bytes), `zero_copy` (they were passed by reference) or `dma` (a device moved
 them). `syscall` is the system call by its kernel name, `io_uring_` with the name of a request, or empty for what the
 block layer reads for a process. `port` is the local TCP port of the socket if the port is watched (`--watch.port`, or a
-Kafka broker's), else empty.
+Kafka broker's), else empty. Series with a port that is not watched any more stay for `--process.linger`, then end.
 
 `copy_bytes_total` counts once per hop: a byte that is read and sent counts twice. Sum it over `mechanism` only if that
 is what you want. What exactly counts as copied, by system call, is in [accounting.md](accounting.md). In OpenMetrics,

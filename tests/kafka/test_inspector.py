@@ -325,8 +325,8 @@ def test_the_rights_of_the_process_that_answers() -> None:
             descriptors = [n for n in range(256) if os.path.exists(f"/proc/self/fd/{n}")]
             sockets = [n for n in descriptors if stat.S_ISSOCK(os.fstat(n).st_mode)]
             status = open("/proc/self/status").read()
-            limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-            return repr((status, limit, len(sockets))).encode()
+            limits = resource.getrlimit(resource.RLIMIT_FSIZE), resource.getrlimit(resource.RLIMIT_DATA)
+            return repr((status, limits, len(sockets))).encode()
         print(questions.Questions("/proc", respond).ask(int(input())).decode())
     """
     user = ["setpriv", "--reuid=1", "--regid=1", "--groups=4,5", "sleep", "60"]
@@ -337,11 +337,11 @@ def test_the_rights_of_the_process_that_answers() -> None:
         )
         broker.kill()
     assert done.stdout, done.stderr
-    text, limit, sockets = ast.literal_eval(done.stdout)
+    text, limits, sockets = ast.literal_eval(done.stdout)
     fields = {key: values.split() for key, _, values in (line.partition(":") for line in text.splitlines())}
     assert (fields["Uid"], fields["Gid"], fields["Groups"]) == (["1"] * 4, ["1"] * 4, ["4", "5"])
     assert (fields["CapEff"], fields["CapPrm"], fields["NoNewPrivs"]) == (["0" * 16], ["0" * 16], ["1"])
-    assert (limit, sockets) == ((0, 0), 1)
+    assert (limits, sockets) == (((0, 0), (128 << 20, 128 << 20)), 1)
 
 
 def test_a_program_that_runs_with_the_rights_of_another_user(inspector: Inspector, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from exporter.counting.rows import add_rows
 from exporter.kernel import libbpf
 from exporter.model import DEFAULT_SAMPLING_RATE, Endpoint, Operation, Rows
+from tests.support.watched_connection import WatchedConnection
 
 from .probe_fixture import Counts, ProbeFixture, attached_probes, cpu, syscalls
 from .scale import SCALE
@@ -84,6 +86,26 @@ def test_slots_that_are_freed_while_they_count(own: ProbeFixture, workload: Call
     assert times > 2
     assert {size: syscalls(rows) for size, rows in totals.items()} == {size: truth(size) for size in SIZES}
     assert own.maps.dropped()["counts"] == 0
+
+
+def test_only_the_rows_of_a_port_are_forgotten(probes: ProbeFixture) -> None:
+    """Those of a process that lives on: they start from zero, and its other rows go on counting."""
+    with closing(WatchedConnection()) as connection:
+        row = cpu(Operation.RECVFROM, Endpoint.TCP, Endpoint.USER, connection.port)
+        probes.maps.watch_ports([connection.port])
+        connection.peek(100, 50)
+        sample = probes.maps.sample()
+        (identity,) = [process for process in sample.processes if process.pid == os.getpid()]
+        others = {other: count for other, count in sample.processes[identity].items() if not other.port}
+        assert sample.processes[identity][row].amount == 150
+        probes.maps.forget(sample, (), {connection.port})
+        probes.maps.reclaim()
+        rows = probes.rows(os.getpid())
+        assert row not in rows
+        assert all(rows[other].amount >= count.amount for other, count in others.items())
+        connection.peek(7)
+        assert probes.rows(os.getpid())[row].amount == 7
+        probes.maps.watch_ports([])
 
 
 def test_a_row_counts_since_its_first_event(probes: ProbeFixture) -> None:

@@ -20,10 +20,15 @@ def write_config(directory: Path, **properties: object) -> Path:
 class FakeBroker:
     """A process with the name and the command line of a broker; a context manager that kills it."""
 
-    def __init__(self, directory: Path, *arguments: str, before: Sequence[str] = ()) -> None:
-        """Run ``java kafka.Kafka ARGUMENTS`` in ``directory``; ``before`` is a command that starts it, e.g. unshare."""
-        (directory / _MAIN_CLASS).write_text(_PROGRAM.read_text())
-        command = ["bash", "-c", 'exec -a java "$@"', "bash", PYTHON, "-S", _MAIN_CLASS, *arguments]
+    def __init__(
+        self, directory: Path, *arguments: str, before: Sequence[str] = (), main_class: str = _MAIN_CLASS
+    ) -> None:
+        """Run ``java kafka.Kafka ARGUMENTS`` in ``directory``; ``before`` is a command that starts it, e.g. unshare.
+
+        With another ``main_class`` it is no broker, but does the same.
+        """
+        (directory / main_class).write_text(_PROGRAM.read_text())
+        command = ["bash", "-c", 'exec -a java "$@"', "bash", PYTHON, "-S", main_class, *arguments]
         self._process = subprocess.Popen(
             [*before, *command], cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

@@ -7,11 +7,13 @@ output is the number that the function returned.
 import ctypes
 import mmap
 import os
+import resource
 import socket
 import sys
 
 PR_SET_NAME = 15
 held = []
+connections = []
 
 
 def listen(address, port):
@@ -19,6 +21,30 @@ def listen(address, port):
     listening = socket.create_server((address, int(port)), family=family)
     held.append(listening)
     return listening.getsockname()[1]
+
+
+def listen_all(address, first, count):
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    return len([listen(address, port) for port in range(int(first), int(first) + int(count))])
+
+
+def connect_all(count):
+    """Connections of this process to its listeners in turn."""
+    for number in range(int(count)):
+        ours = socket.create_connection(held[number % len(held)].getsockname()[:2])
+        theirs, _ = held[number % len(held)].accept()
+        connections.append((ours, theirs))
+    return len(connections)
+
+
+def exchange(size):
+    """Send as many bytes over each connection, and receive them; returns the sum."""
+    total = 0
+    for ours, theirs in connections:
+        ours.sendall(bytes(int(size)))
+        total += len(theirs.recv(int(size)))
+    return total
 
 
 def pair():

@@ -1,10 +1,10 @@
 """A host in memory whose processes start, count, are renamed and exit, behind the interfaces of the maps and /proc."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 
 from exporter.counting.maps import Sample
-from exporter.counting.rows import add_rows
+from exporter.counting.rows import add_rows, remove_ports
 from exporter.host.procfs import OwnProcess, ProcessInfo, Stat
 from exporter.model import Count, Endpoint, Exit, Identity, MapUse, Operation, ProbeRuns, Row, RowKind, Rows
 
@@ -66,12 +66,14 @@ class SampleHost:
     def sample(self) -> Sample:
         return Sample({identity: dict(rows) for identity, rows in self.rows.items()})
 
-    def forget(self, sample: Sample, identities: Iterable[Identity]) -> None:
+    def forget(self, sample: Sample, identities: Iterable[Identity], ports: Set[int] = frozenset()) -> None:
         for identity in identities:
             late: Rows = {}
             add_rows(late, self.rows.pop(identity), sample.processes[identity])
             if late:
                 self.rows[identity] = late
+        for rows in self.rows.values():
+            remove_ports(rows, ports)
 
     def reclaim(self) -> None:
         pass

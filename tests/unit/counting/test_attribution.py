@@ -8,6 +8,7 @@ from typing import Never
 import pytest
 
 from exporter.counting.attribution import Attribution
+from exporter.counting.rows import without_port
 from exporter.counting.sampler import Sampler
 from exporter.counting.series import Limits, Snapshot
 from exporter.kafka.broker import Broker, Facts
@@ -23,14 +24,16 @@ class Watched:
         self.host = host or SampleHost()
         attribution = Attribution(Limits(**limits))  # type: ignore[arg-type]
         self.broker_pids: set[int] = set()
+        self.watched_ports: frozenset[int] | None = None
         self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns, self)  # type: ignore[arg-type]
 
-    def count_if_brokers_changed(self) -> None:
+    def count_if_brokers_changed(self, now_ns: int) -> None:
         pass
 
     def take_snapshot(self, processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:
         brokers = (process for process in processes if process.pid in self.broker_pids)
-        return KafkaSnapshot(tuple(Broker(broker.pid, broker.start_ticks, "java", Facts()) for broker in brokers))
+        found = tuple(Broker(broker.pid, broker.start_ticks, "java", Facts()) for broker in brokers)
+        return KafkaSnapshot(found, watched_ports=self.watched_ports)
 
     def scrape(self) -> dict[tuple[str, str], Rows]:
         self.snapshot: Snapshot = self.sampler.read().snapshot
@@ -45,7 +48,8 @@ def _fail(*_: object) -> Never:
 
 
 def totals(rows: Rows) -> dict[object, tuple[int, int]]:
-    return {row: (count.events, count.amount) for row, count in rows.items()}
+    """Without ports, which the totals of the host do not show."""
+    return {row: (count.events, count.amount) for row, count in without_port(rows).items()}
 
 
 def amount(rows: Rows) -> int:
@@ -243,6 +247,52 @@ def test_a_name_that_has_not_moved_for_an_hour_gives_way_and_returns_from_zero()
     assert since_ns["a"] > watched.host.rows[first][READ].since_ns
     watched.host.end(second)
     watched.scrape()
+
+
+def port_amounts(shown: dict[tuple[str, str], Rows]) -> dict[tuple[str, str], int]:
+    return {name: count.amount for name, rows in shown.items() for row, count in rows.items() if row.port}
+
+
+def test_series_of_a_port_end_after_it_has_stopped_to_be_watched():
+    """In every series, of living processes too; should the port be watched again, they start from zero."""
+    watched = Watched(linger_ns=5 * SECOND_NS)
+    watched.watched_ports = frozenset({SENDFILE.port})
+    unseen, lasting = watched.host.start(7, "cat"), watched.host.start(8, "java")
+    watched.host.count(unseen, SENDFILE, 20)
+    watched.host.end(unseen)
+    watched.host.count(lasting, SENDFILE, 100)
+    watched.host.count(lasting, READ, 1)
+    everything = {("other", "cat"): 20, ("8", "java"): 100}
+    assert port_amounts(watched.scrape()) == everything
+    watched.watched_ports = frozenset()
+    watched.host.count(lasting, SENDFILE, 3)
+    everything["8", "java"] = 103
+    assert port_amounts(watched.scrape()) == everything
+    watched.host.now_ns += 5 * SECOND_NS
+    assert port_amounts(watched.scrape()) == everything, "for the linger time"
+    watched.host.now_ns += 1
+    shown = watched.scrape()
+    assert port_amounts(shown) == {}
+    assert amount(shown["8", "java"]) == 1
+    assert SENDFILE not in watched.host.rows[lasting], "its place in the map is free"
+    watched.watched_ports = frozenset({SENDFILE.port})
+    watched.host.count(lasting, SENDFILE, 7)
+    assert port_amounts(watched.scrape()) == {("8", "java"): 7}
+
+
+def test_the_end_of_a_port_in_a_process_that_has_changed_its_name():
+    watched = Watched(linger_ns=5 * SECOND_NS)
+    process = watched.host.start(7, "cat")
+    watched.host.count(process, SENDFILE, 100)
+    watched.scrape()
+    watched.host.comms[process] = "dd"
+    watched.watched_ports = frozenset()
+    watched.scrape()
+    watched.host.now_ns += 6 * SECOND_NS
+    assert port_amounts(watched.scrape()) == {}
+    watched.watched_ports = frozenset({SENDFILE.port})
+    watched.host.count(process, SENDFILE, 7)
+    assert port_amounts(watched.scrape()) == {("7", "dd"): 7}
 
 
 def test_what_describes_a_process_is_refreshed_in_turn():

@@ -62,7 +62,7 @@ class Host(RuleBasedStateMachine):
                 self.sampler.drain()
                 self.ended[identity] = self.host.now_ns
 
-    def count_if_brokers_changed(self) -> None:
+    def count_if_brokers_changed(self, now_ns: int) -> None:
         pass
 
     def take_snapshot(self, processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:

@@ -24,6 +24,7 @@ class Host:
     processes: dict[int, tuple[str, int, list[str]]] = field(default_factory=dict)
     facts: dict[int, Facts | InspectionError] = field(default_factory=dict)
     owners: dict[int, int] = field(default_factory=dict)
+    inspection_seconds: dict[int, float] = field(default_factory=dict)
     now: float = 0.0
     stats: list[int] = field(default_factory=list)
     inspected: list[int] = field(default_factory=list)
@@ -44,6 +45,7 @@ class Host:
 
     def inspect(self, pid: int) -> Facts:
         self.inspected.append(pid)
+        self.now += self.inspection_seconds.get(pid, 0.0)
         facts = self.facts[pid]
         if isinstance(facts, InspectionError):
             raise facts
@@ -320,6 +322,31 @@ def test_many_brokers_of_one_user_leave_room_for_another_user() -> None:
         del host.processes[pid]
     discovery.scan()
     assert pids(discovery) == [50]
+
+
+def test_slow_brokers_of_one_user_do_not_delay_those_of_another() -> None:
+    host = Host()
+    for pid in range(10, 14):
+        host.start(pid, LATE, owner=1000)
+        host.inspection_seconds[pid] = 5.0
+    host.start(50, owner=900)
+    discovery = host.discovery()
+    discovery.scan()
+    assert host.inspected == [10, 50]
+    assert pids(discovery) == [10, 11, 12, 13, 50]
+    host.inspected.clear()
+    for _ in range(3):
+        discovery.scan()
+    assert host.inspected == [11, 12, 13], "those first that have waited longest"
+
+
+def test_long_lists_are_cut_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    host = Host()
+    host.start(7, ports_of(*range(1000, 1100)))
+    with caplog.at_level(logging.INFO):
+        host.discovery(max_ports=100).scan()
+    (record,) = caplog.records
+    assert record.getMessage().endswith("L1006 (PLAINTEXT) on 1006, L1007 (PLAINTEXT) on 1007, 92 more")
 
 
 def test_facts_are_those_of_the_start() -> None:

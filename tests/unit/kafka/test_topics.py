@@ -12,6 +12,7 @@ from exporter.model import Folder, Identity
 
 LOGS = 50
 TICK_NS = 10_000_000
+SECOND_NS = 1_000_000_000
 UNIQUE = "0123456789abcdef" * 2
 
 
@@ -154,6 +155,40 @@ def test_many_brokers_add_no_totals_above_the_limit() -> None:
         TopicKey("1", OTHER): (5, 0, 0, 0),
         TopicKey(OTHER, OTHER): (7, 0, 0, 0),
     }
+
+
+def test_totals_end_after_the_brokers_of_their_node() -> None:
+    topics = TopicCounter(2)
+    real, fake = broker(), Broker(8, 100, "java", Facts("1", (), (60,)), owner=1000)
+    real_folders = {b"1": folder("t-0", 1), b"2": folder("u-0", 2)}
+    fake_folders = {b"3": folder("x-0", 4, pid=8, parent=60), b"4": folder("t-0", 8, pid=8, parent=60)}
+    topics.count(fake_folders | real_folders, [fake, real])
+    topics.end_totals(0)
+    assert topics.totals() == {TopicKey("1", "x"): (4, 0, 0, 0), TopicKey("1", "t"): (9, 0, 0, 0)} | {
+        TopicKey("1", OTHER): (2, 0, 0, 0)
+    }
+    topics.count(fake_folders | real_folders, [real], 10 * SECOND_NS)
+    topics.end_totals(309 * SECOND_NS)
+    assert TopicKey("1", "x") in topics.totals()
+    topics.count(real_folders, [real], 311 * SECOND_NS)
+    topics.end_totals(311 * SECOND_NS)
+    assert topics.totals() == {TopicKey("1", "t"): (9, 0, 0, 0), TopicKey("1", OTHER): (2, 0, 0, 0)}
+    real_folders[b"2"] = folder("u-0", 5)
+    topics.count(real_folders, [real], 312 * SECOND_NS)
+    assert topics.totals()[TopicKey("1", "u")] == (3, 0, 0, 0), "it has a place now"
+    topics.count(real_folders, [], 313 * SECOND_NS)
+    topics.end_totals(614 * SECOND_NS)
+    assert topics.totals() == {}
+
+
+def test_totals_continue_after_a_restart_within_five_minutes() -> None:
+    topics = TopicCounter()
+    topics.count({b"1": folder("t-0", 5), b"2": folder("idle-0", 1)}, [broker()], 0)
+    topics.count({b"1": folder("t-0", 5), b"2": folder("idle-0", 1)}, [], SECOND_NS)
+    for seconds in (299, 900):
+        topics.count({b"3": folder("t-0", 2, pid=9)}, [broker(9)], seconds * SECOND_NS)
+        topics.end_totals(seconds * SECOND_NS)
+    assert topics.totals() == {TopicKey("1", "t"): (7, 0, 0, 0), TopicKey("1", "idle"): (1, 0, 0, 0)}
 
 
 STEPS = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1000), st.booleans()), max_size=50)

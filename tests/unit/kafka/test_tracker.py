@@ -17,6 +17,7 @@ class FoundBrokers:
     """The result of discovery."""
 
     success = True
+    watched_ports = frozenset({9092})
 
     def __init__(self, *brokers: Broker) -> None:
         self.found = brokers
@@ -44,7 +45,7 @@ class FolderMap:
 def test_without_brokers_the_map_is_not_read() -> None:
     folder_map = FolderMap()
     tracker = KafkaTracker(folder_map, FoundBrokers(), TopicCounter(), LossDetector(SampleNetworkDevices()))
-    tracker.count_if_brokers_changed()
+    tracker.count_if_brokers_changed(0)
     assert tracker.take_snapshot({}, 0).topics == {}
     assert folder_map.reads == 0
 
@@ -52,11 +53,11 @@ def test_without_brokers_the_map_is_not_read() -> None:
 def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
     folder_map, brokers = FolderMap(), FoundBrokers(BROKER)
     tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()))
-    tracker.count_if_brokers_changed()
-    tracker.count_if_brokers_changed()
+    tracker.count_if_brokers_changed(0)
+    tracker.count_if_brokers_changed(0)
     assert folder_map.reads == 1, "only when a broker starts or exits"
     folder_map.present[b"1"] = FOLDER
     brokers.found = ()
-    tracker.count_if_brokers_changed()
+    tracker.count_if_brokers_changed(0)
     assert folder_map.present == {}
     assert tracker.take_snapshot({}, 0).topics == {TopicKey("1", "t"): (5, 0, 0, 0)}

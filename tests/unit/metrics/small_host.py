@@ -28,7 +28,7 @@ PORTS = (9092, 9093)
 class SampleKafka:
     """Stands for :class:`exporter.kafka.tracker.KafkaTracker`: a broker with two listeners and two topics."""
 
-    def count_if_brokers_changed(self) -> None:
+    def count_if_brokers_changed(self, now_ns: int) -> None:
         pass
 
     def take_snapshot(self, _processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:
