@@ -62,7 +62,7 @@ def test_by_default_it_stores_buckets_and_creation_times(exporter: ExporterProce
 def test_creation_times_become_zeros_instead_of_series(exporter: ExporterProcess, tmp_path: Path):
     with prometheus(tmp_path, exporter, "--enable-feature=created-timestamp-zero-ingestion") as server:
         assert server.instant(CREATED) == []
-        assert server.instant("min_over_time(copy_host_bytes_total[1h]) == 0 and copy_host_bytes_total > 0")
+        assert server.instant("min_over_time(copy_bytes_total[1h]) == 0 and copy_bytes_total > 0")
 
 
 @pytest.mark.parametrize(
