@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -171,6 +172,23 @@ def test_a_viewer_that_never_reads(start: Start) -> None:
             for _ in range(3):
                 viewer.event()
                 assert service.metrics()
+
+
+def test_fifty_viewers_and_one_that_never_reads(start: Start) -> None:
+    """Ten have places, the others are told so, and every scrape is answered in time."""
+    service = start()
+    with ExitStack() as stack:
+        never = stack.enter_context(socket.create_connection(("127.0.0.1", service.port)))
+        never.sendall(f"GET {STREAM} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        assert never.recv(12) == b"HTTP/1.1 200"
+        viewers = [stack.enter_context(watch(service)) for _ in range(50)]
+        statuses = Counter(viewer.response.status_code for viewer in viewers)
+        assert statuses == {200: MAX_VIEWERS - 1, 503: 50 - MAX_VIEWERS + 1}
+        for _ in range(5):
+            began = time.monotonic()
+            assert service.metrics()
+            assert time.monotonic() - began < 5
+            assert all(viewer.event() for viewer in viewers if viewer.response.status_code == 200)
 
 
 def test_sigterm_does_not_wait_for_viewers(start: Start) -> None:
