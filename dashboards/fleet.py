@@ -14,7 +14,6 @@ from dashboards.panels import (
     CORES,
     COUNT,
     HIGH_IS_BAD,
-    LOW_IS_BAD,
     NO_NETWORK,
     NOTHING_WRONG,
     OPTIONAL,
@@ -24,6 +23,7 @@ from dashboards.panels import (
     Query,
     lines_at,
     linked,
+    linked_columns,
     listing,
     losses,
     number,
@@ -63,7 +63,7 @@ def build() -> dashboard.Dashboard:
 
 def _attention() -> Iterator[Panel]:
     for panel in _numbers():
-        yield panel.span(3)
+        yield panel.span(6)
     yield from _tables()
 
 
@@ -75,7 +75,7 @@ def _numbers() -> Iterator[stat.Panel]:
         Query(f"count({_EXPORTERS})", "exporters"),
     )
     yield number(
-        "Exporters not answering",
+        "Exporters silent",
         "Nothing is known about these hosts; the table of exporters below names them. Check that the host is up and "
         "that the service runs.",
         COUNT,
@@ -113,7 +113,7 @@ def _numbers() -> Iterator[stat.Panel]:
         yield number(title, text, BYTE_RATE, Query(f"sum({_host_rates(mechanism)})", title))
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in health.LOST_EVENTS)
     yield number(
-        "Hosts that lose events",
+        "Hosts with losses",
         "In the last hour, by a full map or a skipped probe. Their counts are too low; see the health row of the "
         "host's dashboard.",
         COUNT,
@@ -135,21 +135,21 @@ def _tables() -> Iterator[Panel]:
     with_page = f'label_replace({active}, "runbook", "$1", "alertname", "(ExporterBlind|.*).*")'
     alerts = listing(
         "Alerts",
-        "Firing and pending alerts of dashboards/prometheus/alerts.rules.yml. Click one for its runbook: what it "
-        "means, how to check and what to do.",
+        "Firing and pending alerts of dashboards/prometheus/alerts.rules.yml. The column Runbook leads to a "
+        "page: what the alert means, how to check and what to do.",
         dict(zip(labels, ("Alert", "State", "Severity", "Host", "Process", "Port"), strict=True))
         | {"runbook": "Runbook"},
         facts=with_page,
     )
-    linked(alerts, frame.runbook_row_link(), frame.host_row_link())
-    yield alerts.span(12).no_value(NOTHING_WRONG)
+    linked_columns(alerts, frame.row_links("Host", "Runbook"))
+    yield alerts.span(24).height(6).no_value(NOTHING_WRONG)
     lost = losses(
         "Brokers without zero copy, and why",
-        "TLS listeners are always listed. For any other reason click the row for the broker's dashboard.",
+        "TLS listeners are always listed. For any other reason click the port for the broker's dashboard.",
         q.HOST,
     )
-    linked(lost, frame.broker_row_link(), frame.host_row_link())
-    yield lost.span(12).no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
+    linked_columns(lost, frame.row_links("Host", "Port"))
+    yield lost.span(24).height(6).no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
     ratio = timeline(
         "Sent by zero copy, by watched port",
         "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS listeners at 0 %. "
@@ -256,16 +256,16 @@ def _processes() -> Iterator[Panel]:
     switches = f"max by ({q.PROCESS_LABELS}) {_where_enough_moves('process')}"
     table = listing(
         "Processes that copy most, with their hosts",
-        "Click a row for the details of the process. Many bytes copied, 0 % by zero copy and few mode switches: large "
+        "Click a process for its details. Many bytes copied, 0 % by zero copy and few mode switches: large "
         "buffers that sendfile could replace. Many mode switches (shown from 256 KiB/s on): small calls.",
         {"instance": "Host", "comm": "Process", "pid": "Process id", "name": "Name"},
         [
             Column("CPU copy", BYTE_RATE, f"{most} {named}"),
-            Column("Part by zero copy", SHARE, f"({ratio} and {most}) {named}", LOW_IS_BAD),
-            Column("Mode switches per MiB", COUNT, f"({switches} and {most}) {named}"),
+            Column("Zero copy", SHARE, f"({ratio} and {most}) {named}"),
+            Column("Switches/MiB", COUNT, f"({switches} and {most}) {named}"),
         ],
     )
-    linked(table, frame.process_row_link(), frame.host_row_link())
+    linked_columns(table, frame.row_links("Host", "Process"))
     yield table.no_value(NO_BYTES)
 
 
@@ -276,18 +276,8 @@ def _exporters() -> Iterator[Panel]:
         {"instance": "Host", "job": "Job"},
         facts=f"max by (instance, job) ({_DOWN})",
     )
-    linked(down, frame.host_row_link())
-    yield down.span(8).no_value(NOTHING_WRONG)
-    refused = f"min by (instance, probe, hook, attach_method) (copy_exporter_probe_attached{{{q.HOST}}}) == 0"
-    without = listing(
-        "Probes not attached",
-        "What these probes count is missing on these hosts; `copy-exporter doctor` shows the reason. Many kernels "
-        "do not support the optional probes of the kernel's own copy functions.",
-        {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
-        facts=refused,
-    )
-    linked(without, frame.host_row_link())
-    yield without.span(8).no_value(NOTHING_WRONG)
+    linked_columns(down, frame.row_links("Host"))
+    yield down.span(12).height(6).no_value(NOTHING_WRONG)
     builds = f"count by (version, pythonversion) (copy_exporter_build_info{{{q.HOST}}})"
     yield (
         listing(
@@ -296,6 +286,17 @@ def _exporters() -> Iterator[Panel]:
             {"version": "Version", "pythonversion": "Python"},
             [Column("Exporters", COUNT, builds)],
         )
-        .span(8)
+        .span(12)
+        .height(6)
         .no_value(OPTIONAL)
     )
+    refused = f"min by (instance, probe, hook, attach_method) (copy_exporter_probe_attached{{{q.HOST}}}) == 0"
+    without = listing(
+        "Probes not attached",
+        "What these probes count is missing on these hosts; `copy-exporter doctor` shows the reason. Many kernels "
+        "do not support the optional probes of the kernel's own copy functions.",
+        {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
+        facts=refused,
+    )
+    linked_columns(without, frame.row_links("Host"))
+    yield without.span(24).height(6).no_value(NOTHING_WRONG)

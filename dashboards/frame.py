@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from grafana_foundation_sdk.builders import dashboard
 from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models import timeseries
 
 from dashboards import queries as q
 from dashboards.panels import DATASOURCE, Panel
@@ -14,6 +15,7 @@ HOST, PROCESS, KAFKA, FLEET = "copy-host", "copy-process", "copy-kafka", "copy-f
 ALL = models.VariableOption(selected=True, text="All", value="$__all")
 RUNBOOKS = "https://wiki.example.com/copy-exporter"
 Variable = Builder[models.VariableModel]
+_NARROW = 8
 _SHOWN = models.VariableHide.DONT_HIDE
 """Written out, because importers of other programs hide a variable that does not say it."""
 _LABEL, _COLUMN = "${__field.labels.%s:percentencode}", '${__data.fields["%s"]:percentencode}'
@@ -152,31 +154,22 @@ def process_link() -> dashboard.DashboardLink:
     return _to(PROCESS, "This process in depth", {"instance": "instance", "process": "comm", "pid": "pid"}, _LABEL)
 
 
-def process_row_link() -> dashboard.DashboardLink:
-    """The same from a row of a table with the columns Host, Process and Process id."""
-    columns = {"instance": "Host", "process": "Process", "pid": "Process id"}
-    return _to(PROCESS, "This process in depth", columns, _COLUMN)
+def row_links(*columns: str) -> dict[str, dashboard.DashboardLink]:
+    """Links by column: from what a column names to its dashboard or page."""
+    process = {"instance": "Host", "process": "Process", "pid": "Process id"}
+    runbook = dashboard.DashboardLink("Runbook").type(models.DashboardLinkType.LINK)
+    links = {
+        "Host": _to(HOST, "This host", {"instance": "Host"}, _COLUMN),
+        "Process": _to(PROCESS, "This process in depth", process, _COLUMN),
+        "Port": _to(KAFKA, "This listener", {"instance": "Host", "port": "Port"}, _COLUMN),
+        "Runbook": runbook.url(f"${{runbooks:raw}}/{_COLUMN % 'Runbook'}.md"),
+    }
+    return {column: links[column] for column in columns}
 
 
 def host_link() -> dashboard.DashboardLink:
     """From a series to its host."""
     return _to(HOST, "This host", {"instance": "instance"}, _LABEL)
-
-
-def host_row_link() -> dashboard.DashboardLink:
-    """From a row of a table with the column Host."""
-    return _to(HOST, "This host", {"instance": "Host"}, _COLUMN)
-
-
-def broker_row_link() -> dashboard.DashboardLink:
-    """From a row of a table with the columns Host and Port."""
-    return _to(KAFKA, "This listener", {"instance": "Host", "port": "Port"}, _COLUMN)
-
-
-def runbook_row_link() -> dashboard.DashboardLink:
-    """From a row of a table with the column Runbook."""
-    url = f"${{runbooks:raw}}/{_COLUMN % 'Runbook'}.md"
-    return dashboard.DashboardLink("Runbook").type(models.DashboardLinkType.LINK).url(url)
 
 
 def _to(uid: str, title: str, sources: Mapping[str, str], value: str) -> dashboard.DashboardLink:
@@ -209,5 +202,12 @@ def with_rows(built: dashboard.Dashboard, rows: Mapping[str, Iterable[Panel]]) -
     for title, panels in rows.items():
         built.with_row(dashboard.Row(title))
         for panel in panels:
+            _fit_legend(panel.build())
             built.with_panel(panel)
     return built
+
+
+def _fit_legend(panel: models.Panel) -> None:
+    """In a narrow panel the legend has one number beside each name, so that the name can be read."""
+    if isinstance(panel.options, timeseries.Options) and panel.grid_pos and panel.grid_pos.w <= _NARROW:
+        panel.options.legend.calcs = ["mean"]

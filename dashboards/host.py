@@ -24,6 +24,7 @@ from dashboards.panels import (
     bars,
     lines_at,
     linked,
+    linked_columns,
     listing,
     number,
     stacked,
@@ -131,7 +132,7 @@ def _by_process() -> Iterator[Panel]:
         _process_columns(),
         facts=f"{named} and on ({q.PROCESS_LABELS}) {_copying_most()}",
     )
-    linked(table, frame.process_row_link(), frame.host_row_link())
+    linked_columns(table, frame.row_links("Process"))
     yield table
     yield _top_processes(
         "Moved by DMA, by process",
@@ -179,10 +180,10 @@ def _hops() -> Iterator[Panel]:
     hops = "source, destination"
     yield bars(
         "Hops, now",
-        "Source and destination of the bytes, and the mechanism. page_cache → user and user → tcp of the same size: "
-        "read and write, which sendfile would replace. disk → page_cache: cache misses.",
+        "The ten largest, by mechanism, source and destination of the bytes. page_cache → user and user → tcp of the "
+        "same size: read and write, which sendfile would replace. disk → page_cache: cache misses.",
         BYTE_RATE,
-        Query(q.total(BYTES_OF_HOST, f"mechanism, {hops}", q.HOST), f"{{{{mechanism}}}}: {_HOP}"),
+        Query(f"topk(10, {q.total(BYTES_OF_HOST, f'mechanism, {hops}', q.HOST)})", q.HOP_LEGEND),
     )
     yield stacked(
         "Bytes by mechanism",

@@ -33,7 +33,15 @@ COUNT = "short"
 INFO = "string"
 
 GREEN, YELLOW, RED, BLUE = "green", "yellow", "red", "blue"
+_EMPTY_IS_NOT_BAD = models.SpecialValueMap(
+    models.DashboardSpecialValueMapOptions(
+        models.SpecialValueMatch.NULL_AND_NAN, models.ValueMappingResult(text=EMPTY_CELL, color="transparent")
+    )
+)
+"""Without it, a cell without a value has the colour below the first threshold."""
 ROW_SPAN = 24
+_MIN_COLUMN = 80
+"""Pixels. Grafana's own minimum hides the last columns of a table on a small screen."""
 
 Panel = Builder[models.Panel]
 AnyPanel = TypeVar("AnyPanel", timeseries.Panel, stat.Panel, bargauge.Panel, heatmap.Panel, table.Panel)
@@ -122,7 +130,7 @@ def number(title: str, description: str, unit: str, *queries: Query) -> stat.Pan
     panel = (
         _about(stat.Panel(), title, description, unit)
         .no_value("No data")
-        .span(4)
+        .span(8)
         .height(4)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .color_mode(kinds.BigValueColorMode.VALUE)
@@ -200,6 +208,7 @@ def listing(
         .span(ROW_SPAN)
         .height(9)
         .filterable(True)
+        .min_width(_MIN_COLUMN)
         .with_transformation(models.DataTransformerConfig(id_val="merge", options={}))
         .with_transformation(models.DataTransformerConfig(id_val="organize", options=_organized(headings, hidden)))
         .override_by_regexp(".*", [models.DynamicConfigValue(id_val="noValue", value=EMPTY_CELL)])
@@ -213,9 +222,15 @@ def listing(
     return panel
 
 
-def linked(panel: timeseries.Panel | table.Panel, *links: dashboard.DashboardLink) -> None:
-    """Make the values of a panel links."""
-    panel.data_links(list(links))
+def linked(panel: timeseries.Panel, link: dashboard.DashboardLink) -> None:
+    """Make the lines of a panel links."""
+    panel.data_links([link])
+
+
+def linked_columns(panel: table.Panel, links: Mapping[str, dashboard.DashboardLink]) -> None:
+    """Make the cells of these columns links."""
+    for name, link in links.items():
+        panel.override_by_name(name, [models.DynamicConfigValue(id_val="links", value=[link.build()])])
 
 
 def _about(panel: AnyPanel, title: str, description: str, unit: str) -> AnyPanel:
@@ -248,4 +263,5 @@ def _properties(column: Column) -> list[models.DynamicConfigValue]:
         properties.append(models.DynamicConfigValue(id_val="thresholds", value=steps))
         cell = {"type": "color-background", "mode": "basic"}
         properties.append(models.DynamicConfigValue(id_val="custom.cellOptions", value=cell))
+        properties.append(models.DynamicConfigValue(id_val="mappings", value=[_EMPTY_IS_NOT_BAD]))
     return properties

@@ -20,7 +20,7 @@ from dashboards.panels import (
     Panel,
     Query,
     latencies,
-    linked,
+    linked_columns,
     listing,
     number,
     quantiles,
@@ -214,12 +214,17 @@ def _calls() -> Iterator[Panel]:
         )
         for function in ("copy_to_user", "copy_from_user")
     ]
-    yield timeline(
-        "Mean size of copy_to_user and copy_from_user (optional probes)",
-        "Bytes that one call of the kernel's own copy functions was asked to copy: mostly structures of system calls.",
-        BYTES,
-        *sizes_of_functions,
-    ).no_value(OPTIONAL)
+    yield (
+        timeline(
+            "Mean size of copy_to_user and copy_from_user (optional probes)",
+            "Bytes that one call of the kernel's own copy functions was asked to copy: mostly structures of system "
+            "calls.",
+            BYTES,
+            *sizes_of_functions,
+        )
+        .span(24)
+        .no_value(OPTIONAL)
+    )
     named = f"max by ({q.PROCESS_LABELS}, name, cgroup, container_id, unit) (copy_process_info{{{q.PROCESS}}})"
     programs = (
         listing(
@@ -236,10 +241,10 @@ def _calls() -> Iterator[Panel]:
             },
             facts=named,
         )
-        .span(12)
-        .height(8)
+        .span(24)
+        .height(6)
     )
-    linked(programs, frame.host_row_link())
+    linked_columns(programs, frame.row_links("Host"))
     yield programs
 
 

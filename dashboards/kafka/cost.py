@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import queries as q
@@ -83,7 +84,13 @@ def saturation() -> Iterator[Panel]:
         COUNT,
         Query(f"{at_full_speed} / {cpus}", "{{instance}}"),
     )
-    yield first.mappings(_SATURATES_FIRST).span(6).height(8).no_value("Speed unknown")
+    yield (
+        first.mappings(_SATURATES_FIRST)
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .span(12)
+        .height(8)
+        .no_value("Speed unknown")
+    )
     yield (
         timeline(
             "CPUs to fill the network",
@@ -93,7 +100,7 @@ def saturation() -> Iterator[Panel]:
             Query(at_full_speed, "needed, {{instance}}"),
             Query(cpus, "available, {{instance}}"),
         )
-        .span(6)
+        .span(12)
         .no_value(NO_NETWORK)
     )
     all_cpu, copying = (
@@ -109,7 +116,7 @@ def saturation() -> Iterator[Panel]:
             Query(all_cpu, f"all: {q.PROCESS_LEGEND}"),
             Query(copying, f"copying: {q.PROCESS_LEGEND}"),
         )
-        .span(6)
+        .span(12)
         .no_value(NO_COPY_CPU)
     )
     network = timeline(
@@ -118,7 +125,7 @@ def saturation() -> Iterator[Panel]:
         SHARE,
         Query(use, "{{instance}}"),
     ).max(1)
-    yield lines_at(network, HIGH_IS_BAD).span(6).no_value(NO_NETWORK)
+    yield lines_at(network, HIGH_IS_BAD).span(12).no_value(NO_NETWORK)
 
 
 def coverage() -> Iterator[Panel]:

@@ -19,7 +19,7 @@ from dashboards.panels import (
     Column,
     Panel,
     Query,
-    linked,
+    linked_columns,
     listing,
     losses,
     number,
@@ -34,7 +34,7 @@ _HOST = "{{instance}}"
 def summary() -> Iterator[Panel]:
     """The most important numbers."""
     for panel in _numbers():
-        yield panel.span(3)
+        yield panel.span(6)
 
 
 def _numbers() -> Iterator[stat.Panel]:
@@ -44,7 +44,7 @@ def _numbers() -> Iterator[stat.Panel]:
     )
     yield (
         number(
-            "Plaintext by zero copy",
+            "Plaintext zero copy",
             "The part of the bytes sent on plaintext ports. They serve consumers at 95 % or more. If it dropped, see "
             "the reason in the table below. TLS listeners cannot use zero copy and are left out.",
             SHARE,
@@ -125,7 +125,7 @@ def listeners() -> Iterator[Panel]:
     table = (
         listing(
             "Listeners",
-            "By zero copy: the part of the bytes sent. A plaintext listener in red has lost zero copy; SSL and "
+            "Zero copy: the part of the bytes sent. A plaintext listener in red has lost zero copy; SSL and "
             "SASL_SSL cannot have it and show none. A listener without traffic has no numbers.",
             {
                 "instance": "Host",
@@ -136,15 +136,15 @@ def listeners() -> Iterator[Panel]:
             },
             [
                 Column("Sent", BYTE_RATE, named(sent)),
-                Column("By zero copy", SHARE, named(plaintext(f"({ratio})")), LOW_IS_BAD),
+                Column("Zero copy", SHARE, named(plaintext(f"({ratio})")), LOW_IS_BAD),
                 Column("Received", BYTE_RATE, named(received)),
             ],
         )
-        .span(14)
-        .height(8)
+        .span(24)
+        .height(7)
         .no_value(NO_PORT)
     )
-    linked(table, frame.broker_row_link(), frame.host_row_link())
+    linked_columns(table, frame.row_links("Host"))
     yield table
     reasons = (
         losses(
@@ -153,11 +153,11 @@ def listeners() -> Iterator[Panel]:
             "reason, and what to do.",
             q.PORTS,
         )
-        .span(10)
-        .height(8)
+        .span(24)
+        .height(6)
         .no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
     )
-    linked(reasons, frame.broker_row_link(), frame.host_row_link())
+    linked_columns(reasons, frame.row_links("Host"))
     yield reasons
     yield (
         timeline(

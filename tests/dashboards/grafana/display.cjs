@@ -1,76 +1,18 @@
-// What Grafana would show: its own code applies the transformations and the field configuration of panels to answers of
-// Prometheus, and formats the values. Reads [{panel, answers}] from standard input, writes [{table|lines|values}].
+// What panels show, as text. Reads [{panel, answers}] from standard input, writes [{table|lines|values}].
 "use strict";
 
-// Parts of a browser that the library reads when it is used.
-globalThis.navigator = { language: "en-US", languages: ["en-US"], userAgent: "node", platform: "node" };
-const grafana = require("@grafana/data");
-const { firstValueFrom } = require("rxjs");
+const { grafana, initialise, prepared } = require("./frames.cjs");
 
 globalThis.window = globalThis; // only now: a window at the start would have to have a document
 
-const THEME = grafana.createTheme();
-
-/** The options of fields that panels of the dashboards have, with the functions that check them. */
-const OPTIONS = {
-  unit: grafana.unitOverrideProcessor,
-  min: grafana.numberOverrideProcessor,
-  max: grafana.numberOverrideProcessor,
-  noValue: grafana.stringOverrideProcessor,
-  displayName: grafana.displayNameOverrideProcessor,
-  color: grafana.identityOverrideProcessor,
-  mappings: grafana.valueMappingsOverrideProcessor,
-  thresholds: grafana.thresholdsOverrideProcessor,
-  links: grafana.dataLinksOverrideProcessor,
-};
-
-function initialise() {
-  const byId = new Map(Object.values(grafana.standardTransformers).map((one) => [one.id, one]));
-  grafana.standardTransformersRegistry.setInit(() =>
-    [...byId.values()].map((one) => ({ id: one.id, name: one.id, transformation: async () => one, editor: () => null }))
-  );
-  const option = (id, path, process, isCustom) => ({
-    id, path, process, isCustom, name: id, shouldApply: () => true, editor: () => null, override: () => null,
-  });
-  const standard = Object.entries(OPTIONS).map(([id, process]) => option(id, id, process, false));
-  const custom = option("custom.cellOptions", "cellOptions", grafana.identityOverrideProcessor, true);
-  grafana.standardFieldConfigEditorRegistry.setInit(() => [...standard, custom]);
-}
-
-/** A frame as the data source makes it of one query: one for a table, one per series otherwise. */
-function frames(target, series, several) {
-  return target.format === "table" ? [tableFrame(target, series, several)] : series.map((one) => lineFrame(target, one));
-}
-
-function tableFrame(target, series, several) {
-  const labels = [...new Set(series.flatMap((one) => Object.keys(one.labels)))].sort();
-  const fields = [
-    { name: "Time", type: "time", values: series.map((one) => one.times.at(-1)), config: {} },
-    ...labels.map((name) => ({ name, type: "string", values: series.map((one) => one.labels[name] ?? ""), config: {} })),
-    { name: several ? `Value #${target.refId}` : "Value", type: "number", values: series.map((one) => one.values.at(-1)), config: {} },
-  ];
-  return grafana.createDataFrame({ refId: target.refId, fields });
-}
-
-function lineFrame(target, series) {
-  const name = target.legendFormat.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => series.labels[label] ?? "");
-  const value = { name: "Value", type: "number", labels: series.labels, config: { displayNameFromDS: name } };
-  const time = { name: "Time", type: "time", values: series.times, config: {} };
-  return grafana.createDataFrame({ refId: target.refId, fields: [time, { ...value, values: series.values }] });
-}
-
-async function shown({ panel, answers }) {
-  const targets = panel.targets.filter((target) => answers[target.refId].length);
-  const raw = targets.flatMap((target) => frames(target, answers[target.refId], panel.targets.length > 1));
-  const changed = await firstValueFrom(grafana.transformDataFrame(panel.transformations ?? [], raw));
-  const replaceVariables = (text) => text;
-  const options = { fieldConfig: panel.fieldConfig, replaceVariables, theme: THEME, timeZone: "utc" };
-  const data = grafana.applyFieldOverrides({ ...options, data: changed });
+async function shown(asked) {
+  const { panel } = asked;
+  const { options, data } = await prepared(asked);
   if (panel.type === "table") return { table: data.map((frame) => table(frame, data)) };
   if (panel.type === "timeseries") return { lines: lines(panel, data) };
   if (panel.type === "heatmap") return { lines: data.map((frame) => name(frame.fields[1], frame, data)) };
   const values = grafana.getFieldDisplayValues({ ...options, data, reduceOptions: panel.options.reduceOptions });
-  return { values: values.map((value) => ({ title: value.display.title ?? "", text: text(value.display), color: value.display.color })) };
+  return { values: values.map(({ display }) => ({ title: display.title ?? "", text: text(display), color: display.color })) };
 }
 
 function table(frame, data) {

@@ -100,11 +100,18 @@ def test_links_have_a_target_and_keep_the_choices():
         (link,) = document["links"]
         assert (link["type"], link["tags"], link["includeVars"], link["keepTime"]) == ("dashboards", [TAG], True, True)
         for panel in panels(name):
-            for link in panel["fieldConfig"]["defaults"].get("links", []):
+            for link in links_of(panel):
                 if link["title"] == "Runbook":
                     check_runbook_link(link, panel)
                 else:
                     check_link(link, panel)
+
+
+def links_of(panel: dict[str, Any]) -> list[dict[str, Any]]:
+    """Links of the panel's lines, and of columns."""
+    properties = [item for override in panel["fieldConfig"]["overrides"] for item in override["properties"]]
+    of_columns = [link for item in properties if item["id"] == "links" for link in item["value"]]
+    return [*panel["fieldConfig"]["defaults"].get("links", []), *of_columns]
 
 
 def check_runbook_link(link: dict[str, Any], panel: dict[str, Any]) -> None:

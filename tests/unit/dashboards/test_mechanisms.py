@@ -23,7 +23,7 @@ ADDS_UP_MECHANISMS = {
         "process: CPU copies per byte sent",
         "process: Mode switches/MiB sent",
         "process: By watched port",
-        "kafka: Plaintext by zero copy",
+        "kafka: Plaintext zero copy",
         "fleet: Sent by zero copy, by watched port",
         "kafka: Sent",
         "kafka: Received",

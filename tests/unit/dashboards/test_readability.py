@@ -9,7 +9,8 @@ from tests.support.dashboard_files import DOCUMENTS, panels, variables
 
 every_document = pytest.mark.parametrize("document", sorted(DOCUMENTS))
 NARROW, NARROW_CHARACTERS = 8, 24
-"""Of 24 columns, and what fits into a third of 1,500 pixels with room for numbers."""
+"""Of 24 columns, and what fits into the title of a panel that is a quarter of 800 pixels wide."""
+NARROWEST = 6
 LONGEST_CELL = 8
 OPTIONAL_LABELS = {"pid", "node_id", "broker", "listener", "protocol", "partition"}
 """Absent with --process.labels=comm, without --kafka and without --kafka.partitions."""
@@ -23,11 +24,12 @@ def of_type(document: str, kind: str) -> list[dict[str, Any]]:
 
 def overrides(panel: dict[str, Any], matcher: str) -> dict[str, dict[str, Any]]:
     """Properties by what the overrides of this kind match."""
-    return {
-        override["matcher"]["options"]: {item["id"]: item["value"] for item in override["properties"]}
-        for override in panel["fieldConfig"]["overrides"]
-        if override["matcher"]["id"] == matcher
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for override in panel["fieldConfig"]["overrides"]:
+        if override["matcher"]["id"] == matcher:
+            properties = {item["id"]: item["value"] for item in override["properties"]}
+            found.setdefault(override["matcher"]["options"], {}).update(properties)
+    return found
 
 
 @every_document
@@ -42,7 +44,7 @@ def test_units_of_tables_are_those_of_their_columns(document: str):
             if name.startswith("Value") and name not in organized["excludeByName"]
         }
         columns = overrides(panel, "byName")
-        assert [name for name in numbers if "unit" not in columns[name]] == [], panel["title"]
+        assert [name for name in numbers if "unit" not in columns.get(name, {})] == [], panel["title"]
 
 
 @every_document
@@ -59,6 +61,14 @@ def test_legends_begin_with_the_largest(document: str):
 
 
 @every_document
+def test_legends_of_narrow_panels_have_one_number(document: str):
+    """The names beside two numbers have four letters when the window is 800 pixels wide."""
+    for panel in of_type(document, "timeseries"):
+        if panel["gridPos"]["w"] <= NARROW:
+            assert panel["options"]["legend"]["calcs"] == ["mean"], panel["title"]
+
+
+@every_document
 def test_no_unit_adds_a_space(document: str):
     """Grafana itself puts a space between a number and its suffix."""
     units = {panel["fieldConfig"]["defaults"]["unit"] for panel in panels(document)}
@@ -68,6 +78,7 @@ def test_no_unit_adds_a_space(document: str):
 @every_document
 def test_titles_and_legends_fit_into_narrow_panels(document: str):
     for panel in panels(document):
+        assert panel["gridPos"]["w"] >= NARROWEST, panel["title"]
         if panel["gridPos"]["w"] <= NARROW:
             assert len(panel["title"]) <= NARROW_CHARACTERS, panel["title"]
             words = [PLACEHOLDER.sub("", target["legendFormat"]) for target in panel["targets"]]
@@ -107,14 +118,27 @@ def test_restarts_and_alerts_are_annotated(document: str):
 
 
 @every_document
-def test_rows_link_to_what_they_name(document: str):
-    """A row with a process leads to it, one with a host to the host, one with a runbook to that page."""
+def test_cells_link_to_what_they_name(document: str):
+    """A process leads to it, a host to the host, a runbook to that page; numbers are no links."""
     for panel in of_type(document, "table"):
         columns = set(panel["transformations"][1]["options"]["renameByName"].values())
-        linked = {link["title"] for link in panel["fieldConfig"]["defaults"].get("links", [])}
+        linked = {
+            name: item["links"][0]["title"] for name, item in overrides(panel, "byName").items() if "links" in item
+        }
+        assert "links" not in panel["fieldConfig"]["defaults"], panel["title"]
         if "Process id" in columns and document != "process":
-            assert "This process in depth" in linked, panel["title"]
+            assert linked["Process"] == "This process in depth", panel["title"]
         if "Host" in columns and document != "host":
-            assert "This host" in linked, panel["title"]
+            assert linked["Host"] == "This host", panel["title"]
         if "Runbook" in columns:
-            assert "Runbook" in linked
+            assert linked["Runbook"] == "Runbook"
+
+
+@every_document
+def test_columns_fit_into_their_panel(document: str):
+    """At 1,500 pixels. Grafana gives a column at least this width, and scrolls to those that do not fit."""
+    for panel in of_type(document, "table"):
+        organized = panel["transformations"][1]["options"]
+        shown = [name for name in organized["renameByName"] if name not in organized["excludeByName"]]
+        width = len(shown) * panel["fieldConfig"]["defaults"]["custom"]["minWidth"]
+        assert width <= panel["gridPos"]["w"] * 1500 / 24, panel["title"]
