@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from grafana_foundation_sdk.models import common as kinds
+
 from dashboards import queries as q
 from dashboards.panels import (
     ANY_IS_BAD,
@@ -13,6 +15,7 @@ from dashboards.panels import (
     OPTIONAL,
     SECONDS,
     SHARE,
+    YES_OR_NO,
     Column,
     Panel,
     Query,
@@ -36,17 +39,22 @@ PROCESS_METRICS = ("process_cpu_seconds_total", "process_resident_memory_bytes")
 def summary() -> Iterator[Panel]:
     """One line of numbers."""
     success = f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}})"
-    yield number(
-        "Collectors succeed",
-        "1 when all collectors succeeded in the last scrape, and Kafka brokers can be found. At 0 the metrics of a "
-        "collector, or new brokers, are missing: read the exporter's log.",
-        COUNT,
-        Query(
-            f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}} "
-            f"or copy_exporter_broker_discovery_success{{{q.HOST}}})",
-            "{{instance}}",
-        ),
-    ).thresholds(thresholds(NONE_IS_BAD))
+    yield (
+        number(
+            "Collectors succeed",
+            "Yes when all collectors succeeded in the last scrape, and Kafka brokers can be found. If not, metrics or "
+            "new brokers are missing: read the exporter's log.",
+            COUNT,
+            Query(
+                f"min by (instance) (copy_exporter_scrape_success{{{q.HOST}}} "
+                f"or copy_exporter_broker_discovery_success{{{q.HOST}}})",
+                "{{instance}}",
+            ),
+        )
+        .thresholds(thresholds(NONE_IS_BAD))
+        .mappings(YES_OR_NO)
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+    )
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in LOST_EVENTS)
     yield number(
         "Events lost, last hour", _LOST, COUNT, Query(f"sum by (instance) ({lost})", "{{instance}}")
@@ -86,7 +94,7 @@ def details() -> Iterator[Panel]:
     attached = f"min by (instance, probe, hook, attach_method) (copy_exporter_probe_attached{{{q.HOST}}})"
     yield listing(
         "Probes",
-        "1: attached to this hook. 0: refused by this kernel, so what it counts is missing; run "
+        "Yes: attached to this hook. No: refused by this kernel, so what it counts is missing; run "
         "`copy-exporter doctor`.",
         {"instance": "Host", "probe": "Probe", "hook": "Hook", "attach_method": "Attach method"},
         [Column("Attached", COUNT, attached, NONE_IS_BAD)],

@@ -273,7 +273,7 @@ def _cost() -> Iterator[Panel]:
     yield (
         listing(
             "Network devices",
-            "Scatter-gather 0: the kernel copies what was sent by zero copy before it reaches the device; "
+            "No scatter-gather: the kernel copies what was sent by zero copy before it reaches the device; "
             "run `ethtool -K DEVICE sg on`. No speed: a virtual device.",
             {"instance": "Host", "device": "Device"},
             [Column("Scatter-gather", COUNT, gather, NONE_IS_BAD), Column("Speed", BYTE_RATE, speed)],

@@ -75,6 +75,12 @@ HIGH_IS_BAD = Steps(GREEN, ((0.7, YELLOW), (0.9, RED)))
 LOW_IS_BAD = Steps(RED, ((0.5, YELLOW), (0.95, GREEN)))
 ANY_IS_BAD = Steps(GREEN, ((1e-9, RED),))
 NONE_IS_BAD = Steps(RED, ((1, GREEN),))
+YES_OR_NO: list[models.ValueMapping] = [
+    models.ValueMap(
+        {"1": models.ValueMappingResult(text="yes", color=GREEN), "0": models.ValueMappingResult(text="no", color=RED)}
+    )
+]
+"""For what is 1 or 0."""
 COPIES = Steps(GREEN, ((0.5, YELLOW), (1.5, RED)))
 """CPU copies per byte sent: none by zero copy, one from memory, two by read and write."""
 
@@ -263,5 +269,6 @@ def _properties(column: Column) -> list[models.DynamicConfigValue]:
         properties.append(models.DynamicConfigValue(id_val="thresholds", value=steps))
         cell = {"type": "color-background", "mode": "basic"}
         properties.append(models.DynamicConfigValue(id_val="custom.cellOptions", value=cell))
-        properties.append(models.DynamicConfigValue(id_val="mappings", value=[_EMPTY_IS_NOT_BAD]))
+        words = YES_OR_NO if column.steps == NONE_IS_BAD else []
+        properties.append(models.DynamicConfigValue(id_val="mappings", value=[_EMPTY_IS_NOT_BAD, *words]))
     return properties

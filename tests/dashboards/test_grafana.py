@@ -86,6 +86,12 @@ def test_legends_are_sorted_by_a_number_that_they_show(shown, document: str):
             assert [line for line in panel["lines"] if column not in line["numbers"]] == [], title
 
 
+def test_what_is_1_or_0_is_shown_in_words(shown):
+    probes = tables(shown["host"])["Probes"]
+    assert {row[probes["headings"].index("Attached")]["text"] for row in probes["rows"]} == {"yes", "no"}
+    assert [value["text"] for value in shown["host"]["Collectors succeed"]["values"]] == ["yes"]
+
+
 def test_bars_begin_with_the_largest(shown):
     texts = [value["text"] for value in shown["host"]["Hops, now"]["values"]]
     numbers = [float(text.removesuffix(" MiB/s")) for text in texts]
