@@ -3,7 +3,7 @@
 from exporter.config import Config
 from exporter.host.signals import TerminationSignals
 from exporter.service import memory
-from exporter.service.startup import bind, drop_privileges, load, open_privileged
+from exporter.service.startup import bind, drop_privileges, import_modules, load, open_privileged
 
 
 def serve(config: Config) -> None:
@@ -11,9 +11,9 @@ def serve(config: Config) -> None:
     memory.tune_malloc()
     with TerminationSignals() as signals:
         sockets = bind(config)
-        loaded = load(config, signals)
+        loaded = load(config, signals, lambda: import_modules(config))
         privileged = open_privileged(config)
         drop_privileges(config, loaded)
-        from exporter.service.run import run  # noqa: PLC0415  # load() has imported it while the loader compiled
+        from exporter.service.run import run  # noqa: PLC0415  # imported while the loader compiled
 
         run(config, sockets, loaded, privileged, signals)

@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.config import Config
@@ -41,8 +42,8 @@ def bind(config: Config) -> list[socket.socket]:
     return [listen.bind(address) for address in config.listen]
 
 
-def load(config: Config, signals: TerminationSignals) -> LoadedProbes:
-    """Load and attach the probes, and meanwhile import what serving needs.
+def load(config: Config, signals: TerminationSignals, meanwhile: Callable[[], None]) -> LoadedProbes:
+    """Load and attach the probes; calls ``meanwhile`` while the loader compiles.
 
     Raises :class:`KernelError` when an essential probe cannot be attached, or any probe with ``--strict``.
     """
@@ -54,13 +55,13 @@ def load(config: Config, signals: TerminationSignals) -> LoadedProbes:
         syscall_hook=config.syscall_hook,
     )
     with handover.start(request) as loader, signals.exiting_at_once(loader.kill):
-        _import_modules(config)
+        meanwhile()
         loaded = handover.receive(loader, LOADER_TIMEOUT_SECONDS)
     _check_probes(loaded, strict=config.strict)
     return loaded
 
 
-def _import_modules(config: Config) -> None:
+def import_modules(config: Config) -> None:
     """Import what serving needs, FastAPI above all: it takes as long as the loader, and ``--user`` may not read it."""
     from exporter.web.reload import WebConfigReloader  # noqa: PLC0415
 
