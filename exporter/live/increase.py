@@ -60,10 +60,14 @@ def _difference(before: Rows, now: Rows) -> Additions:
         earlier = before.get(row)
         if earlier is None:
             additions[row] = count.events, count.amount
-        elif earlier != count:
-            additions[row] = count.events - earlier.events, count.amount - earlier.amount
-    for row in before.keys() - now.keys():
-        additions[row] = -before[row].events, -before[row].amount
+        elif earlier is not count:
+            events, amount, _ = count  # by position: names cost twice as much
+            earlier_events, earlier_amount, _ = earlier
+            if events != earlier_events or amount != earlier_amount:
+                additions[row] = events - earlier_events, amount - earlier_amount
+    if not before.keys() <= now.keys():
+        for row in before.keys() - now.keys():
+            additions[row] = -before[row].events, -before[row].amount
     return additions
 
 
