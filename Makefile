@@ -10,7 +10,7 @@ BIN := $(VENV)/bin
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
 TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah chromium curl debootstrap dmsetup e2fsprogs ethtool fonts-dejavu-core gcc gdb \
 	iproute2 libc6-dev maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
-	util-linux xfsprogs
+	tmux util-linux xfsprogs
 # Debian's package conflicts with other packages of kubectl.
 TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)
 
@@ -37,6 +37,9 @@ run: $(VENV)/.run ## install everything, then serve (ARGS="--web.listen-address 
 
 demo: $(VENV)/.run ## run the zero-copy experiment on this host (ARGS="--size 1GiB")
 	@$(BIN)/copy-exporter demo $(ARGS)
+
+top: $(VENV)/.run ## show in the terminal what processes move at the moment (ARGS="http://HOST:10435/")
+	@exec $(BIN)/copy-exporter top $(ARGS)
 
 doctor: $(VENV)/.run ## show which probes this kernel supports, and how to fix the others
 	@$(BIN)/copy-exporter doctor $(ARGS)
@@ -113,7 +116,7 @@ clean: ## remove .venv, caches and packages
 $(VENV)/.run: pyproject.toml
 	@./deploy/install-packages $(RUN_PACKAGES)
 	@/usr/bin/python3 -m venv --system-site-packages $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[top]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run

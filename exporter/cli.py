@@ -19,9 +19,14 @@ from exporter.kernel.probe_maps import MAPS
 from exporter.loading.probes import PROBES
 from exporter.model import DEFAULT_SAMPLING_RATE, SYSCALL_HOOKS
 from exporter.revision import REVISION
+from exporter.top import TopOptions
+from exporter.top import run as run_top
+from exporter.top.options import parse_url
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from exporter.service.live_process import LiveProcess
 
 _DEFAULT_COMMAND = "serve"
 _LIMITS = tuple(field.name for field in fields(Limits))
@@ -318,6 +323,44 @@ def demo(size: int, chunk: int, as_json: bool) -> int:
     Sends a file by several methods, and shows by the counts of the probes what sendfile saves and what TLS takes away.
     """
     return run_demo(DemoOptions(size=size, chunk=chunk, json=as_json), _console())
+
+
+@cli.command(context_settings=_HELP)
+@click.argument("target", metavar="[URL]", required=False, type=_Parsed("URL", parse_url))
+@click.option("--user", default="", show_default=False, help="User of the exporter; with --password-file.")
+@click.option(
+    "--password-file",
+    default="",
+    show_default=False,
+    type=_Parsed("FILE", config.parse_file),
+    metavar="FILE",
+    help="File with the password of --user.",
+)
+@click.option(
+    "--ca-file",
+    default="",
+    show_default=False,
+    type=_Parsed("FILE", config.parse_file),
+    metavar="FILE",
+    help="Certificates in PEM format that sign the exporter's; the default is those of the system.",
+)
+@click.option("--once", is_flag=True, help="Print one table and exit; the default where there is no terminal.")
+@click.option("--json", is_flag=True, help="Print the rates of one second as JSON and exit.")
+def top(**flags: Any) -> int:
+    """Show in the terminal what the processes of a host move at the moment.
+
+    URL is that of a running exporter. The default is http://127.0.0.1:10435/; if no exporter runs there and the user is
+    root, top attaches probes until it ends.
+    """
+    return run_top(TopOptions(**flags), _start_probes)
+
+
+def _start_probes() -> "LiveProcess":
+    """Start a process with the probes that serve attaches without flags."""
+    from exporter.service.live_process import LiveProcess  # noqa: PLC0415  # only where no exporter runs
+
+    defaults = serve.make_context("serve", []).params
+    return LiveProcess(_config({name: value for name, value in defaults.items() if not name.startswith("log_")}))
 
 
 def _console() -> "Console":

@@ -22,3 +22,6 @@ WITHOUT_TRACEPOINTS = in_mount_namespace(
 
 WITH_TRACEFS = in_mount_namespace("mount -t tracefs none /sys/kernel/tracing")
 """To put before a command: tracefs is mounted, as by the systemd of every distribution."""
+
+NETWORK_NAMESPACE = ("unshare", "--net", "sh", "-ec", 'ip link set lo up; exec "$@"', "sh")
+"""To put before a command: it starts in a network namespace with a loopback device alone, where no process listens."""
