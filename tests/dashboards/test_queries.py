@@ -14,6 +14,8 @@ from . import constant_series as constants
 from .conftest import CLUSTER, Scene
 
 DMA_BYTES = "bytes by DMA"
+OLDEST_SECONDS = 300
+"""How long the exporter has run at most, when the load begins."""
 MAY_BE_ABSENT = {
     "copy_kafka_": "a Kafka broker",
     "copy_exporter_broker_discovery_": "--kafka",
@@ -173,6 +175,19 @@ def test_variables_offer_the_values_that_exist(scene: Scene):
     assert (set(offers["broker"]), set(offers["listener"])) == ({"1"}, {"PLAINTEXT", "SSL"})
     assert (offers["job"], offers["cluster"]) == ([JOB], [CLUSTER])
     assert offers["partition"] == ["7"]
+
+
+@pytest.mark.parametrize("document", sorted(DOCUMENTS))
+def test_annotations_mark_the_start_of_the_exporter_and_its_alerts(scene: Scene, document: str):
+    """A start is at the time that is the value, in milliseconds. No alert has fired yet."""
+    starts, alerts = (annotation["expr"] for annotation in DOCUMENTS[document]["annotations"]["list"])
+    live, constant = (Viewer({"instance": (instance,)}) for instance in (scene.live, scene.constant))
+    started = scene.prometheus.number(live.query(starts, document)) / 1000
+    assert 0 < scene.times.start - started < OLDEST_SECONDS
+    firing = constant.query(alerts, document)
+    assert scene.prometheus.instant(firing, time=scene.times.end) == []
+    pending = firing.replace('alertstate="firing"', 'alertstate="pending"')
+    assert scene.prometheus.instant(pending, time=scene.times.end) != []
 
 
 def test_a_listener_chooses_its_port(scene: Scene):
