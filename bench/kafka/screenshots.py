@@ -1,5 +1,6 @@
 """``python -m bench.kafka.screenshots``: pictures of the live page beside a real broker under load, for the docs."""
 
+import re
 import sys
 import tempfile
 import threading
@@ -57,11 +58,8 @@ def main() -> int:
 def _take(page: Page, file: Path) -> None:
     """Wait until both listeners send, then write what the page shows."""
     page.wait_for_timeout(1000 * WARM_UP_SECONDS)
-    page.wait_for_function(
-        "[...document.querySelectorAll('#listeners tbody tr')].filter(row => /[MG]iB/.test(row.cells[3].textContent))"
-        ".length == 2",
-        timeout=120_000,
-    )
+    sent = page.locator("#listeners tbody td:nth-child(4)", has_text=re.compile("[MG]iB"))
+    sent.nth(1).wait_for(timeout=120_000)
     page.screenshot(path=file)
 
 
