@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from exporter.live.rates import ProcessHop
 from exporter.top.columns import MECHANISMS
-from exporter.top.text import rate
+from exporter.top.text import printable, rate
 
 _ORDER = (
     *("disk", "remote", "page_cache", "pseudo", "device", "anon"),
@@ -46,11 +46,11 @@ class _Arrow:
     destination: str
     mechanism: str
     bytes_per_second: float
-    calls: tuple[str, ...]
 
     @property
     def label(self) -> str:
-        return f"{rate(self.bytes_per_second)} {MECHANISMS.get(self.mechanism, self.mechanism)}"
+        words = MECHANISMS.get(self.mechanism) or printable(self.mechanism, ascii_only=True)
+        return f"{rate(self.bytes_per_second)} {words}"
 
 
 def draw(hops: Iterable[ProcessHop], width: int, *, ascii_only: bool) -> list[PictureLine]:
@@ -76,14 +76,12 @@ def legend(*, ascii_only: bool) -> str:
 
 def _arrows(hops: Iterable[ProcessHop]) -> list[_Arrow]:
     """One arrow for all hops between two endpoints by one mechanism, whatever calls make them."""
-    merged: dict[tuple[str, str, str], list[ProcessHop]] = {}
+    merged: dict[tuple[str, str, str], float] = {}
     for hop in hops:
         if hop.bytes_per_second > 0:
-            merged.setdefault((hop.source, hop.destination, hop.mechanism), []).append(hop)
-    arrows = [
-        _Arrow(*ends, sum(hop.bytes_per_second for hop in equal), tuple({hop.syscall: None for hop in equal}))
-        for ends, equal in merged.items()
-    ]
+            ends = hop.source, hop.destination, hop.mechanism
+            merged[ends] = merged.get(ends, 0.0) + hop.bytes_per_second
+    arrows = [_Arrow(*ends, bytes_per_second) for ends, bytes_per_second in merged.items()]
     return sorted(arrows, key=lambda arrow: -arrow.bytes_per_second)
 
 
@@ -96,7 +94,7 @@ def _picture(arrows: Sequence[_Arrow], columns: dict[str, int], characters: Char
     names = [" "] * (width + _MARGIN)
     for endpoint, column in columns.items():
         name = _name(endpoint)
-        start = column - len(name) // 2
+        start = max(0, column - len(name) // 2)
         names[start : start + len(name)] = name
     lines = [PictureLine("".join(names).rstrip())]
     for arrow in arrows:
@@ -119,4 +117,5 @@ def _place(cells: list[str], source: int, destination: int, mechanism: str, char
 
 
 def _name(endpoint: str) -> str:
-    return "user memory" if endpoint == "user" else endpoint.replace("_", " ")
+    name = "user memory" if endpoint == "user" else endpoint.replace("_", " ")
+    return printable(name, ascii_only=True)[: _STEP_MIN - 1]

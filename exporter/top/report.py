@@ -70,7 +70,7 @@ def _host(rates: Rates) -> str:
     lost = health.dropped_updates + health.missed_runs
     losses = f"{count(health.dropped_updates)} updates dropped, {count(health.missed_runs)} runs missed"
     parts = [
-        f"{host.name} at {datetime.fromtimestamp(rates.time_seconds):%H:%M:%S}",
+        f"{host.name} at {_clock(rates.time_seconds)}",
         f"Linux {host.kernel}",
         f"{host.cpus} CPUs",
         f"copy-exporter {host.version}",
@@ -80,6 +80,13 @@ def _host(rates: Rates) -> str:
     if health.stalled_probes:
         parts.append(f"stopped counting: {', '.join(health.stalled_probes)}")
     return ", ".join(parts) + "."
+
+
+def _clock(time_seconds: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time_seconds):%H:%M:%S}"
+    except (OSError, OverflowError, ValueError):  # an exporter sends what it likes
+        return "an unknown time"
 
 
 def _notes(rates: Rates) -> list[str]:

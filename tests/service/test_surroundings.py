@@ -92,7 +92,9 @@ def test_a_hostile_starter(hostile: ExporterProcess, planted: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [("doctor", "--json"), ("demo", "--json", "--size", "1MiB")], ids=["doctor", "demo"]
+    "arguments",
+    [("doctor", "--json"), ("demo", "--json", "--size", "1MiB"), ("top", "--json")],
+    ids=["doctor", "demo", "top"],
 )
 def test_other_commands_in_a_planted_directory(
     planted: Path, poisoned: dict[str, str], arguments: tuple[str, ...]

@@ -59,6 +59,7 @@ def test_nothing_moves() -> None:
     ]
 
 
-def test_what_a_newer_exporter_may_name() -> None:
-    (_, line) = draw([replace(READ, source="orbit", mechanism="beam")], 80, ascii_only=True)
-    assert "beam" in line.text
+def test_what_another_exporter_may_name() -> None:
+    (names, line) = draw([replace(READ, source="\x1b[2J" + 50 * "orbit", mechanism="beam\n")], 80, ascii_only=True)
+    assert "?[2Jorbitor" in names.text
+    assert line.text.endswith("2.0 MiB/s beam?")

@@ -31,6 +31,10 @@ def test_losses_are_in_the_summary() -> None:
     assert "eth0 has no scatter-gather" in text
 
 
+def test_a_time_that_is_none() -> None:
+    assert "at an unknown time" in summary(replace(HOST, time_seconds=1e300), 140, ascii_only=True)[0]
+
+
 def test_once() -> None:
     lines = once(HOST, 140, ascii_only=True)
     assert lines[0].startswith("broker-1 at ")
