@@ -194,7 +194,7 @@ function share(hops, endpoints) {
   }
   const total = sums.reduce((all, sum) => all + sum[1], 0);
   if (!total) return "tcp, udp, unix";
-  return sums.filter((sum) => sum[1] > 0).map((sum) => `${sum[0]} ${percent(sum[1] / total)}`).slice(0, 3).join(", ");
+  return sums.filter((sum) => sum[1] / total >= 0.0005).map((sum) => `${sum[0]} ${percent(sum[1] / total)}`).slice(0, 3).join(", ");
 }
 
 // Arrows of one pair of boxes that differ in their mechanism stand beside each other.
