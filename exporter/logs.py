@@ -41,13 +41,17 @@ class _Formatter(logging.Formatter):
 class _Window:
     end: float
     example: str
+    max_lines: int
     lines: int = 0
 
 
 class RateLimit(logging.Filter):
-    """Leaves out warnings and errors from a place in the code that has written too many, and counts them."""
+    """Leaves out lines from a place in the code that has written too many, and counts them."""
 
     LINES = 10
+    """Warnings and errors."""
+    INFORMATION_LINES = 100
+    """More than a busy host has: a process that pretends to be a broker can start again and again."""
     SECONDS = 60.0
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -59,16 +63,18 @@ class RateLimit(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to write the line."""
-        if record.levelno < logging.WARNING or record.name == __name__:
+        if record.name == __name__:
             return True
         self.report()
         place = record.pathname, record.lineno
         with self._lock:
             if place not in self._windows:
-                self._windows[place] = _Window(self._clock() + self.SECONDS, record.getMessage().strip())
+                max_lines = self.LINES if record.levelno >= logging.WARNING else self.INFORMATION_LINES
+                example = record.getMessage().strip()
+                self._windows[place] = _Window(self._clock() + self.SECONDS, example, max_lines)
             window = self._windows[place]
             window.lines += 1
-            return window.lines <= self.LINES
+            return window.lines <= window.max_lines
 
     def report(self) -> None:
         """Log how many lines were left out in each period that has ended. Call it from time to time."""
@@ -78,8 +84,8 @@ class RateLimit(logging.Filter):
             for place in ended:
                 del self._windows[place]
         for window in ended.values():
-            if window.lines > self.LINES:
-                left_out = window.lines - self.LINES
+            left_out = window.lines - window.max_lines
+            if left_out > 0:
                 _log.warning("left out %d lines in %g s like: %s", left_out, self.SECONDS, window.example)
 
 

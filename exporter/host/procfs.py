@@ -21,6 +21,8 @@ _KTHREADD = 2
 _PF_KTHREAD = 0x00200000
 _UNIT = re.compile(r"[^/]+\.(?:service|scope)")
 _ARGUMENTS_BYTES = 1 << 21  # enough for a class path of hundreds of jars; the kernel's own limit is 6 MB
+MAX_ARGUMENTS = 1000
+"""A process may have 600,000, and every one would be looked at."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +120,8 @@ class Procfs:
         return [int(name) for name in os.listdir(self._root) if name.isdigit()]
 
     def arguments(self, pid: int) -> list[str]:
-        """The command line of a process; empty if it has none or has exited."""
-        return self._read(pid, "cmdline", _ARGUMENTS_BYTES).split("\0")[:-1]
+        """The first 1,000 arguments of a process; empty if it has none or has exited."""
+        return self._read(pid, "cmdline", _ARGUMENTS_BYTES).split("\0", MAX_ARGUMENTS)[:-1]
 
     def owner(self, pid: int) -> int:
         """The user id of a process; -1 if there is no such process."""

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from exporter.host.procfs import MAX_ARGUMENTS
 from exporter.kafka.broker import MAX_LISTENERS, MAX_PORTS, Facts
 from exporter.kafka.broker_config import BrokerConfig, parse_broker_config
 from exporter.kafka.command_line import BrokerCommand, parse_broker_command
@@ -29,7 +30,7 @@ class _ConfigOnHost:
 
 def inspect_broker(handles: ProcessHandles) -> Facts:
     """The facts of a process, with the reasons for what is missing. Never raises :class:`OSError`."""
-    command = parse_broker_command(handles.command_line.decode(errors="replace").split("\0")[:-1])
+    command = parse_broker_command(handles.command_line.decode(errors="replace").split("\0", MAX_ARGUMENTS)[:-1])
     if command is None:
         return Facts(problems=("not a broker",))
     try:

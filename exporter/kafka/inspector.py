@@ -97,6 +97,7 @@ def main() -> None:
 
 def serve(channel: socket.socket, questions: Questions, problem: str = "") -> None:
     """Answer requests until the service exits or sends an invalid one; with ``problem`` if there is one."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps what has hung: perhaps there is no other request
     while len(request := channel.recv(_REQUEST.size + 1)) == _REQUEST.size:
         number, pid = _REQUEST.unpack(request)
         try:

@@ -4,6 +4,8 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from exporter.host.credentials import Credentials, parse_credentials
@@ -11,7 +13,7 @@ from exporter.kernel import libc
 
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]")
 _MAX_COMMAND_LINE_BYTES = 1 << 21
-_MAX_STATUS_BYTES = 1 << 16
+_MAX_STATUS_BYTES = 1 << 20
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
@@ -36,36 +38,39 @@ class ProcessHandles:
 def open_handles(procfs: str, pid: int) -> ProcessHandles:
     """Open what belongs to a process. Raises :class:`OSError`.
 
-    Changes the user by whom the kernel decides on files. A program with the set-user-id bit is refused: its user chose
-    its arguments, but has not its rights.
+    All of it is of one process, whichever gets the same id meanwhile: its directory in /proc is opened once. Changes
+    the user by whom the kernel decides on files. A program with the set-user-id bit is refused: its user chose its
+    arguments, but has not its rights.
     """
-    process = f"{procfs}/{pid}"
-    root = os.open(f"{process}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    process = os.open(f"{procfs}/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     handles = ProcessHandles(
-        command_line=_read(f"{process}/cmdline", _MAX_COMMAND_LINE_BYTES),
-        credentials=parse_credentials(_read(f"{process}/status", _MAX_STATUS_BYTES).decode()),
-        root=root,
-        root_path=os.readlink(f"{process}/root"),
-        working_directory=os.readlink(f"{process}/cwd"),
+        command_line=_read(process, "cmdline", _MAX_COMMAND_LINE_BYTES),
+        credentials=parse_credentials(_read_whole(process, "status", _MAX_STATUS_BYTES).decode()),
+        root=os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process),
+        root_path=os.readlink("root", dir_fd=process),
+        working_directory=os.readlink("cwd", dir_fd=process),
         sockets=_sockets(process),
-        tables=tuple(os.open(f"{process}/net/{name}", os.O_RDONLY | os.O_CLOEXEC) for name in _tables(process)),
+        tables=tuple(_tables(process)),
     )
-    if os.stat(f"{process}/exe").st_mode & _SET_ID:
+    if os.stat("exe", dir_fd=process).st_mode & _SET_ID:
         raise OSError(errno.EINVAL, "a program with the set-user-id bit")
     return handles
 
 
-def _tables(process: str) -> list[str]:
-    return [name for name in ("tcp", "tcp6") if os.path.exists(f"{process}/net/{name}")]
+def _tables(process: int) -> Iterator[int]:
+    for name in ("tcp", "tcp6"):
+        with suppress(FileNotFoundError):  # a kernel without IPv6
+            yield os.open(f"net/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
 
 
-def _sockets(process: str) -> frozenset[int]:
+def _sockets(process: int) -> frozenset[int]:
     # Only its owner may list this directory: the process's user, or root if the process must not be looked into.
-    libc.call("setfsuid", os.stat(f"{process}/fd").st_uid)
+    libc.call("setfsuid", os.stat("fd", dir_fd=process).st_uid)
+    directory = os.open("fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
     inodes = set()
-    for entry in os.listdir(f"{process}/fd"):
+    for entry in os.listdir(directory):
         try:
-            match = _SOCKET.fullmatch(os.readlink(f"{process}/fd/{entry}"))
+            match = _SOCKET.fullmatch(os.readlink(entry, dir_fd=directory))
         except FileNotFoundError:  # closed meanwhile
             continue
         if match:
@@ -73,9 +78,20 @@ def _sockets(process: str) -> frozenset[int]:
     return frozenset(inodes)
 
 
-def _read(path: str, max_bytes: int) -> bytes:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def _read_whole(process: int, name: str, max_bytes: int) -> bytes:
+    """A part would be wrong: a process can have 65,536 groups, and a part of a number is another group's."""
+    content = _read(process, name, max_bytes)
+    if len(content) == max_bytes:
+        raise OSError(errno.EFBIG, f"its {name} is too long")
+    return content
+
+
+def _read(process: int, name: str, max_bytes: int) -> bytes:
+    descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
+    content = bytearray()
     try:
-        return os.read(descriptor, max_bytes)
+        while part := os.read(descriptor, max_bytes - len(content)):
+            content += part
     finally:
         os.close(descriptor)
+    return bytes(content)

@@ -47,10 +47,13 @@ def test_the_number_is_reported_before_a_later_line(log, caplog):
     assert caplog.messages[-2:] == ["left out 1 lines in 60 s like: client 0", "client 0"]
 
 
-def test_other_places_and_information_are_not_limited(log, caplog):
+def test_each_place_has_a_limit_and_information_a_higher_one(log, caplog):
     log.warn(RateLimit.LINES)
     caplog.set_level(logging.INFO)
     log.logger.warning("another place")
-    for _ in range(2 * RateLimit.LINES):
+    for _ in range(2 * RateLimit.INFORMATION_LINES):
         log.logger.info("information")
-    assert len(caplog.messages) == RateLimit.LINES + 1 + 2 * RateLimit.LINES
+    assert len(caplog.messages) == RateLimit.LINES + 1 + RateLimit.INFORMATION_LINES
+    log.now = RateLimit.SECONDS
+    log.limit.report()
+    assert caplog.messages[-1] == "left out 100 lines in 60 s like: information"

@@ -122,6 +122,13 @@ def test_long_text_is_cut(tmp_path):
     assert (len(info.name), len(info.cgroup)) == (256, 256)
 
 
+def test_arguments_without_number(tmp_path):
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cmdline").write_bytes(b"java\0" + 600_000 * b"-a\0")
+    arguments = Procfs(str(tmp_path)).arguments(7)
+    assert (len(arguments), set(arguments[1:])) == (1000, {"-a"})
+
+
 def test_a_process_that_is_not_there(tmp_path):
     proc = Procfs(str(tmp_path))
     assert proc.stat(7) is None
