@@ -38,8 +38,6 @@ class Presence:
     """Processes that certainly do not exist any more. A process in neither is hidden."""
     brokers: Set[tuple[int, int]] = frozenset()
     """Process ids of brokers, with their starts in clock ticks."""
-    watched_ports: Set[int] | None = None
-    """None when they never change."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,6 @@ class LiveSample:
     processes: Mapping[Identity, Rows]
     finalized: Set[Identity]
     """Exited processes, whose rows in the sample must be forgotten before the next one is taken."""
-    ended_ports: Set[int] = frozenset()
-    """Ports whose series have ended: the rows that have them must be forgotten too."""
 
 
 @dataclass
@@ -101,10 +97,24 @@ class Attribution:
                 self._end(gone, sample.processes.get(gone.identity, {}), now_ns)
         self._expire(now_ns)
         live = {identity: rows for identity, rows in sample.processes.items() if identity not in identities}
-        ended_ports = self._unwatched_ports.ended(now_ns)
-        if ended_ports:
-            self._end_ports(ended_ports, live)
-        return LiveSample(live, identities, ended_ports)
+        return LiveSample(live, identities)
+
+    def end_ports(self, live: LiveSample, watched: Set[int], now_ns: int) -> Set[int]:
+        """End the series of ports that have not been watched for a while.
+
+        Returns these ports. The rows in the sample that have them must be forgotten before the next one is taken.
+        """
+        groups = [*self._tracked, *self._shared]
+        shown = [*live.processes.values(), *(group.carried_over for group in groups)]
+        ended = self._unwatched_ports.end(shown, watched, now_ns)
+        if ended:
+            for identity, rows in live.processes.items():
+                add_rows(self._host, without_port(with_ports(rows, ended)))
+                if assignment := self._assignments.get(identity):
+                    remove_ports(assignment.base, ended)
+            for rows in shown:
+                remove_ports(rows, ended)
+        return ended
 
     def update(self, live: LiveSample, presence: Presence, now_ns: int, describe: Describe) -> Snapshot:
         """Assign each process to the group of its present name, and return what a scrape shows."""
@@ -117,9 +127,6 @@ class Attribution:
                 self._note_unseen(identity, rows, now_ns)
         self._describe(describe)
         self._vanished = set(presence.gone)
-        if presence.watched_ports is not None:
-            carried_over = [group.carried_over for groups in (self._tracked, self._shared) for group in groups]
-            self._unwatched_ports.note([*live.processes.values(), *carried_over], presence.watched_ports, now_ns)
         hidden = live.processes.keys() - presence.alive.keys() - presence.gone - {KERNEL}
         return self._snapshot(live.processes, len(hidden), now_ns)
 
@@ -168,17 +175,6 @@ class Attribution:
         add_rows(self._host, without_port(rows))
         if group:
             add_rows(group.carried_over, rows, base)
-
-    def _end_ports(self, ports: Set[int], processes: Mapping[Identity, Rows]) -> None:
-        """End the series of these ports: what was counted with them is in the host's totals alone."""
-        for identity, rows in processes.items():
-            add_rows(self._host, without_port(with_ports(rows, ports)))
-            remove_ports(rows, ports)
-            if assignment := self._assignments.get(identity):
-                remove_ports(assignment.base, ports)
-        for groups in (self._tracked, self._shared):
-            for group in groups:
-                remove_ports(group.carried_over, ports)
 
     def _assign(self, identity: Identity, stat: Stat, rows: Rows, now_ns: int, *, is_broker: bool) -> None:
         """Let a process count in the group of its present name."""

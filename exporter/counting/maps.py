@@ -4,7 +4,7 @@ Works without any privilege since v5.19, with CAP_BPF before.
 """
 
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from exporter.counting import slots
@@ -63,8 +63,12 @@ class Sample:
     slots: bytes = b""
     """The slots as they were read."""
 
-    def port(self, number: int) -> int:
-        """Return the port of the row in a slot."""
+    def numbers_of_ports(self, identities: Iterable[Identity], ports: Set[int]) -> list[int]:
+        """Return the slots with those rows of these processes that have one of the ports."""
+        numbers = (number for identity in identities for number in self.numbers[identity])
+        return [number for number in numbers if self._port(number) in ports]
+
+    def _port(self, number: int) -> int:
         return int(_PORT.unpack_from(self.slots, number * slots.SIZE + _PORT_AT)[0])
 
 
@@ -138,17 +142,15 @@ class KernelMaps:
             packed[key] = value
         return packed
 
-    def forget(self, sample: Sample, identities: Collection[Identity], ports: Set[int] = frozenset()) -> None:
-        """Let what ``sample`` has of these processes, and with these ports, count no more.
+    def forget(self, sample: Sample, identities: Iterable[Identity], ports: Set[int] | None = None) -> None:
+        """Let what ``sample`` has of these processes count no more; with ``ports``, only the rows that have one.
 
-        What is counted later comes as new rows. Their slots stay taken until :meth:`reclaim`.
+        What is counted later comes as new rows of theirs. Their slots stay taken until :meth:`reclaim`.
         """
-        numbers = [number for identity in identities for number in sample.numbers[identity]]
-        if ports:
-            others = sample.numbers.keys() - identities
-            numbers += [
-                number for identity in others for number in sample.numbers[identity] if sample.port(number) in ports
-            ]
+        if ports is None:
+            numbers = [number for identity in identities for number in sample.numbers[identity]]
+        else:
+            numbers = sample.numbers_of_ports(identities, ports) if ports else []
         self._slots.retire(sample.slots, numbers)
 
     def reclaim(self) -> None:

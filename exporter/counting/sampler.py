@@ -140,13 +140,16 @@ class Sampler:
         self._check_counting(sample)
         live = self._finalize(sample, exits)
         kafka = self._kafka.take_snapshot(live.processes, self._clock()) if self._kafka else NO_KAFKA
-        presence = self._presence(live.processes, kafka)
+        if kafka.watched_ports is not None:
+            ended = self._attribution.end_ports(live, kafka.watched_ports, self._clock())
+            self._maps.forget(sample, live.processes, ended)
+        presence = self._presence(live.processes, kafka.brokers)
         snapshot = self._attribution.update(live, presence, self._clock(), self._describe)
         return Reading(snapshot, self._maps.dropped(), self._maps.map_use(), self._maps.runs(), kafka)
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
-        self._maps.forget(sample, live.finalized, live.ended_ports)
+        self._maps.forget(sample, live.finalized)
         return live
 
     def _check_counting(self, sample: Sample) -> None:
@@ -155,7 +158,7 @@ class Sampler:
         if self.stalled_probes and not stalled:
             _log.error("probe %s has stopped counting (detached or switched off); restart the exporter", PROBE)
 
-    def _presence(self, identities: Iterable[Identity], kafka: KafkaSnapshot) -> Presence:
+    def _presence(self, identities: Iterable[Identity], brokers: Iterable[Broker]) -> Presence:
         """Look for processes in /proc: one that is seen now has counted all that was sampled before.
 
         In a pid namespace their ids name other processes there, or none: no process is seen, and none is gone.
@@ -169,8 +172,7 @@ class Sampler:
                 alive[identity] = stat
             elif stat or not self._procfs.exists(identity.pid):
                 gone.add(identity)
-        brokers = {(broker.pid, broker.start_ticks) for broker in kafka.brokers}
-        return Presence(alive, gone, brokers, kafka.watched_ports)
+        return Presence(alive, gone, {(broker.pid, broker.start_ticks) for broker in brokers})
 
     def _describe(self, identity: Identity, comm: str) -> ProcessInfo | None:
         info = self._procfs.describe(identity.pid, comm)

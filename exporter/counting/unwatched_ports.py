@@ -17,11 +17,8 @@ class UnwatchedPorts:
         self._linger_ns = linger_ns
         self._end_ns: dict[int, int] = {}
 
-    def note(self, shown: Iterable[Rows], watched: Set[int], now_ns: int) -> None:
-        """Note that a scrape shows these rows."""
+    def end(self, shown: Iterable[Rows], watched: Set[int], now_ns: int) -> Set[int]:
+        """Return the ports whose series end at this scrape. ``shown``: the rows that it would show else."""
         unwatched = {row.port for rows in shown for row in rows} - watched - {0}
         self._end_ns = {port: self._end_ns.get(port, now_ns + self._linger_ns) for port in unwatched}
-
-    def ended(self, now_ns: int) -> Set[int]:
-        """Return the ports whose series end now."""
         return {port for port, end_ns in self._end_ns.items() if end_ns < now_ns}

@@ -98,7 +98,7 @@ def test_only_the_rows_of_a_port_are_forgotten(probes: ProbeFixture) -> None:
         (identity,) = [process for process in sample.processes if process.pid == os.getpid()]
         others = {other: count for other, count in sample.processes[identity].items() if not other.port}
         assert sample.processes[identity][row].amount == 150
-        probes.maps.forget(sample, (), {connection.port})
+        probes.maps.forget(sample, [identity], {connection.port})
         probes.maps.reclaim()
         rows = probes.rows(os.getpid())
         assert row not in rows

@@ -66,14 +66,15 @@ class SampleHost:
     def sample(self) -> Sample:
         return Sample({identity: dict(rows) for identity, rows in self.rows.items()})
 
-    def forget(self, sample: Sample, identities: Iterable[Identity], ports: Set[int] = frozenset()) -> None:
+    def forget(self, sample: Sample, identities: Iterable[Identity], ports: Set[int] | None = None) -> None:
         for identity in identities:
+            if ports is not None:
+                remove_ports(self.rows[identity], ports)
+                continue
             late: Rows = {}
             add_rows(late, self.rows.pop(identity), sample.processes[identity])
             if late:
                 self.rows[identity] = late
-        for rows in self.rows.values():
-            remove_ports(rows, ports)
 
     def reclaim(self) -> None:
         pass

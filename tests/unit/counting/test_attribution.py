@@ -280,6 +280,21 @@ def test_series_of_a_port_end_after_it_has_stopped_to_be_watched():
     assert port_amounts(watched.scrape()) == {("8", "java"): 7}
 
 
+def test_a_port_that_is_watched_again_before_the_next_scrape_goes_on():
+    """However late that is."""
+    watched = Watched(linger_ns=5 * SECOND_NS)
+    process = watched.host.start(7, "cat")
+    watched.host.count(process, SENDFILE, 100)
+    watched.watched_ports = frozenset()
+    watched.scrape()
+    watched.watched_ports = frozenset({SENDFILE.port})
+    watched.host.now_ns += 60 * SECOND_NS
+    watched.host.end(watched.host.start(8, "sh"))
+    watched.sampler.drain()
+    watched.host.count(process, SENDFILE, 7)
+    assert port_amounts(watched.scrape()) == {("7", "cat"): 107}
+
+
 def test_the_end_of_a_port_in_a_process_that_has_changed_its_name():
     watched = Watched(linger_ns=5 * SECOND_NS)
     process = watched.host.start(7, "cat")
