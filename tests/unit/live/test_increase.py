@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.live.increase import increase
+from exporter.live.tally import tally
 from exporter.model import Identity, Row
 from tests.support.sample_data import COPYING, READ, SENDFILE
 
@@ -29,6 +30,16 @@ def test_a_process_that_exits_leaves_only_what_it_counted_since():
 def test_a_process_that_starts_and_exits_between_two_snapshots():
     counted = increase(snapshot(0, {}), snapshot(1, {}, counts((READ, 2, 20))))
     assert counted.total == {READ: (2, 20)}
+
+
+def test_rows_that_end_while_their_process_lives():
+    """Their port has stopped to be watched: they move to the rows of exited processes, without the port."""
+    before = snapshot(0, {ONE: counts((READ, 4, 40), (SENDFILE, 9, 90))})
+    now = snapshot(1, {ONE: counts((READ, 5, 50))}, counts((SENDFILE._replace(port=0), 10, 95)))
+    counted = increase(before, now)
+    assert counted.processes == {ONE: {READ: (1, 10)}}
+    assert tally(counted.total).zero_copy == 5
+    assert tally(counted.without([ONE])).moved == 5
 
 
 def test_rows_that_come_after_the_exit():
