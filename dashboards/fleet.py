@@ -150,12 +150,13 @@ def _tables() -> Iterator[Panel]:
     )
     linked_columns(lost, frame.row_links("Host", "Port"))
     yield lost.span(24).height(6).no_value(f"{NOTHING_WRONG}, or no Kafka broker was found")
+    sent = f"sum without (mechanism) {recorded('host_port:copy_sent_bytes:rate5m')}"
     ratio = timeline(
         "Sent by zero copy, by watched port",
-        "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS listeners at 0 %. "
-        "A line that moves is a change to explain.",
+        "Ports of brokers, and those of --watch.port. Plaintext listeners belong near 100 %, TLS listeners at 0 %; "
+        "those that send less than 256 KiB/s are left out. A line that moves is a change to explain.",
         SHARE,
-        Query(recorded("host_port:copy_zero_copied_sent:ratio_rate5m"), "port {{port}} {{instance}}"),
+        Query(q.busy(recorded("host_port:copy_zero_copied_sent:ratio_rate5m"), sent), "port {{port}} {{instance}}"),
     )
     linked(ratio, frame.host_link())
     yield ratio.max(1).span(24).no_value("No data: no port is watched (exporter with --kafka or --watch.port N)")

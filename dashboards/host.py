@@ -15,6 +15,7 @@ from dashboards.panels import (
     COUNT,
     HIGH_IS_BAD,
     NO_NETWORK,
+    NO_TRAFFIC,
     NONE_IS_BAD,
     OPTIONAL,
     SHARE,
@@ -253,8 +254,11 @@ def _cost() -> Iterator[Panel]:
         "CPUs that the kernel's copy routines keep busy, divided by what all network devices send. Multiply by the "
         "speed of the network to see whether CPU or network saturates first.",
         CORES,
-        Query(f"{2**30} * {q.per(q.total('copy_cpu_seconds_total', 'instance', q.HOST), wire)}", "{{instance}}"),
-    ).no_value(NO_NETWORK)
+        Query(
+            f"{2**30} * {q.total('copy_cpu_seconds_total', 'instance', q.HOST)} / ({wire} >= {q.MOVES_ENOUGH})",
+            "{{instance}}",
+        ),
+    ).no_value(NO_TRAFFIC)
     yield (
         timeline(
             "Network: bytes",

@@ -13,7 +13,6 @@ from dashboards.panels import (
     COPIES,
     CORES,
     COUNT,
-    LOW_IS_BAD,
     OPTIONAL,
     SECONDS,
     SHARE,
@@ -87,9 +86,7 @@ def _summary() -> Iterator[Panel]:
             "made in memory, cannot use it.",
             SHARE,
             Query(q.zero_copy_share("instance", q.PROCESS, q.TO_NETWORK), "{{instance}}"),
-        )
-        .max(1)
-        .thresholds(thresholds(LOW_IS_BAD))
+        ).max(1)
     )
     copies = q.total(_BYTES, "instance", q.CPU, q.PROCESS, 'source!~"tcp|udp"')
     yield number(

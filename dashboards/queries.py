@@ -24,7 +24,7 @@ MODE_SWITCHING = 'syscall!~"io_uring_.*"'
 """Requests of io_uring are not system calls and do not switch the mode."""
 MIB = 2**20
 MOVES_ENOUGH = 2**18
-"""Bytes per second below which mode switches per MiB say nothing."""
+"""Bytes per second, 256 KiB, below which calls per MiB and the part by zero copy say nothing."""
 
 
 def rate(metric: str, *scope: str) -> str:
@@ -68,6 +68,11 @@ def switches_per_mib(by: str, *scope: str, prefix: str = "copy") -> str:
 def zero_copy_share(by: str, *scope: str, metric: str = "copy_bytes_total") -> str:
     """The part of the bytes that went by zero copy."""
     return share(total(metric, by, ZERO_COPY, *scope), moved(by, *scope, metric=metric))
+
+
+def busy(expression: str, sent: str) -> str:
+    """Where enough is sent for a ratio to mean anything."""
+    return f"({expression} and {sent} >= {MOVES_ENOUGH})"
 
 
 def per(amount: str, divisor: str) -> str:

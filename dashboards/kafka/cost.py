@@ -16,6 +16,7 @@ from dashboards.panels import (
     GREEN,
     HIGH_IS_BAD,
     NO_NETWORK,
+    NO_TRAFFIC,
     RED,
     SECONDS,
     SHARE,
@@ -41,10 +42,10 @@ def calls() -> Iterator[Panel]:
     sent = q.moved(q.PORT_LABELS, *SENT)
     yield timeline(
         "System calls per MiB sent",
-        "A few when consumers fetch large batches, hundreds when fetches are tiny: raise fetch.min.bytes and "
-        "fetch.max.wait.ms of the consumers. There are twice as many mode switches.",
+        "Of listeners that send at least 256 KiB/s. A few when consumers fetch large batches, hundreds when fetches "
+        "are tiny: raise fetch.min.bytes and fetch.max.wait.ms of the consumers. There are twice as many mode switches.",
         COUNT,
-        Query(named(f"({q.MIB} * {q.per(calls, sent)})"), LISTENER_LEGEND),
+        Query(named(q.busy(f"{q.MIB} * {calls} / {sent}", sent)), LISTENER_LEGEND),
     ).no_value(NO_PORT)
     errors = q.total("copy_syscall_errors_total", f"{q.PROCESS_LABELS}, syscall, errno", q.HOST)
     yield timeline(
@@ -145,5 +146,5 @@ def coverage() -> Iterator[Panel]:
         "The first divided by the second. Far below 1: other traffic than the broker's fills the network. Above 1: "
         "clients on the same host.",
         SHARE,
-        Query(q.per(counted, transmitted), "{{instance}}"),
-    ).no_value(NO_NETWORK)
+        Query(q.busy(f"{counted} / {transmitted}", transmitted), "{{instance}}"),
+    ).no_value(NO_TRAFFIC)

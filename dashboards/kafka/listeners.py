@@ -120,13 +120,13 @@ def _count(labels: str, selector: str) -> str:
 def listeners() -> Iterator[Panel]:
     """Zero copy by listener and by broker, and why it is lost."""
     sent = q.moved(q.PORT_LABELS, *SENT)
-    ratio = q.zero_copy_share(q.PORT_LABELS, *SENT)
+    ratio = q.busy(q.zero_copy_share(q.PORT_LABELS, *SENT), sent)
     received = q.moved(q.PORT_LABELS, *RECEIVED)
     table = (
         listing(
             "Listeners",
             "Zero copy: the part of the bytes sent. A plaintext listener in red has lost zero copy; SSL and "
-            "SASL_SSL cannot have it and show none. A listener without traffic has no numbers.",
+            "SASL_SSL cannot have it and show none, nor do listeners that send less than 256 KiB/s.",
             {
                 "instance": "Host",
                 "node_id": "Broker",
@@ -136,7 +136,7 @@ def listeners() -> Iterator[Panel]:
             },
             [
                 Column("Sent", BYTE_RATE, named(sent)),
-                Column("Zero copy", SHARE, named(plaintext(f"({ratio})")), LOW_IS_BAD),
+                Column("Zero copy", SHARE, named(plaintext(ratio)), LOW_IS_BAD),
                 Column("Received", BYTE_RATE, named(received)),
             ],
         )
@@ -162,10 +162,11 @@ def listeners() -> Iterator[Panel]:
     yield (
         timeline(
             "Sent by zero copy, by listener",
-            "A line that drops: TLS was enabled, a client asks for an older format, the JVM fell back to copying, or "
-            "data is read from tiered storage. Small dips are responses without records, which are always copied.",
+            "Of listeners that send at least 256 KiB/s. A line that drops: TLS was enabled, a client asks for an older "
+            "format, the JVM fell back to copying, or data is read from tiered storage. Small dips are responses "
+            "without records, which are always copied.",
             SHARE,
-            Query(named(f"({ratio})"), LISTENER_LEGEND),
+            Query(named(ratio), LISTENER_LEGEND),
         )
         .max(1)
         .no_value(NO_PORT)

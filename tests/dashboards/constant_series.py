@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 BROKER = {"pid": "4711", "comm": "java"}
 COPIER = {"pid": "815", "comm": "copier"}
-PLAIN, SECURE = {"port": "9092"}, {"port": "9093"}
+PLAIN, SECURE, CONTROLLER = {"port": "9092"}, {"port": "9093"}, {"port": "9094"}
 FILE_TO_TCP = {"source": "page_cache", "destination": "tcp"}
 FILE_TO_USER = {"source": "page_cache", "destination": "user"}
 USER_TO_TCP = {"source": "user", "destination": "tcp"}
@@ -39,6 +39,8 @@ FROM_DISK = {"source": "disk", "destination": "page_cache"}
 SENT_BY_ZERO_COPY = 300 * MIB
 SENT_BY_COPY = 100 * MIB
 SENT_OVER_TLS = 50 * MIB
+SENT_BY_CONTROLLER = 100.0
+"""So little that ratios of it say nothing."""
 RECEIVED = 30 * MIB
 APPENDED = 31 * MIB
 READ_FROM_DISK = 75 * MIB
@@ -58,6 +60,7 @@ def _moved() -> Iterator[Row]:
         ("zero_copy", BROKER, "sendfile", FILE_TO_TCP, PLAIN, SENT_BY_ZERO_COPY, SENDFILE_CALLS),
         ("cpu", BROKER, "write", USER_TO_TCP, PLAIN, SENT_BY_COPY, OTHER_SENDS),
         ("cpu", BROKER, "write", USER_TO_TCP, SECURE, SENT_OVER_TLS, 800.0),
+        ("cpu", BROKER, "write", USER_TO_TCP, CONTROLLER, SENT_BY_CONTROLLER, 1.0),
         ("cpu", BROKER, "pread64", FILE_TO_USER, unwatched, SENT_OVER_TLS, 800.0),
         ("cpu", BROKER, "read", TCP_TO_USER, PLAIN, RECEIVED, 500.0),
         ("cpu", BROKER, "pwrite64", USER_TO_FILE, unwatched, APPENDED, 60.0),
@@ -123,8 +126,12 @@ WITH_PARTITIONS = {"clicks": "7"}
 
 
 def _kafka() -> Iterator[Row]:
-    for port, protocol in (("9092", "PLAINTEXT"), ("9093", "SSL")):
-        listener = {**BROKER, "listener": protocol, "protocol": protocol, "port": port, "node_id": "1"}
+    for port, name, protocol in (
+        ("9092", "PLAINTEXT", "PLAINTEXT"),
+        ("9093", "SSL", "SSL"),
+        ("9094", "CONTROLLER", "PLAINTEXT"),
+    ):
+        listener = {**BROKER, "listener": name, "protocol": protocol, "port": port, "node_id": "1"}
         yield Row("copy_kafka_listener_info", listener, 1)
     lost = {**BROKER, "node_id": "1", "listener": "SSL", "port": "9093", "reason": "tls"}
     yield Row("copy_kafka_zero_copy_lost", lost, 1)
