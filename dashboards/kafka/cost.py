@@ -43,7 +43,8 @@ def calls() -> Iterator[Panel]:
     yield timeline(
         "System calls per MiB sent",
         "Of listeners that send at least 256 KiB/s. A few when consumers fetch large batches, hundreds when fetches "
-        "are tiny: raise fetch.min.bytes and fetch.max.wait.ms of the consumers. There are twice as many mode switches.",
+        "are tiny: raise fetch.min.bytes and fetch.max.wait.ms of the consumers. There are twice as many mode "
+        "switches.",
         COUNT,
         Query(named(q.busy(f"{q.MIB} * {calls} / {sent}", sent)), LISTENER_LEGEND),
     ).no_value(NO_PORT)
