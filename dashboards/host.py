@@ -224,9 +224,9 @@ def _hops() -> Iterator[Panel]:
 
 def _cost() -> Iterator[Panel]:
     cpu = timeline(
-        "CPU time in the kernel's copy routines, by process",
-        "Sampled: the CPUs that copying keeps busy. Compare with the panel beside it: below a tenth of the process's "
-        "CPU time, zero copy will not make it much faster.",
+        "CPU time in copies, by process",
+        "In the kernel's copy routines, sampled: the CPUs that copying keeps busy. Compare with the panel "
+        "beside it: below a tenth of the process's CPU time, zero copy will not make it much faster.",
         CORES,
         Query(q.top("copy_cpu_seconds_total", q.PROCESS_LABELS, q.PROCESSES), q.PROCESS_LEGEND),
     )

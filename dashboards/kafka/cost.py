@@ -135,7 +135,7 @@ def coverage() -> Iterator[Panel]:
     counted = q.moved("instance", *SENT)
     transmitted = q.total("copy_network_transmit_bytes_total", "instance", q.HOST, 'device!="lo"')
     yield timeline(
-        "Sent on these ports, and by the network devices",
+        "Sent on these ports, and by devices",
         "Devices also count headers, retransmissions and other processes; traffic to clients on the same host passes "
         "no device. Devices far above: another process sends, or a port is not watched.",
         BYTE_RATE,

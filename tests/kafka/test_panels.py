@@ -22,7 +22,7 @@ MAY_BE_EMPTY = {
     "Saturates first": "the speed of the network device may be unknown",
     "CPUs to fill the network": "the same",
     "Network in use": "the same",
-    "Sent on these ports, and by the network devices": "there may be no network device",
+    "Sent on these ports, and by devices": "there may be no network device",
     "Read from disk": "new records are in the page cache",
     "Disk reads by topic": "the same",
     "Disk part by topic": "the same",

@@ -31,7 +31,7 @@ ADDS_UP_MECHANISMS = {
         "kafka: Sent by zero copy, by listener",
         "kafka: Sent by zero copy, by broker",
         "kafka: System calls per MiB sent",
-        "kafka: Sent on these ports, and by the network devices",
+        "kafka: Sent on these ports, and by devices",
         "kafka: Coverage",
         "kafka: tcp → user: received, by listener",
         "host_port:copy_zero_copied_sent:ratio_rate5m",

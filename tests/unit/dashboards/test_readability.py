@@ -11,6 +11,8 @@ every_document = pytest.mark.parametrize("document", sorted(DOCUMENTS))
 NARROW, NARROW_CHARACTERS = 8, 24
 """Of 24 columns, and what fits into the title of a panel that is a quarter of 800 pixels wide."""
 NARROWEST = 6
+HALF, HALF_CHARACTERS = 12, 46
+"""And what fits into half of 800 pixels."""
 LONGEST_CELL = 8
 OPTIONAL_LABELS = {"pid", "node_id", "broker", "listener", "protocol", "partition"}
 """Absent with --process.labels=comm, without --kafka and without --kafka.partitions."""
@@ -83,6 +85,12 @@ def test_titles_and_legends_fit_into_narrow_panels(document: str):
             assert len(panel["title"]) <= NARROW_CHARACTERS, panel["title"]
             words = [PLACEHOLDER.sub("", target["legendFormat"]) for target in panel["targets"]]
             assert [text for text in words if len(text) > NARROW_CHARACTERS] == []
+
+
+@every_document
+def test_titles_of_half_a_row_fit(document: str):
+    titles = [panel["title"] for panel in panels(document) if panel["gridPos"]["w"] <= HALF]
+    assert [title for title in titles if len(title) > HALF_CHARACTERS] == []
 
 
 @every_document
