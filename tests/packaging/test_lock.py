@@ -22,3 +22,7 @@ def test_every_dependency_is_pinned(dependency: Requirement) -> None:
 def test_every_pin_has_hashes() -> None:
     entries = re.split(r"\n(?=\S)", LOCK.strip())
     assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_the_image_has_no_extras() -> None:
+    assert "textual" not in PINNED

@@ -53,8 +53,9 @@ class Screen:
     async def read(self, reading: Rates | CopyExporterError) -> None:
         """A new reading has come, or none can."""
         self._readings.put(reading)
-        while not self._readings.empty():
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(10):
+            while not self._readings.empty():
+                await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)
         await self.pilot.pause()
 
