@@ -16,7 +16,8 @@ from exporter.kafka.broker import Facts
 from exporter.kafka.inspector import InspectionError, Inspector
 from exporter.kafka.process_handles import open_handles
 from tests.support.fake_broker import PYTHON, FakeBroker, write_config
-from tests.support.requirements import require_root
+from tests.support.namespaces import in_mount_namespace
+from tests.support.requirements import require_root, skip_for_kernel
 from tests.support.wait import wait_until
 
 USER = 1
@@ -120,6 +121,19 @@ def test_links_to(inspector: Inspector, directory: Path, target: str, problem: s
     expected = problem if isinstance(problem, str) else os.strerror(problem)
     with FakeBroker(directory, "server.properties", before=AS_USER) as broker:
         assert inspector.inspect(broker.pid).problems == (f"server.properties: {expected}",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [("tracefs", "trace_pipe"), ("cgroup2", "cgroup.procs"), ("securityfs", "lsm"), ("sysfs", "kernel/uevent_seqnum")],
+)
+def test_file_systems_of_the_kernel(inspector: Inspector, directory: Path, kind: str, name: str) -> None:
+    """To read trace_pipe empties it."""
+    mounted = in_mount_namespace(f"mount -t {kind} none /opt; test -e /opt/{name}")
+    if subprocess.run([*mounted, "true"], check=False, capture_output=True).returncode:
+        skip_for_kernel(f"/opt/{name} on {kind}")
+    with FakeBroker(directory, f"/opt/{name}", before=mounted) as broker:
+        assert inspector.inspect(broker.pid).problems == (f"/opt/{name}: a file of the kernel",)
 
 
 def test_a_file_of_a_terabyte_and_one_that_grows(inspector: Inspector, directory: Path) -> None:
