@@ -76,7 +76,7 @@ docs: $(VENV)/.run ## write docs/metrics.md from the code
 dashboards: $(VENV)/.test ## write dashboards/grafana/*.json and the recording rules from the code
 	@$(BIN)/python -m dashboards.generate
 
-dashboards-check: $(VENV)/.test $(GRAFANA)/node_modules/.package-lock.json ## test what panels show, with Grafana's own code from npm
+dashboards-check: $(VENV)/.test $(GRAFANA)/node_modules/.data ## test what panels show, with Grafana's own code from npm
 	@$(BIN)/python -m pytest -m grafana tests/dashboards $(ARGS)
 
 bench: $(VENV)/.bench ## measure the figures of docs/performance.md
@@ -104,8 +104,8 @@ audit: $(VENV)/.run ## list known vulnerabilities of the Python packages in the 
 kafka-demo: $(VENV)/.test ## run a real broker and show what is copied, by listener and topic
 	@$(BIN)/python -m bench.kafka.demo
 
-screenshots: $(VENV)/.test ## take the pictures of the live page for the docs, beside a real broker under load
-	@$(BIN)/python -m bench.kafka.screenshots
+screenshots: $(VENV)/.test $(GRAFANA)/node_modules/.ui ## take the pictures for the docs, beside a real broker under load (ARGS="--widths 1500 800")
+	@$(BIN)/python -m bench.kafka.screenshots $(ARGS)
 
 bench-kafka: $(VENV)/.test ## measure a real broker with and without the exporter (ARGS="--rounds 10")
 	@$(BIN)/python -m bench.kafka $(ARGS)
@@ -124,10 +124,15 @@ $(VENV)/.test: $(VENV)/.run
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-$(GRAFANA)/node_modules/.package-lock.json: $(GRAFANA)/package-lock.json
+$(GRAFANA)/node_modules/.data: $(GRAFANA)/package-lock.json
+	@./deploy/install-packages $(GRAFANA_PACKAGES)
+	@npm ci --prefix $(GRAFANA) --omit=dev --silent
+	@touch $@
+
+$(GRAFANA)/node_modules/.ui: $(GRAFANA)/package-lock.json
 	@./deploy/install-packages $(GRAFANA_PACKAGES)
 	@npm ci --prefix $(GRAFANA) --silent
-	@touch $@
+	@touch $@ $(GRAFANA)/node_modules/.data
 
 $(VENV)/.bench: $(VENV)/.test
 	@./deploy/install-packages $(BENCH_PACKAGES)

@@ -2,8 +2,9 @@
 
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from playwright.sync_api import Browser
@@ -27,37 +28,35 @@ _OF_ONE_PROCESS = {"process"}
 
 @dataclass(frozen=True)
 class Pictures:
-    """What is drawn: the last ``seconds`` before ``end``, ``width`` pixels wide."""
+    """What is drawn: the last ``seconds`` before ``end``."""
 
     prometheus: Prometheus
     process: Mapping[str, tuple[str, ...]]
     """The variables that choose one process."""
     seconds: int
     end: float
-    width: int
 
 
-def draw_dashboards(browser: Browser, pictures: Pictures, folder: Path) -> None:
-    """Write ``dashboard-NAME.png`` for each dashboard."""
+def draw_dashboards(browser: Browser, pictures: Pictures, widths: Sequence[int], folder: Path) -> None:
+    """Write ``dashboard-NAME-WIDTH.png`` for each dashboard and width in pixels."""
     with tempfile.TemporaryDirectory(prefix="copy-exporter-page-") as name:
         page_file = _bundle(Path(name))
-        for document in DOCUMENTS:
-            page = browser.new_page(viewport={"width": pictures.width, "height": _TALL})
+        for document, width in product(DOCUMENTS, widths):
+            page = browser.new_page(viewport={"width": width, "height": _TALL})
             page.goto(page_file.as_uri())
-            page.evaluate("drawn => window.draw(drawn)", _drawn(document, pictures))
+            page.evaluate("drawn => window.draw(drawn)", {**_drawn(document, pictures), "width": width})
             page.wait_for_timeout(_DRAWN_MS)
-            page.locator("#dashboard > div").screenshot(path=folder / f"dashboard-{document}.png")
+            page.locator("#dashboard > div").screenshot(path=folder / f"dashboard-{document}-{width}.png")
             page.close()
 
 
 def _drawn(document: str, pictures: Pictures) -> dict[str, object]:
-    """What page.jsx draws."""
+    """What page.jsx draws, at any width."""
     chosen = pictures.process if document in _OF_ONE_PROCESS else {}
     viewer = Viewer(chosen, range_seconds=pictures.seconds)
     return {
         "asked": panel_answers(pictures.prometheus, document, viewer, pictures.end),
         "rows": [panel for panel in DOCUMENTS[document]["panels"] if panel["type"] == "row"],
-        "width": pictures.width,
         "from": 1000 * (pictures.end - pictures.seconds),
         "to": 1000 * pictures.end,
     }

@@ -1,58 +1,69 @@
-"""``python -m bench.kafka.screenshots``: pictures of the live page beside a real broker under load, for the docs."""
+"""``python -m bench.kafka.screenshots``: pictures beside a real broker under load, for the docs.
 
+The live page is photographed as it is. The panels of the dashboards are drawn by Grafana's own components
+(bench/kafka/dashboard_pictures.py).
+"""
+
+import argparse
 import re
 import sys
 import tempfile
-import threading
+import time
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from bench.kafka.demo import RECORD_BYTES
+from bench.kafka.dashboard_pictures import Pictures, draw_dashboards
 from bench.kafka.java import Java
 from bench.kafka.kafka_jars import JarsUnavailableError, fetch_jars
-from bench.kafka.kafka_server import KafkaServer
-from bench.kafka.throughput import start_exporter
+from bench.kafka.loaded_broker import loaded_broker
+from tests.support.prometheus import Prometheus, every_second
+from tests.support.rule_files import RULE_FILES
+from tests.support.wait import wait_until
 
 CHROMIUM = "/usr/bin/chromium"
 DOCS = Path(__file__).parents[2] / "docs"
-TOPIC = "orders"
-RECORDS = 40_000
 WARM_UP_SECONDS = 60
+DASHBOARD_SECONDS = 180
+"""How much of the load the dashboards show."""
 WIDTH, HEIGHT = 1280, 1000
 
 
 def main() -> int:
-    """Take ``docs/live-page.png``; returns the exit status."""
+    """Take the pictures; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m bench.kafka.screenshots")
+    parser.add_argument("--widths", type=int, nargs="+", default=[1500], help="of the dashboards, in pixels")
+    parser.add_argument("--folder", type=Path, default=DOCS, help="where to write the pictures")
+    arguments = parser.parse_args()
     try:
         java = Java(fetch_jars())
     except JarsUnavailableError as error:
         print(f"screenshots: {error}", file=sys.stderr)
         return 1
     with (
-        tempfile.TemporaryDirectory(prefix="copy-exporter-kafka-") as name,
-        KafkaServer(java, Path(name)) as server,
-        start_exporter(server) as exporter,
+        tempfile.TemporaryDirectory(prefix="copy-exporter-pictures-") as name,
+        loaded_broker(java) as (server, exporter),
+        Prometheus(Path(name), every_second(int(exporter.url.rpartition(":")[2]), rule_files=RULE_FILES)) as prometheus,
         sync_playwright() as playwright,
     ):
-        server.create_topic(TOPIC)
-        server.produce(TOPIC, RECORDS, RECORD_BYTES)
-        stopped = threading.Event()
-        clients = [threading.Thread(target=_consume, args=(server, port, stopped)) for port in (0, server.ssl_port)]
-        clients.append(threading.Thread(target=_produce, args=(server, stopped)))
-        for client in clients:
-            client.start()
+        wait_until(prometheus.ready, "Prometheus")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
-            page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
-            page.goto(exporter.url)
-            _take(page, DOCS / "live-page.png")
+            _take_live_page(browser, exporter.url, arguments.folder / "live-page.png")
+            time.sleep(DASHBOARD_SECONDS - WARM_UP_SECONDS)
+            process = {"process": ("java",), "pid": (str(server.pid),)}
+            pictures = Pictures(prometheus, process, DASHBOARD_SECONDS, time.time())
+            draw_dashboards(browser, pictures, arguments.widths, arguments.folder)
         finally:
-            stopped.set()
             browser.close()
-            for client in clients:
-                client.join()
     return 0
+
+
+def _take_live_page(browser: Browser, url: str, file: Path) -> None:
+    page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
+    page.goto(url)
+    _take(page, file)
+    page.close()
 
 
 def _take(page: Page, file: Path) -> None:
@@ -61,16 +72,6 @@ def _take(page: Page, file: Path) -> None:
     sent = page.locator("#listeners tbody td:nth-child(4)", has_text=re.compile("[MG]iB"))
     sent.nth(1).wait_for(timeout=120_000)
     page.screenshot(path=file)
-
-
-def _consume(server: KafkaServer, port: int, stopped: threading.Event) -> None:
-    while not stopped.is_set():
-        server.consume(TOPIC, RECORDS, port)
-
-
-def _produce(server: KafkaServer, stopped: threading.Event) -> None:
-    while not stopped.is_set():
-        server.produce(TOPIC, RECORDS // 20, RECORD_BYTES)
 
 
 if __name__ == "__main__":
