@@ -145,3 +145,11 @@ static inline void add_error_to_row(struct row *row, s64 result) {
 }
 
 #define ROW_OF_TASK(task) {.start = READ_START(task), .tgid = READ_TGID(task)}
+
+/* For what kernel threads do too: they are one process, 0 (KERNEL of exporter/model.py). Workers of io_uring (v5.12)
+ * and of vhost (v6.4) are threads of their process. */
+static inline void set_process_unless_kernel_thread(struct row *row, void *task) {
+    bool is_kernel_thread = READ_TASK(u32, task, task_struct, flags) & PF_KTHREAD;
+    row->start = is_kernel_thread ? 0 : READ_START(task);
+    row->tgid = is_kernel_thread ? 0 : READ_TGID(task);
+}

@@ -26,7 +26,8 @@ static inline void count_copied(s32 bytes, u8 source, u8 destination) {
     if (bytes <= 0)
         return;
     void *task = CURRENT_TASK();
-    struct row row = ROW_OF_TASK(task);
+    struct row row = {};
+    set_process_unless_kernel_thread(&row, task);
     row.kind = ROW_KIND_KERNEL_COPY;
     row.operation = OPERATION_NONE;
     row.source = source;

@@ -19,7 +19,8 @@ static inline u8 endpoint_of_skb(void *skb) {
 
 static inline int count_receive(void *skb, u32 bytes) {
     void *task = CURRENT_TASK();
-    struct row row = ROW_OF_TASK(task);
+    struct row row = {};
+    set_process_unless_kernel_thread(&row, task);
     row.kind = ROW_KIND_KERNEL_COPY;
     row.operation = OPERATION_NONE;
     row.source = endpoint_of_skb(skb);

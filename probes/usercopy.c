@@ -8,7 +8,8 @@
 
 static inline int count_usercopy(u8 kind, u64 bytes) {
     void *task = CURRENT_TASK();
-    struct row row = ROW_OF_TASK(task);
+    struct row row = {};
+    set_process_unless_kernel_thread(&row, task);
     row.kind = kind;
     row.operation = OPERATION_NONE;
     row.source = row.destination = ENDPOINT_UNKNOWN;
