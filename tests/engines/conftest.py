@@ -14,7 +14,7 @@ import pytest
 
 from tests.dashboards import constant_series
 from tests.support.alertmanager import Alertmanager
-from tests.support.engines import Receive, Ruler, Thanos, VictoriaMetrics, VmAlert, program
+from tests.support.engines import Query, Receive, Ruler, VictoriaMetrics, VmAlert, program
 from tests.support.ports import LOOPBACK, free_port, free_ports
 from tests.support.prometheus import Prometheus, QueryServer, every_second
 from tests.support.rule_files import shortened_files
@@ -38,6 +38,11 @@ class Engine:
     store: QueryServer
     rules: QueryServer
     alertmanager: Alertmanager
+
+    def has_scrapes(self, instance: str) -> bool:
+        """Whether it has enough of this instance. Raises AssertionError with its log when it has exited."""
+        query = f'count_over_time(up{{instance="{instance}"}}[10m])'
+        return self.store.ready() and self.rules.ready() and self.store.number(query) >= _SCRAPES
 
 
 @dataclass(frozen=True)
@@ -69,9 +74,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         prometheus = _prometheus(stack, directory, rules, ports, (victoria_url, thanos_url))
         engines = dict(zip(ENGINES, (prometheus, victoria, thanos), strict=True))
         constant, down, _ = (f"{LOOPBACK}:{port}" for port in ports)
-        query = f'count_over_time(up{{instance="{constant}"}}[10m])'
         for name, engine in engines.items():
-            wait_until(lambda store=engine.store: store.number(query) >= _SCRAPES, f"scrapes in {name}", _SECONDS)
+            wait_until(lambda engine=engine: engine.has_scrapes(constant), f"scrapes in {name}", _SECONDS)
         yield Scene(engines, constant, down)
 
 
@@ -107,8 +111,7 @@ def _thanos(stack: ExitStack, directory: Path, rules: Sequence[Path]) -> tuple[E
     alertmanager = _alertmanager(stack, directory / "thanos")
     of_receive, of_query, of_ruler = (f"{LOOPBACK}:{port}" for port in free_ports(3))
     receive = stack.enter_context(Receive(directory, of_receive))
-    endpoints = (f"--endpoint={of_receive}", f"--endpoint={of_ruler}")
-    query = stack.enter_context(Thanos(directory, "query", of_query, *endpoints))
+    query = stack.enter_context(Query(directory, of_query, of_receive, of_ruler))
     _wait_for(alertmanager, receive, query)
     ruler = stack.enter_context(Ruler(directory, of_ruler, query, alertmanager.address, rules))
     _wait_for(ruler)

@@ -31,4 +31,5 @@ ROWS = (
     Row("copy_host_cpu_seconds_total", {}, 1.0),
     Row("copy_host_cpus", {}, 8),
     Row("copy_exporter_scrape_success", {"collector": "processes"}, 0),
+    Row("copy_exporter_broker_discovery_success", {}, 0),
 )

@@ -80,10 +80,23 @@ class Receive(Thanos):
         )
 
 
+class Query(Thanos):
+    """Thanos Query, which hides the label of a :class:`Ruler`: rules divide what they record by what Receive stores."""
+
+    def __init__(self, directory: Path, grpc: str, *endpoints: str) -> None:
+        super().__init__(
+            directory,
+            "query",
+            grpc,
+            *(f"--endpoint={endpoint}" for endpoint in endpoints),
+            "--query.replica-label=ruler",
+        )
+
+
 class Ruler(Thanos):
     """Thanos Rule: evaluates rules every second against a Thanos Query."""
 
-    def __init__(self, directory: Path, grpc: str, query: Thanos, alertmanager: str, rules: Sequence[Path]) -> None:
+    def __init__(self, directory: Path, grpc: str, query: Query, alertmanager: str, rules: Sequence[Path]) -> None:
         super().__init__(
             directory,
             "rule",
@@ -94,4 +107,6 @@ class Ruler(Thanos):
             f"--data-dir={directory}/rule",
             '--label=ruler="1"',
             "--eval-interval=1s",
+            "--rule-query-offset=3s",  # of the time that samples take until they are in Receive
+            "--resend-delay=10s",
         )
