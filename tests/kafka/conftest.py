@@ -1,5 +1,6 @@
 """One real broker and one exporter, shared by the tests of this folder that need them."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,6 +53,14 @@ class KafkaFixture:
     def wait_until_found(self, server: KafkaServer) -> None:
         ports = {server.plaintext_port, server.ssl_port, server.controller_port}  # it opens them one after the other
         wait_until(lambda: {port for _, port in self.listeners(server).values()} == ports, "the broker is found")
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """One that every user may enter. pytest's own it closes again whenever it starts."""
+    with tempfile.TemporaryDirectory(prefix="copy-exporter-test-") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 import errno
 import os
 import signal
-import stat
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -55,15 +54,6 @@ def inspector() -> Iterator[Inspector]:
     started = Inspector("/proc", "nobody")
     yield started
     started.close()
-
-
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """One that every user may enter."""
-    for parent in (tmp_path, *tmp_path.parents):
-        if parent.stat().st_uid == os.getuid() and parent != Path("/tmp"):
-            parent.chmod(parent.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH)
-    return tmp_path
 
 
 def child(pid: int) -> int:

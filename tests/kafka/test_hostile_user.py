@@ -43,14 +43,6 @@ def exporter() -> Iterator[ExporterProcess]:
         yield started
 
 
-@pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    """One that every user may enter."""
-    for parent in (tmp_path, *list(tmp_path.parents)[:2]):
-        parent.chmod(0o755)
-    return tmp_path
-
-
 def fifo(path: Path) -> None:
     os.mkfifo(path, 0o666)
 

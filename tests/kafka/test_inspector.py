@@ -289,16 +289,12 @@ def test_the_error_after_the_exit_of_everything() -> None:
     other.close()
 
 
-def test_a_file_that_only_its_user_may_read(inspector: Inspector, tmp_path: Path) -> None:
+def test_a_file_that_only_its_user_may_read(inspector: Inspector, directory: Path) -> None:
     """The broker's user may, so the facts are known; another user's file in a closed directory stays closed."""
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:3]:
-        if parent.name.startswith("pytest-"):
-            parent.chmod(0o755)
-    closed = tmp_path / "closed"
+    closed = directory / "closed"
     closed.mkdir(0o700)
     (closed / "root.properties").write_text("node.id=66\n")
-    own = tmp_path / "own"
+    own = directory / "own"
     own.mkdir()
     write_config(own, node_id=5)
     for path in (own, own / "server.properties"):
