@@ -148,7 +148,7 @@ class Process:
     bytes_per_call: float | None
     """Bytes that a successful call moves; null without calls."""
     copies_per_byte_sent: float | None
-    """Bytes copied by the CPU per byte that reaches a socket; null when nothing is sent."""
+    """Bytes copied by the CPU per byte that reaches a socket; null above 100, for a process that hardly sends."""
     copy_cpu_ratio: float | None
     """CPU time in the kernel's copy routines, 1 for one CPU; null when it is not sampled."""
     hops: list[ProcessHop]

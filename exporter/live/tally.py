@@ -9,6 +9,8 @@ from exporter.model import MECHANISMS, Endpoint, Operation, RowKind
 _SOCKETS = (Endpoint.TCP, Endpoint.UDP, Endpoint.UNIX, Endpoint.SOCKET)
 _NETWORK = (Endpoint.TCP, Endpoint.UDP)
 _NS_PER_SECOND = 1e9
+_MAX_COPIES_PER_BYTE_SENT = 100
+"""Above, a process does something else than send: the quotient would say nothing."""
 
 
 def is_io_uring(operation: Operation) -> bool:
@@ -45,8 +47,9 @@ class Tally:
 
     @property
     def copies_per_byte_sent(self) -> float | None:
-        """Bytes copied by the CPU per byte that reaches a socket; None when nothing is sent."""
-        return self.cpu / self.sent_to_sockets if self.sent_to_sockets > 0 else None
+        """Bytes copied by the CPU per byte that reaches a socket; None for a process that hardly sends."""
+        is_sender = self.sent_to_sockets > 0 and self.cpu <= _MAX_COPIES_PER_BYTE_SENT * self.sent_to_sockets
+        return self.cpu / self.sent_to_sockets if is_sender else None
 
     def mechanisms(self, seconds: float) -> Mechanisms:
         """Return bytes per second."""

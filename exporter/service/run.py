@@ -15,7 +15,7 @@ from exporter.service.startup import PrivilegedResources
 from exporter.service.threads import BackgroundThreads
 from exporter.web import server
 from exporter.web.app import create_app
-from exporter.web.listen import url
+from exporter.web.listen import is_on_every_address, url
 from exporter.web.reload import WebConfig, WebConfigReloader
 from exporter.web.viewers import Viewers
 
@@ -65,4 +65,5 @@ def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket]
     if inexact:
         _log.warning("probes inexact on a busy CPU: %s; `copy-exporter doctor` shows why", ", ".join(inexact))
     for bound in sockets:
-        _log.info("listening on %s", url(bound, scheme, config.telemetry_path))
+        others = " and on every other address of this host" if is_on_every_address(bound) else ""
+        _log.info("listening on %s%s", url(bound, scheme, config.telemetry_path), others)

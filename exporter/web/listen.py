@@ -8,6 +8,7 @@ from exporter.config import Address
 from exporter.errors import UsageError
 
 _SD_LISTEN_FDS_START = 3  # sd_listen_fds(3)
+_LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 SYSTEMD_FLAG = "--web.systemd-socket"
 
 
@@ -68,13 +69,17 @@ def _listening_socket(descriptor: int) -> socket.socket:
     return passed
 
 
+def is_on_every_address(bound: socket.socket) -> bool:
+    """Whether clients reach the socket at every address of this host."""
+    return bound.family != socket.AF_UNIX and bound.getsockname()[0] in _LOOPBACK_OF
+
+
 def url(bound: socket.socket, scheme: str, path: str) -> str:
     """The URL of ``path`` for a client on this host."""
     name = bound.getsockname()
     if bound.family == socket.AF_UNIX:
         return f"{scheme}+unix://{name}:{path}"
-    loopback = {"0.0.0.0": "127.0.0.1", "::": "::1" if _only_ipv6(bound) else "127.0.0.1"}
-    host = loopback.get(name[0], name[0])
+    host = "127.0.0.1" if name[0] == "::" and not _only_ipv6(bound) else _LOOPBACK_OF.get(name[0], name[0])
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{name[1]}{path}"
 
 

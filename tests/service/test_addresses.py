@@ -31,14 +31,14 @@ def test_several_addresses(start: Callable[..., ExporterProcess]) -> None:
     service = start(*flags)
     for url in (service.url, f"http://[::1]:{ports[0]}", f"http://127.0.0.1:{ports[1]}"):
         assert httpx.get(f"{url}/-/healthy").status_code == 200
-    assert f"listening on http://[::1]:{ports[0]}/metrics" in service.log()
+    assert f'listening on http://[::1]:{ports[0]}/metrics"' in service.log()
 
 
 @pytest.mark.parametrize("address", ["", "[::]"])
 def test_all_addresses_are_of_both_families(start: Callable[..., ExporterProcess], address: str) -> None:
     port = free_port()
     service = start(f"--web.listen-address={address}:{port}")
-    assert f"listening on http://127.0.0.1:{port}/metrics" in service.log()
+    assert f"listening on http://127.0.0.1:{port}/metrics and on every other address" in service.log()
     for host in ("127.0.0.1", "[::1]", "[::ffff:127.0.0.1]"):
         assert httpx.get(f"http://{host}:{port}/-/healthy").status_code == 200
 

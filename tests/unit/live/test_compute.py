@@ -52,6 +52,8 @@ def test_copies_per_byte_sent():
     assert process.copies_per_byte_sent == 2
     assert rates_of((SENDFILE, 1, 400)).processes[0].copies_per_byte_sent == 0
     assert rates_of((READ, 1, 400)).processes[0].copies_per_byte_sent is None
+    assert rates_of((READ, 1, 40_000), (SENDFILE, 1, 400)).processes[0].copies_per_byte_sent == 100
+    assert rates_of((READ, 1, 40_001), (SENDFILE, 1, 400)).processes[0].copies_per_byte_sent is None
 
 
 def test_bytes_per_call():
