@@ -51,6 +51,8 @@ class SyscallHook:
             why = "the functions of system calls refuse programs"
         if state.attach_method == "raw_tracepoint":
             return f"sys_exit, which runs for every system call of the host: {why}"
+        if state.attach_method == "kretprobe.multi":
+            why = "kretprobe.multi, which loses no runs where this kernel has it"
         return f"the functions of the system calls that move data; other system calls cost nothing: {why}"
 
 

@@ -58,3 +58,8 @@ def test_the_sentence_names_hook_and_reason() -> None:
     )
     sys_exit = ProbeState("syscalls", "sys_exit", "raw_tracepoint", attached=True)
     assert "preempt=full" in choose(Btf(), PREEMPTS, "auto").describe(sys_exit)
+    multi = ProbeState("syscalls", "system calls", "kretprobe.multi", attached=True)
+    assert choose(Btf(), PREEMPTS, "auto").describe(multi) == (
+        "the functions of the system calls that move data; other system calls cost nothing: "
+        "kretprobe.multi, which loses no runs where this kernel has it"
+    )
