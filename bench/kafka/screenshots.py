@@ -1,7 +1,7 @@
 """``python -m bench.kafka.screenshots``: pictures beside a real broker under load, for the docs.
 
-The live page is photographed as it is. The panels of the dashboards are drawn by Grafana's own components
-(bench/kafka/dashboard_pictures.py).
+The live page is photographed as it is, and ``copy-exporter top`` as Textual draws it. The panels of the dashboards are
+drawn by Grafana's own components (bench/kafka/dashboard_pictures.py).
 """
 
 import argparse
@@ -17,6 +17,7 @@ from bench.kafka.dashboard_pictures import Pictures, draw_dashboards
 from bench.kafka.java import Java
 from bench.kafka.kafka_jars import JarsUnavailableError, fetch_jars
 from bench.kafka.loaded_broker import loaded_broker
+from bench.kafka.top_picture import drawn_top, photograph
 from tests.support.prometheus import Prometheus, every_second
 from tests.support.rule_files import RULE_FILES
 from tests.support.wait import wait_until
@@ -44,18 +45,18 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="copy-exporter-pictures-") as name,
         loaded_broker(java) as (server, exporter),
         Prometheus(Path(name), every_second(int(exporter.url.rpartition(":")[2]), rule_files=RULE_FILES)) as prometheus,
-        sync_playwright() as playwright,
     ):
         wait_until(prometheus.ready, "Prometheus")
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        try:
+        time.sleep(WARM_UP_SECONDS)
+        top = drawn_top(exporter.url)  # before Playwright, which has an event loop of its own
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            photograph(browser, top, arguments.folder / "top.png")
             _take_live_page(browser, exporter.url, arguments.folder / "live-page.png")
-            time.sleep(DASHBOARD_SECONDS - WARM_UP_SECONDS)
+            time.sleep(DASHBOARD_SECONDS - 2 * WARM_UP_SECONDS)
             process = {"process": ("java",), "pid": (str(server.pid),)}
             pictures = Pictures(prometheus, process, DASHBOARD_SECONDS, time.time())
             draw_dashboards(browser, pictures, arguments.widths, arguments.folder)
-        finally:
-            browser.close()
     return 0
 
 
