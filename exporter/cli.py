@@ -19,9 +19,7 @@ from exporter.kernel.probe_maps import MAPS
 from exporter.loading.probes import PROBES
 from exporter.model import DEFAULT_SAMPLING_RATE, SYSCALL_HOOKS
 from exporter.revision import REVISION
-from exporter.top import TopOptions
-from exporter.top import run as run_top
-from exporter.top.options import parse_url
+from exporter.top.options import TopOptions, parse_url
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -352,7 +350,9 @@ def top(**flags: Any) -> int:
     URL is that of a running exporter. The default is http://127.0.0.1:10435/; if no exporter runs there and the user is
     root, top attaches probes until it ends.
     """
-    return run_top(TopOptions(**flags), _start_probes)
+    from exporter.top.command import run  # noqa: PLC0415  # 0.1 s that the start of the others would wait for
+
+    return run(TopOptions(**flags), _start_probes)
 
 
 def _start_probes() -> "LiveProcess":

@@ -4,15 +4,17 @@ A checkout in root's home is one example. uvicorn and anyio import some of their
 """
 
 import re
+import sys
 
-from tests.support.exporter_process import OPENMETRICS, ExporterProcess
+from tests.support.exporter_process import OPENMETRICS, SERVE, ExporterProcess
 
 FROM_ENVIRONMENT = re.compile(r"^# (?:code object from|.* matches) .*site-packages.*$", re.MULTILINE)
 PATHS = ("/", "/metrics", "/openapi.json", "/-/healthy", "/-/ready", "/nowhere")
 
 
 def test_no_module_is_loaded_after_the_start():
-    with ExporterProcess(environment={"PYTHONVERBOSE": "1"}) as service:
+    # not PYTHONVERBOSE, which the exporter discards
+    with ExporterProcess(command=(sys.executable, "-v", *SERVE)) as service:
         for path in PATHS:
             service.get(path)
         service.client.get("/metrics", headers=OPENMETRICS)

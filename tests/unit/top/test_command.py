@@ -12,8 +12,10 @@ from pydantic import TypeAdapter
 from exporter.errors import CopyExporterError, KernelError
 from exporter.host import capabilities
 from exporter.live.rates import Rates
-from exporter.top import TopOptions, command, run, terminal
+from exporter.top import command, terminal
 from exporter.top.client import NotListeningError, UnreachableError
+from exporter.top.command import run
+from exporter.top.options import TopOptions
 
 from .sample_rates import MIB, host, process
 from .servers import EVENTS, free_target, server

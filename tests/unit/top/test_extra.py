@@ -1,4 +1,4 @@
-"""Textual is optional: only the live view imports it."""
+"""Only ``top`` imports what it needs: Textual is optional, and the start of the service waits for its imports."""
 
 import subprocess
 import sys
@@ -11,4 +11,10 @@ import pytest
 )
 def test_nothing_else_imports_textual(modules: str) -> None:
     code = f"import sys, {modules}; sys.exit('textual' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_command_line_imports_little() -> None:
+    """pydantic alone takes as long as the rest."""
+    code = "import sys, exporter.cli; sys.exit('exporter.top.command' in sys.modules or 'pydantic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
