@@ -50,6 +50,11 @@ def syscall_functions(btf: Btf) -> list[SyscallFunction]:
     return [*_native(btf), *_compat(btf)]
 
 
+def any_syscall_function(btf: Btf) -> str:
+    """The name of one of them; empty when this kernel has none by these names."""
+    return next((function.name for function in _native(btf)), "")
+
+
 def all_syscall_functions(btf: Btf) -> list[str]:
     """Every function that may stand for such a call, for one program that decodes the number of the call itself."""
     others = [name for names in (*_COMPAT_NAMES.values(), *_NATIVE_NAMES.values()) for name in names]

@@ -10,7 +10,7 @@ from exporter.loading.attach_errors import explain
 from exporter.loading.compiler import RETURN_0
 from exporter.loading.preemption import Preemption
 from exporter.loading.probes import Probe
-from exporter.loading.syscall_functions import syscall_functions
+from exporter.loading.syscall_functions import any_syscall_function
 from exporter.model import ProbeState
 
 _FUNCTIONS = "fexit.syscalls"
@@ -20,8 +20,8 @@ _BY_SETTING = {
     "sys_exit": frozenset({"raw_tracepoint"}),
 }
 _WITHOUT_FUNCTIONS = frozenset({"raw_tracepoint", "kretprobe.multi"})
-_OTHER_DESCRIPTORS = 256
-"""Open files of the serving process, beside those of function hooks and one per CPU."""
+_OPEN_FILES_MIN = 600
+"""Of the serving process with function hooks: two for each function, and others. One per CPU is added."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ def choose(btf: Btf, preemption: Preemption, setting: str) -> SyscallHook:
 
 def _refusal(btf: Btf) -> str:
     """Why programs on the functions of system calls cannot be loaded; empty when they can."""
-    functions = syscall_functions(btf)
-    if not functions:
+    function = any_syscall_function(btf)  # a list of all takes 0.1 s
+    if not function:
         return "the functions of system calls have other names in this kernel"
-    needed = _OTHER_DESCRIPTORS + (os.cpu_count() or 1) + 2 * len(functions)
+    needed = _OPEN_FILES_MIN + (os.cpu_count() or 1)
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if limit != resource.RLIM_INFINITY and limit < needed:
         return f"hooks on functions need a limit of open files of at least {needed}, and it is {limit} (ulimit -n)"
     try:
-        os.close(_load_empty(btf.function_id(functions[0].name)))
+        os.close(_load_empty(btf.function_id(function)))
     except OSError as error:
         return explain(_FUNCTIONS, error)[0]
     return ""
