@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual import events
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 from textual.widgets import ContentSwitcher, Static
 
@@ -21,11 +20,10 @@ from exporter.top.client import UnreachableError
 from exporter.top.rates_table import RatesTable
 from exporter.top.report import summary, wrap
 from exporter.top.text import printable
+from exporter.top.textual_internals import AsciiDriver, TerminalDriver
 from exporter.top.views import HelpView, KafkaView, ProcessesView, ProcessView, State, View
 
 _RETRY_SECONDS = 2.0
-_BLOCKS = dict.fromkeys(range(0x2580, 0x25A0), "#")
-"""What Textual draws the ends of scroll bars with."""
 
 
 class Reading(Message):
@@ -36,14 +34,6 @@ class Reading(Message):
         super().__init__()
         self.rates = rates
         self.problem = problem
-
-
-class AsciiDriver(LinuxDriver):
-    """Writes to a terminal that has no other characters than ASCII."""
-
-    def write(self, data: str) -> None:
-        """See Textual."""
-        super().write(data.translate(_BLOCKS).encode("ascii", "replace").decode())
 
 
 class TopApp(App[None]):
@@ -69,7 +59,7 @@ class TopApp(App[None]):
 
     def __init__(self, rates: Rates, read: Callable[[], Rates], *, ascii_only: bool) -> None:
         """Show ``rates`` at first."""
-        super().__init__(driver_class=AsciiDriver if ascii_only else None, ansi_color=True)
+        super().__init__(driver_class=AsciiDriver if ascii_only else TerminalDriver, ansi_color=True)
         self.error: CopyExporterError | None = None
         self._state = State(rates, ascii_only)
         self._latest = rates
