@@ -25,7 +25,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean audit
+.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -110,8 +110,11 @@ screenshots: $(VENV)/.test $(GRAFANA)/node_modules/.ui ## take the pictures for 
 bench-kafka: $(VENV)/.test ## measure a real broker with and without the exporter (ARGS="--rounds 10")
 	@$(BIN)/python -m bench.kafka $(ARGS)
 
-clean: ## remove .venv, caches and packages
-	@rm -rf $(VENV) .cache dist build
+clean: ## remove .venv and built packages; .cache with downloads and images stays
+	@rm -rf $(VENV) dist build
+
+clean-cache: ## remove .cache: downloads, images, built engines
+	@rm -rf .cache
 
 $(VENV)/.run: pyproject.toml
 	@./deploy/install-packages $(RUN_PACKAGES)

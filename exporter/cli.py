@@ -1,5 +1,6 @@
 """The command line: flags become one :class:`Config`, errors become one line on standard error."""
 
+import difflib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -318,7 +319,8 @@ def doctor(as_json: bool) -> int:
 def demo(size: int, chunk: int, as_json: bool) -> int:
     """Run the zero-copy experiment on this host.
 
-    Sends a file by several methods, and shows by the counts of the probes what sendfile saves and what TLS takes away.
+    Sends a file by several methods, shows by the counts of the probes what sendfile saves and what TLS takes away, and
+    compares that with an article, whose name and address it prints (docs/demo.md).
     """
     return run_demo(DemoOptions(size=size, chunk=chunk, json=as_json), _console())
 
@@ -382,9 +384,10 @@ def _config(flags: dict[str, Any]) -> config.Config:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of ``copy-exporter``."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if not given or (given[0] not in cli.commands and given[0] not in ("-h", "--help", "--version")):
-        given.insert(0, _DEFAULT_COMMAND)
     try:
+        if not given or (given[0] not in cli.commands and given[0] not in ("-h", "--help", "--version")):
+            _check_flag(*given[:1])
+            given.insert(0, _DEFAULT_COMMAND)
         capabilities.raise_permitted()
         status = cli.main(given, prog_name="copy-exporter", standalone_mode=False)
     except click.ClickException as error:
@@ -394,6 +397,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         _end("interrupted", 130)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _check_flag(word: str = "-") -> None:
+    """Raise :class:`UsageError` for a first word that is neither a command nor a flag of the default command."""
+    if word.startswith("-"):
+        return
+    similar = difflib.get_close_matches(word, cli.commands, n=1)
+    question = f"did you mean {similar[0]}? " if similar else ""
+    raise UsageError(f"{word} is not a command; {question}the commands are {', '.join(cli.commands)}")
 
 
 def _end(message: str, status: int) -> None:

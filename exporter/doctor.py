@@ -12,6 +12,7 @@ from rich.text import Text
 from exporter.counting.maps import KernelMaps
 from exporter.errors import KernelError
 from exporter.host import capabilities, privileges
+from exporter.host.own_command import sudo_command
 from exporter.host.procfs import HOST_PID_REMEDY, PID_NAMESPACE_EFFECT, Procfs
 from exporter.kernel.btf import VMLINUX, Btf
 from exporter.loading import handover
@@ -91,7 +92,7 @@ def _privileges() -> Check:
     held = ", ".join(sorted(capabilities.held())) or "no capability"
     if capabilities.can_load():
         return Check(name, True, user if privileges.is_root() else f"{user} with {held}")
-    remedy = "run as root (sudo copy-exporter doctor), or with CAP_BPF and CAP_PERFMON"
+    remedy = f"run as root ({sudo_command('doctor')}), or with CAP_BPF and CAP_PERFMON"
     return Check(name, False, f"{user} with {held}", remedy)
 
 
@@ -141,7 +142,7 @@ def show(diagnosis: Diagnosis, console: Console) -> None:
         probes = _table("Probe", "", "Hook", "Counts")
         for probe in diagnosis.probes:
             hook = f"{probe.attach_method} {probe.hook}"
-            probes.add_row(probe.name, _mark(probe.attached), hook, _counts(probe, notes))
+            probes.add_row(probe.name, _probe_mark(probe), hook, _counts(probe, notes))
         console.print(probes)
         for number, note in enumerate(notes, 1):
             console.print(Text(f"({number}) {note}"))
@@ -160,6 +161,11 @@ def _mark(ok: bool) -> str:
     return "[green]ok[/green]" if ok else "[red]no[/red]"
 
 
+def _probe_mark(probe: ProbeState) -> str:
+    """A probe that is off by default is no fault where it cannot be attached."""
+    return _mark(probe.attached) if probe.attached or _ROWS[probe.name].by_default else "[dim]no[/dim]"
+
+
 def _found(why: str, remedy: str) -> Text:
     return Text(f"{why}; what to do: {remedy}" if remedy else why)
 
@@ -167,6 +173,8 @@ def _found(why: str, remedy: str) -> Text:
 def _counts(probe: ProbeState, notes: list[str]) -> Text:
     row, explanation = _ROWS[probe.name], _explanation(probe)
     counts = row.counts if probe.attached else f"missing: {row.missing}"
+    if not row.by_default:
+        counts = f"off by default: {counts}"
     return Text(f"{counts} ({notes.index(explanation) + 1})" if explanation else counts)
 
 

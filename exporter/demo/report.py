@@ -10,7 +10,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from exporter.demo.claims import Claim, Verdict
+from exporter.demo.claims import ARTICLE, ARTICLE_URL, Claim, Verdict
 from exporter.demo.experiment import Results
 from exporter.demo.measurement import Measurement
 from exporter.demo.methods import READ_WRITE, SENDFILE, TLS
@@ -33,6 +33,7 @@ def print_report(results: Results, claims: Sequence[Claim], console: Console) ->
         console.print(Text(f"- {note}"))
     console.print()
     console.print(_claim_table(claims))
+    console.print(Text(f"The article: {ARTICLE}\n{ARTICLE_URL}"))
 
 
 def method_notes(results: Results) -> list[str]:

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import struct
+import sys
 import sysconfig
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from exporter.model import (
 INSTRUCTION = struct.Struct("<BBhi")
 RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
 """An empty program."""
+_DEBIAN_BCC = Path("/usr/lib/python3/dist-packages/bcc")
 _INCLUDE = re.compile(r'#include "([^"]+)"')
 _KERNEL_FUNCTIONS = {
     0x7FFFFF01: "bpf_rdonly_cast",
@@ -247,8 +249,8 @@ def _bcc() -> Any:
     os.environ["BCC_KERNEL_SOURCE"] = str(probes_directory())
     try:
         import bcc  # noqa: PLC0415  # after BCC_KERNEL_SOURCE is set, and only when it is installed
-    except ImportError:
-        raise KernelError("BCC's Python module is not installed: apt-get install python3-bpfcc") from None
+    except (ImportError, OSError) as error:  # OSError: its library
+        raise KernelError(_import_problem(error)) from None
     if not bcc.__file__:
         raise KernelError(
             f"BCC's Python module is damaged ({next(iter(bcc.__path__), '')} has no __init__.py): "
@@ -260,6 +262,17 @@ def _bcc() -> Any:
             "then apt-get install python3-bpfcc"
         )
     return bcc
+
+
+def _import_problem(error: ImportError | OSError) -> str:
+    if not isinstance(error, ModuleNotFoundError) or error.name != "bcc":
+        return f"BCC's Python module cannot be loaded ({error}): apt-get install --reinstall python3-bpfcc"
+    if _DEBIAN_BCC.exists():
+        return (
+            f"BCC is installed in {_DEBIAN_BCC.parent}, but {sys.executable} does not search there: "
+            "make the environment with /usr/bin/python3 -m venv --system-site-packages, as make run does"
+        )
+    return "BCC's Python module is not installed: apt-get install python3-bpfcc"
 
 
 def _first_error(text: str) -> str:

@@ -12,6 +12,7 @@ import sys
 
 from exporter.errors import CopyExporterError, KernelError
 from exporter.host.capabilities import can_load, raise_permitted
+from exporter.host.own_command import sudo_command
 from exporter.host.surroundings import forbid_tracing
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
@@ -159,7 +160,7 @@ def _require_privilege() -> None:
             ) from None
         if error.errno in (errno.EPERM, errno.EACCES):
             raise KernelError(
-                "loading eBPF programs is not permitted: run as root (sudo copy-exporter …), "
+                f"loading eBPF programs is not permitted: run as root ({sudo_command('…')}), "
                 "or with CAP_BPF and CAP_PERFMON, in a container too"
             ) from None
         raise KernelError(

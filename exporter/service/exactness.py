@@ -1,10 +1,11 @@
-"""Warns when counts stop being exact: the kernel skips runs of a probe, or begins to preempt itself."""
+"""Warns when counts stop being exact: a map is full, or the kernel skips runs of a probe, or preempts itself."""
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from exporter.kernel.preemption_mode import read_mode
+from exporter.kernel.probe_maps import MAPS
 from exporter.model import EXACT_PREEMPTION_MODES, ProbeRuns, ProbeState
 
 _log = logging.getLogger(__name__)
@@ -14,17 +15,23 @@ _ON_FUNCTIONS = ("fentry", "fexit", "fentry.syscalls", "fexit.syscalls")
 
 
 class ExactnessWatch:
-    """Compares missed runs and the mode of preemption with what they were before."""
+    """Compares lost updates, missed runs and the mode of preemption with what they were before."""
 
     def __init__(
         self,
         read_runs: Callable[[], Iterable[ProbeRuns]],
+        read_dropped: Callable[[], Mapping[str, int]],
         mode_reader: int | None,
         probes: Sequence[ProbeState],
     ) -> None:
-        """``mode_reader``: the program that reads the mode; None where it cannot change."""
+        """``read_dropped`` returns lost updates by map.
+
+        ``mode_reader``: the program that reads the mode; None where it cannot change.
+        """
         self._read_runs = read_runs
         self._missed: dict[str, int] = {}
+        self._read_dropped = read_dropped
+        self._full: set[str] = set()
         self._exact = [probe.name for probe in probes if not probe.preemptible and probe.attach_method in _ON_FUNCTIONS]
         self._mode_reader = mode_reader if self._exact else None
 
@@ -34,7 +41,22 @@ class ExactnessWatch:
             self.check()
 
     def check(self) -> None:
-        """Log a warning about each probe that has missed runs for the first time, and once about the mode."""
+        """Log a warning about each map and probe that has lost counts for the first time, and once about the mode."""
+        self._check_maps()
+        self._check_runs()
+        self._check_mode()
+
+    def _check_maps(self) -> None:
+        full = {name: dropped for name, dropped in self._read_dropped().items() if dropped}
+        for name in full.keys() - self._full:
+            _log.warning(
+                "map %s is full and has lost %d updates: %s; raise %s; "
+                "copy_exporter_dropped_updates_total has their number",
+                *(name, full[name], MAPS[name].lost, MAPS[name].flag),
+            )
+        self._full |= full.keys()
+
+    def _check_runs(self) -> None:
         for runs in self._read_runs():
             if runs.missed and not self._missed.get(runs.probe):
                 _log.warning(
@@ -44,6 +66,8 @@ class ExactnessWatch:
                     runs.missed,
                 )
             self._missed[runs.probe] = runs.missed
+
+    def _check_mode(self) -> None:
         if self._mode_reader is not None and (mode := read_mode(self._mode_reader)) not in EXACT_PREEMPTION_MODES:
             self._mode_reader = None
             _log.warning(

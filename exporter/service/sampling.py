@@ -35,7 +35,8 @@ def make_sampler(
     except OSError as error:
         raise KernelError(f"cannot read the probes' maps: {error.strerror}; try --capabilities.keep CAP_BPF") from None
     threads.add("drain", sampler.drain_until)
-    threads.add("exactness", ExactnessWatch(kernel_maps.runs, loaded.mode_reader, loaded.probes).watch_until)
+    exactness = ExactnessWatch(kernel_maps.runs, kernel_maps.dropped, loaded.mode_reader, loaded.probes)
+    threads.add("exactness", exactness.watch_until)
     threads.add("network", privileged.devices.refresh_until)
     return sampler
 

@@ -1,5 +1,6 @@
 """Listening sockets: bound to an address, or passed by systemd."""
 
+import errno
 import os
 import socket
 from collections.abc import MutableMapping
@@ -9,6 +10,11 @@ from exporter.errors import UsageError
 
 _SD_LISTEN_FDS_START = 3  # sd_listen_fds(3)
 _LOOPBACK_OF = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_REMEDIES = {
+    errno.EADDRINUSE: "stop the process that uses the address, or give another address",
+    errno.EADDRNOTAVAIL: "no device of this host has this address; `ip address` shows those that it has",
+    errno.EACCES: "ports below 1024 need root; give a port from 1024 on",
+}
 SYSTEMD_FLAG = "--web.systemd-socket"
 
 
@@ -30,10 +36,14 @@ def bind(address: Address) -> socket.socket:
         bound.listen(0)  # with SO_REUSEADDR two processes could bind the same port, but only one can listen
     except (OSError, UnicodeError) as error:  # UnicodeError: DNS does not allow such a name
         problem = (getattr(error, "strerror", None) or str(error)).lower()
-        raise UsageError(
-            f"{flag}: {problem}; stop the process that uses the address, or give another address"
-        ) from None
+        raise UsageError(f"{flag}: {problem}; {_remedy(error)}") from None
     return bound
+
+
+def _remedy(error: Exception) -> str:
+    if isinstance(error, (socket.gaierror, UnicodeError)):
+        return "the host name has no address; give another name, or an address"
+    return _REMEDIES.get(getattr(error, "errno", 0), "give another address")
 
 
 def from_systemd(environment: MutableMapping[str, str] = os.environ) -> list[socket.socket]:

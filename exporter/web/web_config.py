@@ -18,12 +18,23 @@ UNSUPPORTED_KEYS = {
     "rate_limit": "not supported; --web.max-requests limits scrapes",
 }
 
+_SECTION = "must be a section: keys with values, one per line and indented"
+_PROBLEMS = {
+    "string_type": "must be text; put a number, a date, yes or no in quotes",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "tuple_type": "must be a list, like [a, b]",
+    "dict_type": _SECTION,
+    "model_type": _SECTION,
+    "model_attributes_type": _SECTION,
+}
+"""What is wrong, by pydantic's type of error."""
 Version = Literal["TLS10", "TLS11", "TLS12", "TLS13"]
 
 
 def _bcrypt_hash(value: str) -> str:
     if not _BCRYPT.fullmatch(value):
-        raise ValueError("is not a bcrypt hash; create one with htpasswd -nBC 10 USER")
+        raise ValueError("is not a bcrypt hash; create one with htpasswd -nBC 10 USER (Debian package apache2-utils)")
     return value
 
 
@@ -139,6 +150,9 @@ def _describe(error: ValidationError) -> str:
     keys = [str(part) for part in details["loc"] if part != "[key]"]
     if details["type"] == "extra_forbidden":
         problem = UNSUPPORTED_KEYS.get(keys[-1], "unknown key; docs/web.md lists the known ones")
+    elif details["type"] == "literal_error":
+        expected = details["ctx"]["expected"].removeprefix("'', ")
+        problem = f"must be {expected}"
     else:
-        problem = details["msg"].removeprefix("Value error, ")
+        problem = _PROBLEMS.get(details["type"], details["msg"].removeprefix("Value error, "))
     return f"{'.'.join(keys) or 'the file'}: {problem}"

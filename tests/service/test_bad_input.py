@@ -1,6 +1,10 @@
 """Invalid input ends with one line that names it and a valid value, and with the right status."""
 
 import socket
+import subprocess
+import sys
+import tempfile
+import venv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +12,7 @@ import pytest
 
 from tests.support.exporter_process import refused
 from tests.support.namespaces import WITHOUT_TRACEPOINTS, in_mount_namespace
+from tests.support.paths import ROOT
 from tests.support.ports import free_port
 from tests.support.requirements import require_readable_checkout
 
@@ -19,9 +24,9 @@ FLAGS = [
     ("--web.listen-address", "127.0.0.1:65536", "HOST:PORT", ":10435"),
     ("--web.listen-address", "::1:80", "HOST:PORT", "[::1]:10435"),
     ("--web.listen-address", f":{HUGE}", "HOST:PORT", ":10435"),
-    ("--web.listen-address", "192.0.2.1:0", "address"),
-    ("--web.listen-address", "no.such.host.invalid:0", "address"),
-    ("--web.listen-address", "a..b:0", "address"),
+    ("--web.listen-address", "192.0.2.1:0", "ip address"),
+    ("--web.listen-address", "no.such.host.invalid:0", "the host name has no address"),
+    ("--web.listen-address", "a..b:0", "the host name has no address"),
     ("--web.telemetry-path", "metrics", "/metrics"),
     ("--web.telemetry-path", "/", "/metrics"),
     ("--web.telemetry-path", "/openapi.json", "/metrics"),
@@ -86,6 +91,20 @@ def test_unknown_words(arguments: tuple[str, ...], named: str) -> None:
     status, line = refused(*arguments)
     assert status == USAGE
     assert named in line
+
+
+@pytest.mark.parametrize(
+    ("word", "command"), [("docter", "doctor"), ("Serve", "serve"), ("tpo", "top"), ("xyz", ""), ("9092", "")]
+)
+def test_unknown_command(word: str, command: str) -> None:
+    question = f"did you mean {command}? " if command else ""
+    line = f"copy-exporter: {word} is not a command; {question}the commands are serve, doctor, demo, top"
+    assert refused(word) == (USAGE, line)
+
+
+def test_nothing_uses_an_address_that_the_host_does_not_have() -> None:
+    _, line = refused("--web.listen-address=192.0.2.1:0")
+    assert "stop the process" not in line
 
 
 def test_port_in_use() -> None:
@@ -164,10 +183,23 @@ def test_an_unrelated_bcc(tmp_path: Path) -> None:
 
 
 def test_broken_bcc(tmp_path: Path) -> None:
-    missing = "raise ImportError('libbcc.so.0: cannot open shared object file')\n"
+    missing = "raise OSError('libbcc.so.0: cannot open shared object file')\n"
     status, line = refused(*SERVE, before=with_bcc(tmp_path, missing))
     assert status == UNABLE
-    assert "apt-get install python3-bpfcc" in line
+    assert "libbcc.so.0" in line
+    assert "apt-get install --reinstall python3-bpfcc" in line
+
+
+def test_bcc_that_the_environment_does_not_see() -> None:
+    """An environment without the packages of the system."""
+    with tempfile.TemporaryDirectory() as directory:
+        venv.create(directory)
+        python = Path(directory, "bin", "python")
+        found = [str(path) for path in map(Path, sys.path) if path.name == "site-packages"]
+        code = f"import sys; sys.path += {[*found, str(ROOT)]}; from exporter.loading import compiler; compiler._bcc()"
+        done = subprocess.run([python, "-c", code], capture_output=True, text=True, check=False)
+    assert "BCC is installed in /usr/lib/python3/dist-packages, but" in done.stderr
+    assert "--system-site-packages" in done.stderr
 
 
 def test_libbpf_missing(tmp_path: Path) -> None:

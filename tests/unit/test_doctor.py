@@ -27,6 +27,21 @@ def test_a_shared_reason_is_printed_once():
     assert "missing: copy_kernel_copied_bytes_total from pipe to user (1)" in shown()
 
 
+def test_a_probe_that_is_off_by_default_is_no_fault():
+    text = io.StringIO()
+    show(DIAGNOSIS, Console(file=text, width=200, force_terminal=True, color_system="standard"))
+    assert "off by default: missing: copy_kernel_copied_bytes_total" in text.getvalue()
+    assert "\x1b[31m" not in text.getvalue()
+
+
+def test_a_missing_probe_is_red():
+    missing = ProbeState("sendfile", "sys_enter_sendfile64", "tracepoint", attached=False, reason="none", remedy="none")
+    text = io.StringIO()
+    console = Console(file=text, width=200, force_terminal=True, color_system="standard")
+    show(Diagnosis("1.2", "x86_64", (), (missing,)), console)
+    assert "\x1b[31mno" in text.getvalue()
+
+
 def test_what_a_hook_misses_is_printed():
     assert "bytes that pipe_write copied from user to pipe (2)" in shown().replace("anon_", "")
     assert "(2) inexact on a busy CPU: this kernel preempts the program" in shown()

@@ -40,7 +40,7 @@ export class History {
       const line = points.map(([time, rates], index) => `${index ? "L" : "M"}${x(time).toFixed(1)} ${y(rates[mechanism]).toFixed(1)}`);
       this._lines[mechanism].setAttribute("d", line.join(""));
     }
-    const text = `The last five minutes; the line at the top is ${rate(largest)}.`;
+    const text = `The last five minutes. The full height of the chart is ${rate(largest)}, the largest rate in it.`;
     this._caption.textContent = text;
     this._svg.setAttribute("aria-label", text);
   }

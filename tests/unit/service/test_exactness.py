@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from exporter.kernel.probe_maps import DROPPABLE_MAPS
 from exporter.model import ProbeRuns, ProbeState
 from exporter.service import exactness
 from exporter.service.exactness import ExactnessWatch
@@ -18,7 +19,7 @@ def messages(caplog: pytest.LogCaptureFixture) -> list[str]:
 
 def test_missed_runs_are_warned_about_once_a_probe(caplog: pytest.LogCaptureFixture) -> None:
     missed = {"syscalls": 0, "pipe_read": 0}
-    watch = ExactnessWatch(lambda: [ProbeRuns(name, 0, 0.0, number) for name, number in missed.items()], None, [])
+    watch = ExactnessWatch(lambda: [ProbeRuns(name, 0, 0.0, number) for name, number in missed.items()], dict, None, [])
     watch.check()
     assert not messages(caplog)
     missed["syscalls"] = 3
@@ -29,13 +30,31 @@ def test_missed_runs_are_warned_about_once_a_probe(caplog: pytest.LogCaptureFixt
     assert message.startswith("probe syscalls: the kernel has skipped 3 runs")
 
 
+def test_a_full_map_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> None:
+    dropped = dict.fromkeys(DROPPABLE_MAPS, 0)
+    watch = ExactnessWatch(list, lambda: dropped, None, [])
+    watch.check()
+    assert not messages(caplog)
+    dropped["counts"] = 4
+    watch.check()
+    dropped["counts"] = 5
+    watch.check()
+    (message,) = messages(caplog)
+    assert message.startswith(
+        "map counts is full and has lost 4 updates: counts of rows that are new; raise --map.entries;"
+    )
+    dropped["folders"] = 1
+    watch.check()
+    assert "raise --map.folders.entries;" in messages(caplog)[1]
+
+
 @pytest.mark.parametrize(("probe", "warnings"), [(ON_FUNCTIONS, 1), (ON_SYS_EXIT, 0)])
 def test_a_mode_that_changes(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, probe: ProbeState, warnings: int
 ) -> None:
     mode = "voluntary"
     monkeypatch.setattr(exactness, "read_mode", lambda _: mode)
-    watch = ExactnessWatch(list, 5, [probe])
+    watch = ExactnessWatch(list, dict, 5, [probe])
     watch.check()
     assert not messages(caplog)
     mode = "full"

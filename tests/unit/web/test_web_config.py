@@ -54,7 +54,7 @@ def test_empty_sections(tmp_path, text):
 TLS = "tls_server_config: {cert_file: c, key_file: k, "
 UNUSABLE = [
     ("tls_server_config: [", "is not YAML"),
-    ("- a list", "the file: Input should be"),
+    ("- a list", "the file: must be a section: keys with values"),
     ("user: {}", "user: unknown key; docs/web.md"),
     ("tls_server_config: {certfile: x}", "tls_server_config.certfile: unknown key"),
     ("tls_server_config: {cert_file: x}", "tls_server_config: cert_file and key_file must both be set"),
@@ -65,17 +65,20 @@ UNUSABLE = [
     ),
     (
         TLS + "min_version: TLS14}",
-        "tls_server_config.min_version: Input should be 'TLS10', 'TLS11', 'TLS12' or 'TLS13'",
+        "tls_server_config.min_version: must be 'TLS10', 'TLS11', 'TLS12' or 'TLS13'",
     ),
     (TLS + "min_version: TLS13, max_version: TLS12}", "min_version is greater than max_version"),
-    (TLS + "client_auth_type: RequireAnyClientCert}", "tls_server_config.client_auth_type: Input should be"),
+    (TLS + "client_auth_type: RequireAnyClientCert}", "tls_server_config.client_auth_type: must be 'NoClientCert', "),
     (TLS + "client_auth_type: RequireAndVerifyClientCert}", "RequireAndVerifyClientCert needs client_ca_file"),
     (TLS + "client_ca_file: ca}", "client_ca_file needs client_auth_type: RequireAndVerifyClientCert or Verify"),
     (TLS + "client_allowed_sans: [a]}", "client_allowed_sans needs client_auth_type"),
     (TLS + "curve_preferences: [X25519, CurveP256]}", "curve_preferences: only one curve"),
     ("basic_auth_users: {alice: secret}", "basic_auth_users.alice: is not a bcrypt hash; create one with htpasswd"),
-    ("basic_auth_users: {alice: 7}", "basic_auth_users.alice: Input should be a valid string"),
-    ("http_server_config: {headers: {Server: x}}", "http_server_config.headers.Server: Input should be"),
+    ("basic_auth_users: {alice: 7}", "basic_auth_users.alice: must be text; put a number"),
+    (
+        "http_server_config: {headers: {Server: x}}",
+        "http_server_config.headers.Server: must be 'Content-Security-Policy'",
+    ),
     ('http_server_config: {headers: {X-Frame-Options: "a\\r\\nb"}}', "characters that are not allowed in a header"),
     ("rate_limit: {burst: 1}", "rate_limit: not supported; --web.max-requests"),
 ]
@@ -89,6 +92,26 @@ def test_unusable_files(tmp_path, text, problem):
     assert line.startswith(f"--web.config.file={tmp_path}/web.yml: ")
     assert problem in line
     assert "secret" not in line, "a value that may be a password is not logged"
+
+
+@pytest.mark.parametrize("wrong", ["12", "2026-11-26", "[a]", "{a: b}", "text", "{3: x}", "[3]"])
+def test_no_error_has_the_words_of_the_library(tmp_path, wrong):
+    """Each key of each section with each type of value."""
+    sections = {name: field.annotation for name, field in web_config.WebConfigFile.model_fields.items()}
+    texts = [f"{name}: {wrong}" for name in sections] + [
+        wrong,
+        f"http_server_config: {{headers: {{X-Frame-Options: {wrong}}}}}",
+    ]
+    for name, section in sections.items():
+        texts += [f"{name}: {{{key}: {wrong}}}" for key in getattr(section, "model_fields", ["alice"])]
+    problems = []
+    for text in texts:
+        try:
+            parsed(tmp_path, text)
+        except UsageError as error:
+            problems.append(str(error))
+    assert len(problems) > 5
+    assert [problem for problem in problems if "Input" in problem or "valid " in problem or "pydantic" in problem] == []
 
 
 def test_a_missing_file(tmp_path):
