@@ -189,12 +189,15 @@ def _written(labels: Mapping[str, str]) -> str:
     return ",".join(f'{label}="{value}"' for label, value in escaped.items())
 
 
-def serve(rows: Sequence[Row] = ROWS) -> ThreadingHTTPServer:
-    """Serve these rows on a port of loopback until ``shutdown()``."""
+def serve(rows: Sequence[Row] = ROWS, authorization: str = "") -> ThreadingHTTPServer:
+    """Serve these rows on a port of loopback until ``shutdown()``, to requests with this header."""
     started = time.monotonic()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # the name that http.server calls
+            if self.headers.get("Authorization", "") != authorization:
+                self.send_error(401)
+                return
             body = exposition(time.monotonic() - started, rows).encode()
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
