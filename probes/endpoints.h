@@ -4,6 +4,7 @@
 
 #include "counts.h"
 #include "files.h"
+#include "sockets_and_pages.h"
 
 #define MSG_ZEROCOPY 0x4000000
 
@@ -89,16 +90,19 @@ static inline void fill_copy(struct row *row, struct endpoint_info *info, bool t
     row->port = info->port;
 }
 
-/* Pipes and sockets accept pages by reference. A page cache gives its pages away but accepts none, and devices, pseudo
- * files and anonymous inodes have none: to and from these the kernel copies. */
-static inline bool accepts_pages(u8 endpoint) {
-    const u32 none = 1 << ENDPOINT_PAGE_CACHE | 1 << ENDPOINT_DEVICE | 1 << ENDPOINT_PSEUDO | 1 << ENDPOINT_ANON;
+/* Devices, pseudo files and anonymous inodes have no pages, so the kernel copies from and to them. */
+static inline bool has_pages(u8 endpoint) {
+    const u32 none = 1 << ENDPOINT_DEVICE | 1 << ENDPOINT_PSEUDO | 1 << ENDPOINT_ANON;
     return !(none >> endpoint & 1);
 }
 
+/* Sockets decide themselves whether they take pages (sockets_and_pages.h). A page cache gives its pages away but takes
+ * none. */
 static inline bool passes_pages(struct endpoint_info *from, struct endpoint_info *to) {
-    bool has_pages = from->endpoint == ENDPOINT_PAGE_CACHE || accepts_pages(from->endpoint);
-    return has_pages && accepts_pages(to->endpoint);
+    if (!has_pages(from->endpoint) || !has_pages(to->endpoint) || to->endpoint == ENDPOINT_PAGE_CACHE)
+        return false;
+    return (!from->sock || socket_gives_pages(from->file, from->sock)) &&
+           (!to->sock || socket_takes_pages(to->endpoint, to->sock));
 }
 
 /* A hop between two files, inside the kernel. */

@@ -27,7 +27,16 @@ def variable_address(name: str) -> int:
     Raises :class:`LookupError` when the kernel does not list it (without CONFIG_KALLSYMS_ALL it lists no variables),
     and :class:`HiddenAddressesError` when the addresses are hidden.
     """
-    found = re.search(rb"\n([0-9a-f]+) [bBdD] %b\n" % re.escape(name.encode()), _symbols())
+    return _address(name, b"bBdD")
+
+
+def function_address(name: str) -> int:
+    """Address of a function of the kernel itself. Raises the same errors as :func:`variable_address`."""
+    return _address(name, b"tT")
+
+
+def _address(name: str, types: bytes) -> int:
+    found = re.search(rb"\n([0-9a-f]+) [%b] %b\n" % (types, re.escape(name.encode())), _symbols())
     if not found:
         raise LookupError(f"{_SYMBOLS} does not list {name}")
     if not (address := int(found[1], 16)):

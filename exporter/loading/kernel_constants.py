@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.kernel.kallsyms import function_ranges
+from exporter.kernel.kallsyms import function_address, function_ranges
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,18 @@ def code_ranges(name: str, functions: Iterable[str]) -> Fact:
     return Fact(name, look_up)
 
 
+def address(function: str) -> Fact:
+    """``ADDRESS_<function>``: where a function of the kernel begins; 0 where the kernel hides this."""
+
+    def look_up(_: Btf) -> str:
+        try:
+            return f"{function_address(function):#x}ULL"
+        except LookupError:
+            return "0"
+
+    return Fact(f"ADDRESS_{function}", look_up)
+
+
 def optional(fact: Fact, *, absent: int) -> Fact:
     """The same, or ``absent`` in a kernel that does not have it."""
 
@@ -118,7 +130,16 @@ COMMON: tuple[Fact, ...] = (
     offset("file_operations", "remap_file_range"),
     *offsets("inode", "i_mode", "i_sb", "i_ino", "i_generation"),
     *offsets("super_block", "s_magic", "s_dev"),
-    *offsets("socket", "type", "sk"),
+    *offsets("socket", "type", "sk", "ops"),
+    *offsets("sock", "sk_type", "sk_protocol"),
+    offset("sock", "sk_prot", "__sk_common.skc_prot"),
+    offset("proto", "sendmsg"),
+    offset("proto_ops", "splice_read"),
+    optional(offset("proto_ops", "sendpage"), absent=-1),  # until dc97391e6610 (v6.5)
+    offset("inet_connection_sock", "icsk_ulp_ops"),
+    offset("tcp_ulp_ops", "name"),
+    address("tcp_sendmsg"),
+    address("tcp_splice_read"),
     offset("sock", "skc_family", "__sk_common.skc_family"),
     offset("sock", "skc_num", "__sk_common.skc_num"),
     # moved into __sk_common as skc_flags before our oldest kernel (v3.19)
@@ -129,6 +150,7 @@ COMMON: tuple[Fact, ...] = (
     type_id("list_head"),
     type_id("file"),
     type_id("socket"),
+    type_id("inet_connection_sock"),
 )
 """What the shared headers need: processes, and the way from a descriptor to its endpoint."""
 

@@ -184,7 +184,6 @@ PROBES = (
         facts=(
             type_id("sk_buff"),
             *offsets("sk_buff", "sk", "protocol"),
-            offset("sock", "sk_type"),
         ),
     ),
     Probe(

@@ -23,6 +23,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <linux/vm_sockets.h>
+
 /* The message goes out by exit status and perror(): standard error is counted too, but then the test has failed. */
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \
@@ -66,15 +68,25 @@ static inline int open_file(const char *path, int flags) {
     return fd;
 }
 
-/* Two connected sockets of a kind: tcp4 tcp6 udp4 udp6 unix_stream unix_dgram netlink. */
-static inline void internet_pair(int family, int type, int pair[2]) {
+/* Two connected sockets of a kind: tcp4 tcp6 mptcp4 sctp4 udp4 udp6 unix_stream unix_dgram unix_seqpacket vsock
+ * netlink. A kind that the kernel lacks ends the program with status 77. */
+#define MISSING_KIND 77
+static inline int new_socket(int family, int type, int protocol) {
+    int made = socket(family, type, protocol);
+    if (made < 0 && (errno == EPROTONOSUPPORT || errno == EAFNOSUPPORT || errno == ENOPROTOOPT))
+        exit(MISSING_KIND);
+    CHECK(made >= 0);
+    return made;
+}
+
+static inline void internet_pair(int family, int type, int protocol, int pair[2]) {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     struct sockaddr *address = family == AF_INET ? (void *)&v4 : (void *)&v6;
     socklen_t length = family == AF_INET ? sizeof(v4) : sizeof(v6);
-    int server = socket(family, type, 0);
-    CHECK(server >= 0 && !bind(server, address, length) && !getsockname(server, address, &length));
-    CHECK((pair[0] = socket(family, type, 0)) >= 0);
+    int server = new_socket(family, type, protocol);
+    CHECK(!bind(server, address, length) && !getsockname(server, address, &length));
+    pair[0] = new_socket(family, type, protocol);
     if (type == SOCK_STREAM) {
         CHECK(!listen(server, 1) && !connect(pair[0], address, length));
         CHECK((pair[1] = accept(server, 0, 0)) >= 0 && !close(server));
@@ -82,6 +94,17 @@ static inline void internet_pair(int family, int type, int pair[2]) {
     }
     CHECK(!connect(pair[0], address, length) && !getsockname(pair[0], address, &length));
     CHECK(!connect(pair[1] = server, address, length));
+}
+
+static inline void vsock_pair(int pair[2]) {
+    struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_port = VMADDR_PORT_ANY, .svm_cid = VMADDR_CID_LOCAL};
+    socklen_t length = sizeof(address);
+    int server = new_socket(AF_VSOCK, SOCK_STREAM, 0);
+    if (bind(server, (void *)&address, length))
+        exit(MISSING_KIND);
+    CHECK(!getsockname(server, (void *)&address, &length) && !listen(server, 1));
+    pair[0] = new_socket(AF_VSOCK, SOCK_STREAM, 0);
+    CHECK(!connect(pair[0], (void *)&address, length) && (pair[1] = accept(server, 0, 0)) >= 0 && !close(server));
 }
 
 static inline void netlink_pair(int pair[2]) {
@@ -98,15 +121,25 @@ static inline void netlink_pair(int pair[2]) {
 
 static inline void socket_pair(const char *kind, int pair[2]) {
     if (!strcmp(kind, "tcp4"))
-        internet_pair(AF_INET, SOCK_STREAM, pair);
+        internet_pair(AF_INET, SOCK_STREAM, 0, pair);
     else if (!strcmp(kind, "tcp6"))
-        internet_pair(AF_INET6, SOCK_STREAM, pair);
+        internet_pair(AF_INET6, SOCK_STREAM, 0, pair);
+    else if (!strcmp(kind, "mptcp4"))
+        internet_pair(AF_INET, SOCK_STREAM, 262 /* IPPROTO_MPTCP */, pair);
+    else if (!strcmp(kind, "sctp4"))
+        internet_pair(AF_INET, SOCK_STREAM, IPPROTO_SCTP, pair);
     else if (!strcmp(kind, "udp4"))
-        internet_pair(AF_INET, SOCK_DGRAM, pair);
+        internet_pair(AF_INET, SOCK_DGRAM, 0, pair);
     else if (!strcmp(kind, "udp6"))
-        internet_pair(AF_INET6, SOCK_DGRAM, pair);
+        internet_pair(AF_INET6, SOCK_DGRAM, 0, pair);
+    else if (!strcmp(kind, "vsock"))
+        vsock_pair(pair);
     else if (!strcmp(kind, "netlink"))
         netlink_pair(pair);
     else
-        CHECK(!socketpair(AF_UNIX, !strcmp(kind, "unix_stream") ? SOCK_STREAM : SOCK_DGRAM, 0, pair));
+        CHECK(!socketpair(AF_UNIX,
+                          !strcmp(kind, "unix_stream")      ? SOCK_STREAM
+                          : !strcmp(kind, "unix_seqpacket") ? SOCK_SEQPACKET
+                                                            : SOCK_DGRAM,
+                          0, pair));
 }

@@ -1,6 +1,19 @@
 /* Bytes that go from descriptor to descriptor without user memory. */
 #include "common.h"
 
+#include <linux/tls.h>
+#include <netinet/tcp.h>
+
+/* A server's socket on a port, and its client's. */
+static void connection_to(int port, int pair[2]) {
+    int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    struct sockaddr_in address = {AF_INET, htons(port), {htonl(INADDR_LOOPBACK)}};
+    CHECK((pair[1] = socket(AF_INET, SOCK_STREAM, 0)) >= 0);
+    CHECK(!setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
+    CHECK(!bind(listener, (void *)&address, sizeof(address)) && !listen(listener, 1));
+    CHECK(!connect(pair[1], (void *)&address, sizeof(address)) && (pair[0] = accept(listener, 0, 0)) >= 0);
+}
+
 /* FILE of 10,000 bytes, KIND of socket: beyond the end, and past it. */
 static void sendfile_to_socket(char **arguments) {
     int pair[2], file = open_file(arguments[0], O_RDONLY);
@@ -9,6 +22,42 @@ static void sendfile_to_socket(char **arguments) {
     RETURNS(4000, sendfile(pair[0], file, 0, 4000));
     RETURNS(1000, sendfile(pair[0], file, &offset, 4000));
     RETURNS(0, sendfile(pair[0], file, &offset, 4000));
+}
+
+/* FILE, KIND of socket: into one, and out of its peer. */
+static void through_socket(char **arguments) {
+    int ends[2], pair[2], file = open_file(arguments[0], O_RDONLY);
+    socket_pair(arguments[1], pair);
+    CHECK(!pipe(ends));
+    RETURNS(3000, sendfile(pair[0], file, 0, 3000));
+    RETURNS(3000, splice(pair[1], 0, ends[1], 0, 3000, 0));
+    RETURNS(3000, splice(ends[0], 0, pair[0], 0, 3000, 0));
+}
+
+static void set_keys(int socket, int direction) {
+    struct tls12_crypto_info_aes_gcm_128 keys = {{TLS_1_2_VERSION, TLS_CIPHER_AES_GCM_128}};
+    CHECK(!setsockopt(socket, SOL_TLS, direction, &keys, sizeof(keys)));
+}
+
+/* FILE, PORT, KEYS (0 or 1): kernel TLS between a server on a port and its client, with keys for what the server sends:
+ * 3000 bytes this way, then 2000 bytes the other way, which are not encrypted. */
+static void kernel_tls(char **arguments) {
+    int ends[2], pair[2], file = open_file(arguments[0], O_RDONLY), keys = atoi(arguments[2]);
+    connection_to(atoi(arguments[1]), pair);
+    CHECK(!pipe(ends));
+    for (int i = 0; i < 2; i++)
+        if (setsockopt(pair[i], SOL_TCP, TCP_ULP, "tls", sizeof("tls"))) {
+            CHECK(errno == ENOENT);
+            exit(MISSING_KIND);
+        }
+    if (keys) {
+        set_keys(pair[0], TLS_TX);
+        set_keys(pair[1], TLS_RX);
+    }
+    RETURNS(3000, sendfile(pair[0], file, 0, 3000));
+    RETURNS(3000, splice(pair[1], 0, ends[1], 0, 3000, 0));
+    RETURNS(2000, splice(ends[0], 0, pair[1], 0, 2000, 0));
+    RETURNS(2000, splice(pair[0], 0, ends[1], 0, 2000, 0));
 }
 
 /* FILE, BYTES: to standard output, as slowly as that is read; then one that fails. */
@@ -20,12 +69,10 @@ static void sendfile_to_the_test(char **arguments) {
 
 /* FILE of 10,000 bytes, PORT: a server there and its client send and receive by every way that names the port. */
 static void on_a_port(char **arguments) {
-    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), server, one = 1;
-    int ends[2], file = open_file(arguments[0], O_RDONLY);
-    struct sockaddr_in address = {AF_INET, htons(atoi(arguments[1])), {htonl(INADDR_LOOPBACK)}};
-    CHECK(!setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)));
-    CHECK(!bind(listener, (void *)&address, sizeof(address)) && !listen(listener, 1) && !pipe(ends));
-    CHECK(!connect(client, (void *)&address, sizeof(address)) && (server = accept(listener, 0, 0)) >= 0);
+    int pair[2], ends[2], file = open_file(arguments[0], O_RDONLY);
+    connection_to(atoi(arguments[1]), pair);
+    CHECK(!pipe(ends));
+    int server = pair[0], client = pair[1];
     RETURNS(10, send(client, buffer, 10, 0));
     RETURNS(10, recv(server, buffer, 10, 0));
     RETURNS(20, send(server, buffer, 20, 0));
@@ -104,6 +151,7 @@ static void copies_range_across(char **arguments) {
     FAILS(EXDEV, copy_file_range(from, 0, to, 0, 4096, 0));
 }
 
-MAIN(SCENARIO(sendfile_to_socket), SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file),
+MAIN(SCENARIO(sendfile_to_socket), SCENARIO(through_socket), SCENARIO(kernel_tls),
+     SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file),
      SCENARIO(sendfile_to_pipe), SCENARIO(splice_through), SCENARIO(splice_to), SCENARIO(between_pipes),
      SCENARIO(vmsplices), SCENARIO(copies_range), SCENARIO(copies_range_across))

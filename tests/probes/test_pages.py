@@ -1,0 +1,98 @@
+"""Sockets that sendfile and splice pass pages to, and those for which the kernel copies nevertheless."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from exporter.model import Endpoint, Operation
+from tests.support.requirements import skip_for_kernel
+
+from .probe_fixture import Counts, ProbeFixture, cpu, zero_copy
+
+pytestmark = pytest.mark.probe("syscalls")
+
+_MISSING_KIND = 77
+"""Status of a workload whose kind of socket the kernel does not have."""
+
+
+@pytest.fixture(scope="module")
+def transfers(workload: Callable[..., Path]) -> Path:
+    return workload("transfers")
+
+
+@pytest.fixture(scope="module")
+def file(disk: Path) -> Path:
+    path = disk / "passed"
+    path.write_bytes(bytes(10000))
+    return path
+
+
+def run(probes: ProbeFixture, *argv: str | Path | int) -> Counts:
+    """The counts of a workload; skips the test if the kernel lacks what it needs."""
+    with probes.start(*argv) as process:
+        process.wait(60)
+    if process.returncode == _MISSING_KIND:
+        skip_for_kernel(f"no {argv[-1]}")
+    assert process.returncode == 0
+    return probes.result(process).calls
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"),
+    [
+        ("mptcp4", Endpoint.TCP),
+        ("sctp4", Endpoint.TCP),
+        ("unix_dgram", Endpoint.UNIX),
+        ("unix_seqpacket", Endpoint.UNIX),
+        ("vsock", Endpoint.SOCKET),
+    ],
+)
+def test_sockets_that_take_no_pages(
+    probes: ProbeFixture, transfers: Path, file: Path, kind: str, endpoint: Endpoint
+) -> None:
+    counts = run(probes, transfers, "through_socket", file, kind)
+    assert counts[cpu(Operation.SENDFILE, Endpoint.PAGE_CACHE, endpoint)] == (1, 3000)
+    assert counts[cpu(Operation.SPLICE, Endpoint.PIPE, endpoint)] == (1, 3000)
+    if kind != "mptcp4":  # MPTCP gives pages on the newest kernels
+        assert counts[cpu(Operation.SPLICE, endpoint, Endpoint.PIPE)] == (1, 3000)
+
+
+@pytest.mark.parametrize(("kind", "endpoint"), [("tcp6", Endpoint.TCP), ("unix_stream", Endpoint.UNIX)])
+def test_sockets_that_take_and_give_pages(
+    probes: ProbeFixture, transfers: Path, file: Path, kind: str, endpoint: Endpoint
+) -> None:
+    assert run(probes, transfers, "through_socket", file, kind) == {
+        zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, endpoint): (1, 3000),
+        zero_copy(Operation.SPLICE, endpoint, Endpoint.PIPE): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, endpoint): (1, 3000),
+    }
+
+
+def test_udp_takes_pages_and_gives_none(probes: ProbeFixture, transfers: Path, file: Path) -> None:
+    assert run(probes, transfers, "through_socket", file, "udp4") == {
+        zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.UDP): (1, 3000),
+        cpu(Operation.SPLICE, Endpoint.UDP, Endpoint.PIPE): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.UDP): (1, 3000),
+    }
+
+
+def test_kernel_tls_with_keys_copies(probes: ProbeFixture, transfers: Path, file: Path, port: int) -> None:
+    probes.maps.watch_ports([port])
+    assert run(probes, transfers, "kernel_tls", file, port, 1) == {
+        cpu(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, port): (1, 3000),
+        cpu(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE): (1, 3000),
+        # The client has keys only for what it receives, the server only for what it sends.
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.TCP): (1, 2000),
+        zero_copy(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE, port): (1, 2000),
+    }
+
+
+def test_kernel_tls_without_keys_passes_pages(probes: ProbeFixture, transfers: Path, file: Path, port: int) -> None:
+    probes.maps.watch_ports([port])
+    assert run(probes, transfers, "kernel_tls", file, port, 0) == {
+        zero_copy(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, port): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE): (1, 3000),
+        zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.TCP): (1, 2000),
+        zero_copy(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE, port): (1, 2000),
+    }
