@@ -36,12 +36,16 @@ def function_address(name: str) -> int:
 
 
 def _address(name: str, types: bytes) -> int:
-    found = re.search(rb"\n([0-9a-f]+) [%b] %b\n" % (types, re.escape(name.encode())), _symbols())
-    if not found:
-        raise LookupError(f"{_SYMBOLS} does not list {name}")
-    if not (address := int(found[1], 16)):
-        raise HiddenAddressesError
-    return address
+    symbols, ending = _symbols(), b" %b\n" % name.encode()
+    end = symbols.find(ending)
+    while end >= 0:
+        address, symbol_type = symbols[symbols.rindex(b"\n", 0, end) + 1 : end].split()
+        if symbol_type in types and not int(address, 16):
+            raise HiddenAddressesError
+        if symbol_type in types:
+            return int(address, 16)
+        end = symbols.find(ending, end + 1)
+    raise LookupError(f"{_SYMBOLS} does not list {name}")
 
 
 @cache  # a search takes a tenth of a second, and there are two: for whether there is any, and for the addresses

@@ -1,9 +1,10 @@
-"""The loader without a feature of the verifier, which the first argument names."""
+"""The loader without what the first argument names: a feature of the verifier, or the addresses of functions."""
 
 import sys
 
 from exporter.kernel.btf import Btf
-from exporter.loading import compiler, loader
+from exporter.kernel.kallsyms import HiddenAddressesError
+from exporter.loading import compiler, kernel_constants, loader
 from exporter.loading.kernel_constants import VerifierFeatures
 
 LACKING = {
@@ -12,13 +13,23 @@ LACKING = {
 }
 
 
-def main() -> None:
-    features = LACKING[sys.argv.pop(1)]
+def without(lacking: str) -> None:
+    """Replace what the loader asks the kernel."""
 
     def verifier_features(_: Btf) -> VerifierFeatures:
-        return features
+        return LACKING[lacking]
 
-    compiler.verifier_features = verifier_features
+    def function_address(_: str) -> int:
+        raise HiddenAddressesError
+
+    if lacking == "addresses":
+        kernel_constants.function_address = function_address
+    else:
+        compiler.verifier_features = verifier_features
+
+
+def main() -> None:
+    without(sys.argv.pop(1))
     loader.main()
 
 

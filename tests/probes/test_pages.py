@@ -1,5 +1,6 @@
 """Sockets that sendfile and splice pass pages to, and those for which the kernel copies nevertheless."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from exporter.model import Endpoint, Operation
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import Counts, ProbeFixture, cpu, zero_copy
+from .probe_fixture import Counts, ProbeFixture, attached_probes, cpu, zero_copy
 
 pytestmark = pytest.mark.probe("syscalls")
 
@@ -96,3 +97,17 @@ def test_kernel_tls_without_keys_passes_pages(probes: ProbeFixture, transfers: P
         zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.TCP): (1, 2000),
         zero_copy(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE, port): (1, 2000),
     }
+
+
+def test_where_the_kernel_hides_addresses(transfers: Path, file: Path, port: int) -> None:
+    """Then kernel TLS is known by its name, also without keys."""
+    loader = Path(__file__).with_name("slow_loader.py")
+    with attached_probes(command=(sys.executable, str(loader), "addresses"), probes=("syscalls",)) as probes:
+        tcp = cpu(Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP)
+        assert zero_copy(*tcp[1:4]) in run(probes, transfers, "through_socket", file, "tcp4")
+        assert tcp in run(probes, transfers, "through_socket", file, "mptcp4")
+        assert run(probes, transfers, "kernel_tls", file, port, 0) == {
+            tcp: (1, 3000),
+            cpu(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE): (2, 5000),
+            cpu(Operation.SPLICE, Endpoint.PIPE, Endpoint.TCP): (1, 2000),
+        }
