@@ -18,6 +18,8 @@ PROCESS_LEGEND = "{{comm}} {{pid}} {{instance}}"
 HOP_LEGEND = "{{mechanism}}: {{source}} → {{destination}}"
 
 CPU, ZERO_COPY, DMA = (f'mechanism="{mechanism}"' for mechanism in ("cpu", "zero_copy", "dma"))
+SERVING = 'role=~"network|unknown|"'
+"""Reads for clients: not those of the log cleaner and the like. An exporter of an older version has no roles."""
 NOT_DMA = 'mechanism=~"cpu|zero_copy"'
 TO_NETWORK = 'destination=~"tcp|udp"'
 MODE_SWITCHING = 'syscall!~"io_uring_.*"'

@@ -18,7 +18,7 @@ LEVELS = {
     "device": ("device",),
 }
 """The first part of a recorded name: the labels that identify its series among those of one target."""
-EXTRA_LABELS = {"mechanism", "operation", "name"}
+EXTRA_LABELS = {"mechanism", "operation", "role", "name"}
 """Labels that series of any level may have on top."""
 _HEADER = """\
 # Written by `make dashboards` from dashboards/recording.py; edit that file.
@@ -45,6 +45,8 @@ _NOT_DMA = 'mechanism=~"cpu|zero_copy"'
 _BY_SYSCALLS = 'syscall!=""'
 _MODE_SWITCHING = 'syscall!~"io_uring_.*"'
 _SENT = ('destination="tcp"', 'port!=""')
+_SERVING = 'role=~"network|unknown|"'
+"""Reads for clients: not those of the log cleaner and the like. An exporter of an older version has no roles."""
 _RECEIVED = ('source="tcp"', 'port!=""')
 
 
@@ -190,17 +192,17 @@ def _network() -> Iterator[Rule]:
 def _topics() -> Iterator[Rule]:
     moved = Rule(
         "topic:copy_kafka_topic_bytes:rate5m",
-        total(rate("copy_kafka_topic_bytes_total"), *LEVELS["topic"], "operation", "mechanism"),
+        total(rate("copy_kafka_topic_bytes_total"), *LEVELS["topic"], "role", "operation", "mechanism"),
     )
     zero_copied, read = (
-        total(select(moved.series, 'operation="read"', mechanism), *LEVELS["topic"])
+        total(select(moved.series, 'operation="read"', mechanism, _SERVING), *LEVELS["topic"])
         for mechanism in (_ZERO_COPY, _NOT_DMA)
     )
     yield moved
     yield Rule(
         "topic:copy_kafka_topic_zero_copied:ratio_rate5m",
         share(zero_copied, read),
-        "The part of the bytes read from the topic's files that went by zero copy.",
+        "The part of the bytes that went by zero copy, of those read from the topic's files for clients.",
     )
 
 

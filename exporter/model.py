@@ -112,6 +112,28 @@ class FolderTransfer(IntEnum):
     """From the disk."""
 
 
+class Role(IntEnum):
+    """What the thread of a broker does that moved bytes: values of the label ``role``, in lower case."""
+
+    UNKNOWN = 0
+    """It has a name that ``probes/roles.h`` does not know."""
+    NETWORK = 1
+    """It serves clients, followers included: the network threads and the request handlers."""
+    REPLICA_FETCHER = 2
+    """It writes what it fetches from a leader."""
+    CLEANER = 3
+    """It compacts logs."""
+    REMOTE = 4
+    """It copies segments to and from a remote tier."""
+    RECOVERY = 5
+    """It checks logs at the start, after a broker was not stopped in order."""
+    OTHER = 6
+    """Another thread of Kafka: coordinators, controller, scheduler."""
+
+
+ROLES_MAX = 8
+"""``ROLES`` of ``probes/types.h``."""
+
 FIRST_BUCKET_NS = 16_000
 BUCKET_FACTOR = 4
 DURATION_BUCKETS = 10
@@ -238,13 +260,18 @@ class Folder:
     parent: int
     """Inode number of its parent folder."""
     moved: tuple[int, ...]
-    """Bytes, by :class:`FolderTransfer`."""
+    """Bytes, by :class:`Role` and :class:`FolderTransfer`: see :func:`moved_index`."""
+
+
+def moved_index(role: Role, transfer: FolderTransfer) -> int:
+    """The position in :attr:`Folder.moved`."""
+    return role * len(FolderTransfer) + transfer
 
 
 FOLDER_KEY_LAYOUT = Layout(
     "folder_key", {"start": "Q", "inode": "Q", "tgid": "I", "device": "I", "generation": "I", "padding": "4x"}
 )
-FOLDER_LAYOUT = Layout("folder", {"bytes": f"{len(FolderTransfer)}Q", "parent": "Q", "name": "256s"})
+FOLDER_LAYOUT = Layout("folder", {"bytes": f"{ROLES_MAX * len(FolderTransfer)}Q", "parent": "Q", "name": "256s"})
 PORT_SET_LAYOUT = Layout("port_set", {"words": "1024Q"})
 """One bit for each local TCP port."""
 

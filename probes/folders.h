@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 OR BSD-2-Clause
- * What brokers move from and to files, by the folder that contains the file: Kafka has one folder for each partition of
- * a topic. A folder is identified by its inode; its name is read once, when it is first seen. Files that are renamed,
- * deleted or rolled stay in their folder, and a folder that is renamed stays the same one. */
+ * What brokers move from and to files, by the role of the thread and by the folder that contains the file: Kafka has one
+ * folder for each partition of a topic. A folder is identified by its inode; its name is read once, when it is first seen.
+ * Files that are renamed, deleted or rolled stay in their folder, and a folder that is renamed stays the same one. */
 
 #include "endpoints.h"
+#include "roles.h"
 
 /* One bit for each process id: whether it is a broker's. The serving process writes it. */
 BPF_ARRAY(brokers, u64, BROKERS_ENTRIES);
@@ -47,8 +48,9 @@ static inline void count_in_folder(struct row *row, void *dentry, u32 transfer, 
     struct folder *folder = folders.lookup(&key);
     if (!folder)
         folder = add_folder(&key, parent);
+    u32 index = role_of(CURRENT_TASK()) * FOLDER_TRANSFERS + transfer;
     if (folder)
-        __sync_fetch_and_add(&folder->bytes[transfer & (FOLDER_TRANSFERS - 1)], bytes);
+        __sync_fetch_and_add(&folder->bytes[index & (ROLES * FOLDER_TRANSFERS - 1)], bytes);
 }
 
 static inline bool is_file_of_broker(struct row *row, struct endpoint_info *info) {

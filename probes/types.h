@@ -45,10 +45,11 @@ struct folder_key {
 };
 
 #define FOLDER_TRANSFERS 4 /* as many as enum folder_transfer has: a power of two */
+#define ROLES 8            /* room for as many as enum role has, and a power of two */
 #define NAME_BYTES 256
 
 struct folder {
-    u64 bytes[FOLDER_TRANSFERS]; /* by enum folder_transfer */
-    u64 parent;                  /* inode number of the folder that contains this one */
+    u64 bytes[ROLES * FOLDER_TRANSFERS]; /* by enum role, then by enum folder_transfer */
+    u64 parent;                          /* inode number of the folder that contains this one */
     char name[NAME_BYTES];
 };

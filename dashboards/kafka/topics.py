@@ -20,14 +20,14 @@ def topics() -> Iterator[Panel]:
     by_zero_copy, from_disk = (
         q.total(BYTES, TOPIC_LABELS, READ, mechanism, q.TOPICS) for mechanism in (q.ZERO_COPY, q.DMA)
     )
-    read = q.moved(TOPIC_LABELS, READ, q.TOPICS, metric=BYTES)
+    read, served = (q.moved(TOPIC_LABELS, READ, *role, q.TOPICS, metric=BYTES) for role in ((), (q.SERVING,)))
     panels = (
         timeline(
             "Zero-copy part by topic",
-            "The part of the bytes read from the topic's files. A topic far below the others on the same listener: the "
-            "broker converts records for its clients, it is compacted, or it is read over TLS.",
+            "The part of the bytes that network threads read from the topic's files. A topic far below the others on "
+            "the same listener: the broker converts records for its clients, or it is read over TLS.",
             SHARE,
-            _of_topic(q.share(by_zero_copy, read)),
+            _of_topic(q.share(q.total(BYTES, TOPIC_LABELS, READ, q.ZERO_COPY, q.SERVING, q.TOPICS), served)),
         ).max(1),
         stacked(
             "Zero copy by topic",

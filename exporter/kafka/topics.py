@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from exporter.kafka.broker import Broker
-from exporter.model import Folder, FolderTransfer, Identity
+from exporter.model import ROLES_MAX, Folder, FolderTransfer, Identity
 
 OTHER = "other"
 _LINGER_NS = 300_000_000_000
@@ -19,7 +19,7 @@ _PARTITION_FOLDER = re.compile(
     r"(?P<topic>[a-zA-Z0-9._-]{1,249})-(?P<partition>[0-9]{1,10})(?:\.[0-9a-f]{32}-(?:delete|future|stray))?"
 )
 """A partition's folder, also one that is to be deleted or that moves to another log directory."""
-_ZEROS = (0,) * len(FolderTransfer)
+_ZEROS = (0,) * (ROLES_MAX * len(FolderTransfer))
 
 
 def parse_folder(name: str) -> tuple[str, int] | None:
@@ -96,7 +96,7 @@ class TopicCounter:
             self._topics.discard(key)
 
     def totals(self) -> dict[TopicKey, tuple[int, ...]]:
-        """Bytes by topic, in the order of :class:`exporter.model.FolderTransfer`."""
+        """Bytes by topic, in the order of :attr:`exporter.model.Folder.moved`."""
         return dict(self._totals)
 
     def _count_folder(self, key: bytes, folder: Folder) -> None:

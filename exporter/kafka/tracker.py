@@ -46,7 +46,7 @@ class KafkaSnapshot:
 
     brokers: tuple[Broker, ...] = ()
     topics: Mapping[TopicKey, tuple[int, ...]] = field(default_factory=dict)
-    """Bytes in the order of :class:`exporter.model.FolderTransfer`."""
+    """Bytes in the order of :attr:`exporter.model.Folder.moved`."""
     losses: tuple[Loss, ...] = ()
     discovery_success: bool = True
     """Whether brokers can be found and asked."""

@@ -68,7 +68,7 @@ def _topics(before: Snapshot, now: Snapshot, seconds: float) -> list[Topic]:
 
 
 def _moved_by_topic(before: Snapshot, now: Snapshot) -> dict[_TopicKey, _Moved]:
-    """Return the bytes of each partition that has moved any, in the order of :class:`FolderTransfer`."""
+    """Return the bytes of each partition that has moved any, in the order of :attr:`exporter.model.Folder.moved`."""
     brokers = {(broker.pid, broker.start_ticks): broker.facts for broker in now.brokers}
     moved: dict[_TopicKey, _Moved] = {}
     for key, folder in now.folders.items():
@@ -85,7 +85,7 @@ def _moved_by_topic(before: Snapshot, now: Snapshot) -> dict[_TopicKey, _Moved]:
 
 def _topic(key: _TopicKey, moved: _Moved, seconds: float) -> Topic:
     node_id, topic, partition = key
-    per_second = {transfer: moved[transfer] / seconds for transfer in FolderTransfer}
+    per_second = {transfer: sum(moved[transfer :: len(FolderTransfer)]) / seconds for transfer in FolderTransfer}
     return Topic(
         node_id=label_text(node_id),
         topic=topic,

@@ -28,6 +28,7 @@ from exporter.model import (
     FolderTransfer,
     Layout,
     Operation,
+    Role,
     RowKind,
 )
 
@@ -152,7 +153,8 @@ def compile_probes(
 
 def c_text(probes: Iterable[Probe]) -> str:
     """The one buffer that BCC compiles: the enumerations of :mod:`exporter.model`, then the files of the probes."""
-    parts = [_enumeration(each.__name__, each.__members__) for each in (Endpoint, RowKind, Operation, FolderTransfer)]
+    enumerations = (Endpoint, RowKind, Operation, FolderTransfer, Role)
+    parts = [_enumeration(each.__name__, each.__members__) for each in enumerations]
     parts.append(_enumeration("Dropped", {name.upper(): index for index, name in enumerate(DROPPABLE_MAPS)}))
     included: set[str] = set()
     parts += [_with_headers(source, included) for source in dict.fromkeys(probe.source for probe in probes)]

@@ -155,7 +155,7 @@ PROBES = (
         counts="exits of processes, for their last counts and their name",
         missing="the names of short-lived processes",
         facts=(
-            *offsets("task_struct", "signal", "comm"),
+            *offsets("task_struct", "signal"),
             offset("signal_struct", "live"),
         ),
         essential=True,

@@ -137,7 +137,7 @@ def _kafka() -> Iterator[Row]:
     yield Row("copy_kafka_zero_copy_lost", lost, 1)
     for topic, rates in TOPICS.items():
         for (operation, mechanism), rate in rates.items():
-            labels = {"node_id": "1", "topic": topic, "operation": operation, "mechanism": mechanism}
+            labels = {"node_id": "1", "topic": topic, "role": "network", "operation": operation, "mechanism": mechanism}
             if topic in WITH_PARTITIONS:
                 labels["partition"] = WITH_PARTITIONS[topic]
             yield Row("copy_kafka_topic_bytes_total", labels, rate)

@@ -9,7 +9,7 @@ import pytest
 
 from exporter.kernel.btf import Btf
 from exporter.loading.kernel_constants import verifier_features
-from exporter.model import Folder, FolderTransfer
+from exporter.model import Folder, FolderTransfer, Role, moved_index
 from tests.support.fake_broker import FakeBroker
 from tests.support.page_cache import drop_from_page_cache
 from tests.support.requirements import skip_for_kernel
@@ -52,7 +52,7 @@ def segment(folder: Path, name: str = "00000000000000000000.log") -> Path:
 def by_name(probes: ProbeFixture, broker: FakeBroker, parent: Path) -> dict[str, dict[FolderTransfer, int]]:
     """What was counted in the folders of a directory."""
     return {
-        folder.name: {way: moved for way, moved in zip(FolderTransfer, folder.moved, strict=True) if moved}
+        folder.name: {way: moved for way in FolderTransfer if (moved := sum(folder.moved[way :: len(FolderTransfer)]))}
         for folder in folders(probes, broker)
         if folder.parent == parent.stat().st_ino
     }
@@ -154,6 +154,75 @@ def test_only_processes_that_are_marked_as_brokers(
         mine = [key for key, folder in probes.maps.folders().items() if folder.identity.pid == other.pid]
         probes.maps.forget_folders(mine)
         assert folders(probes, other) == []
+
+
+THREADS = {
+    # JDKs up to 25; newer ones
+    "data-plane-kafk": Role.NETWORK,
+    "data-pl..TEXT-0": Role.NETWORK,
+    "data-pl..dler-7": Role.NETWORK,
+    "ReplicaFetcherT": Role.REPLICA_FETCHER,
+    "Replica..ad-0-1": Role.REPLICA_FETCHER,
+    "Replica..-0-100": Role.REPLICA_FETCHER,
+    "Replica..0-1001": Role.REPLICA_FETCHER,
+    "ReplicaAlterLog": Role.OTHER,
+    "Replica..read-0": Role.OTHER,
+    "Replica..ead-10": Role.OTHER,
+    "kafka-log-clean": Role.CLEANER,
+    "kafka-l..read-0": Role.CLEANER,
+    "kafka-rlm-copy-": Role.REMOTE,
+    "kafka-r..pool-3": Role.REMOTE,
+    "remote-log-read": Role.REMOTE,
+    "remote-..ader-0": Role.REMOTE,
+    "log-recovery-/v": Role.RECOVERY,
+    "log-rec..data-0": Role.RECOVERY,
+    "kafka-scheduler": Role.OTHER,
+    "kafka-s..uler-0": Role.OTHER,
+    "kafka-1-raft-io": Role.OTHER,
+    "kafka-9..thread": Role.OTHER,
+    "group-coordinat": Role.OTHER,
+    "java": Role.OTHER,
+    "javac": Role.UNKNOWN,
+    "pool-2-thread-1": Role.UNKNOWN,
+    "kafka-": Role.UNKNOWN,
+    "data": Role.UNKNOWN,
+    "": Role.UNKNOWN,
+}
+
+
+def by_role(probes: ProbeFixture, broker: FakeBroker, name: str) -> dict[Role, dict[FolderTransfer, int]]:
+    """What threads of each role have moved in a folder."""
+    (folder,) = (folder for folder in folders(probes, broker) if folder.name == name)
+    return {
+        role: ways
+        for role in Role
+        if (ways := {way: moved for way in FolderTransfer if (moved := folder.moved[moved_index(role, way)])})
+    }
+
+
+def test_roles_of_threads(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
+    file = segment(logs / "t-0")
+    expected: dict[Role, dict[FolderTransfer, int]] = {}
+    for number, (thread, role) in enumerate(THREADS.items()):
+        broker.do("rename", thread)
+        broker.do("read", file, 1 << number % 8)
+        broker.do("write", file, 1000 + number)
+        sums = expected.setdefault(role, {FolderTransfer.CPU_READ: 0, FolderTransfer.CPU_WRITTEN: 0})
+        sums[FolderTransfer.CPU_READ] += 1 << number % 8
+        sums[FolderTransfer.CPU_WRITTEN] += 1000 + number
+    assert by_role(probes, broker, "t-0") == expected
+
+
+def test_roles_of_sendfile_and_of_disk_reads(probes: ProbeFixture, broker: FakeBroker, logs: Path) -> None:
+    probes.require("block")
+    file = segment(logs / "t-0")
+    drop_from_page_cache(file)
+    broker.do("listen", "127.0.0.1", 0)
+    broker.do("rename", "data-plane-kafk")
+    broker.do("sendfile", file, SIZE)
+    assert by_role(probes, broker, "t-0") == {
+        Role.NETWORK: {FolderTransfer.BY_REFERENCE: SIZE, FolderTransfer.DMA_READ: -(-SIZE // 4096) * 4096}
+    }
 
 
 @pytest.mark.parametrize("way", ["read", "sendfile"])

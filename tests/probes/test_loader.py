@@ -120,7 +120,7 @@ loader.main()
 def test_a_layout_that_differs_from_the_c() -> None:
     """As when probes and Python are of different versions: one line, instead of wrong counts."""
     assert refusal(OTHER_LAYOUT).startswith(
-        "struct folder in map folders: name is 256 bytes at offset 40 in the C, but "
+        "struct folder in map folders: name is 256 bytes at offset 264 in the C, but "
     )
 
 

@@ -89,6 +89,11 @@ def fall_back(path, size):
     return send(path, size, once)
 
 
+def rename(thread):
+    """Name the calling thread as a JVM does."""
+    return ctypes.CDLL(None).prctl(PR_SET_NAME, thread.encode(), 0, 0, 0)
+
+
 def read(path, size):
     with open(path, "rb", buffering=0) as file:
         return len(os.pread(file.fileno(), int(size), 0))

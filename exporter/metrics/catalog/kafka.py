@@ -2,7 +2,7 @@
 
 from exporter.counting.sampler import Reading
 from exporter.metrics.family import PROCESS, ValueFamily, Values
-from exporter.model import MECHANISMS, FolderTransfer, RowKind
+from exporter.model import MECHANISMS, FolderTransfer, Role, RowKind, moved_index
 
 _TRANSFERS = {
     FolderTransfer.BY_REFERENCE: ("read", MECHANISMS[RowKind.ZERO_COPY]),
@@ -31,8 +31,11 @@ def _losses(reading: Reading) -> Values:
 
 def _topics(reading: Reading) -> Values:
     for topic, moved in reading.kafka.topics.items():
-        for transfer, labels in _TRANSFERS.items():
-            yield (topic.node_id, topic.topic, topic.partition, *labels), moved[transfer]
+        for role in Role:
+            for transfer, labels in _TRANSFERS.items():
+                count = moved[moved_index(role, transfer)]
+                if count or role is Role.NETWORK:  # most topics have bytes of few roles
+                    yield (topic.node_id, topic.topic, topic.partition, role.name.lower(), *labels), count
 
 
 LISTENER_INFO = ValueFamily(
@@ -54,9 +57,10 @@ ZERO_COPY_LOST = ValueFamily(
 TOPIC_BYTES = ValueFamily(
     name="copy_kafka_topic_bytes_total",
     type="counter",
-    labels=("node_id", "topic", "partition", "operation", "mechanism"),
+    labels=("node_id", "topic", "partition", "role", "operation", "mechanism"),
     help="Bytes of the topic's files that a Kafka broker read or wrote: copied by the CPU (cpu), passed by reference "
-    "(zero_copy) or read from the disk (dma). partition is there only with --kafka.partitions.",
+    "(zero_copy) or read from the disk (dma). role: what the thread does (network, replica_fetcher, cleaner, remote, "
+    "recovery, other, unknown). partition is there only with --kafka.partitions.",
     unit="bytes",
     flag="--kafka",
     values=_topics,

@@ -6,11 +6,12 @@ from exporter.kafka.broker import Broker, Facts
 from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
-from exporter.model import NS_PER_TICK, Folder, Identity
+from exporter.model import NS_PER_TICK, ROLES_MAX, Folder, FolderTransfer, Identity
 from tests.support.sample_network_devices import SampleNetworkDevices
 
 BROKER = Broker(7, 100, "java", Facts("1", (), (50,)))
-FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), "t-0", 50, (5, 0, 0, 0))
+MOVED = (5,) + (0,) * (ROLES_MAX * len(FolderTransfer) - 1)
+FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), "t-0", 50, MOVED)
 
 
 class FoundBrokers:
@@ -60,4 +61,4 @@ def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
     brokers.found = ()
     tracker.count_if_brokers_changed(0)
     assert folder_map.present == {}
-    assert tracker.take_snapshot({}, 0).topics == {TopicKey("1", "t"): (5, 0, 0, 0)}
+    assert tracker.take_snapshot({}, 0).topics == {TopicKey("1", "t"): MOVED}

@@ -4,7 +4,7 @@ from exporter.kafka.broker import Broker, Facts, Listener
 from exporter.kafka.zero_copy_loss import Loss
 from exporter.live import rates
 from exporter.live.compute import compute_rates
-from exporter.model import Endpoint, Folder, Operation, Row, RowKind
+from exporter.model import ROLES_MAX, Endpoint, Folder, FolderTransfer, Operation, Row, RowKind
 from tests.support.sample_data import READ, SENDFILE
 
 from .snapshots import HOST, ONE, counts, describe, snapshot
@@ -16,7 +16,7 @@ BROKER = Broker(ONE.pid, ONE.start_ticks, "java", FACTS)
 
 
 def folder(name: str, *moved: int, parent: int = 55) -> Folder:
-    return Folder(ONE, name, parent, moved)
+    return Folder(ONE, name, parent, (*moved, *(0,) * (ROLES_MAX * len(FolderTransfer) - len(moved))))
 
 
 def kafka(before: dict[bytes, Folder], now: dict[bytes, Folder]) -> rates.Kafka:

@@ -13,7 +13,19 @@ from exporter.kafka.tracker import KafkaSnapshot
 from exporter.kafka.zero_copy_loss import Loss
 from exporter.metrics import catalog
 from exporter.metrics.collector import CopyCollector, NetworkCollector, ProcessesCollector
-from exporter.model import Endpoint, Identity, Operation, ProbeState, Row, RowKind, Rows
+from exporter.model import (
+    ROLES_MAX,
+    Endpoint,
+    FolderTransfer,
+    Identity,
+    Operation,
+    ProbeState,
+    Role,
+    Row,
+    RowKind,
+    Rows,
+    moved_index,
+)
 from tests.support.sample_data import COPYING, DIRECT, DISK, EAGAIN, READ, RECEIVED, SENDFILE, SLOW, SampleHost
 from tests.support.sample_network_devices import SampleNetworkDevices
 
@@ -36,9 +48,15 @@ class SampleKafka:
         listeners = (Listener("PLAINTEXT", "PLAINTEXT", plain), Listener("SECURE", "SASL_SSL", secure))
         return KafkaSnapshot(
             (Broker(JAVA, 1, "java", Facts("1", listeners)),),
-            {TopicKey("1", "orders"): (1 << 40, 1, 2, 3), TopicKey("1", "clicks", "7"): (4, 5, 6, 7)},
+            {TopicKey("1", "orders"): moved(1 << 40, 1, 2, 3), TopicKey("1", "clicks", "7"): moved(4, 5, 6, 7)},
             (Loss(JAVA, "java", "1", "SECURE", secure, "tls"),),
         )
+
+
+def moved(*counts: int, role: Role = Role.NETWORK) -> tuple[int, ...]:
+    """The counts of a topic whose bytes threads of one role have moved."""
+    first = moved_index(role, FolderTransfer.BY_REFERENCE)
+    return (*(0,) * first, *counts, *(0,) * (ROLES_MAX * len(FolderTransfer) - first - len(counts)))
 
 
 def small_host() -> SampleHost:

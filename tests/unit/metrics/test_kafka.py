@@ -14,6 +14,9 @@ from exporter.kafka.zero_copy_loss import Loss
 from exporter.metrics.catalog.kafka import KAFKA_FAMILIES
 from exporter.metrics.collector import CopyCollector, ProcessesCollector
 from exporter.metrics.text_format import encode
+from exporter.model import FolderTransfer, Role
+
+from .small_host import moved
 
 FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE", "SASL_SSL", 9093)))
 
@@ -62,12 +65,20 @@ def test_listeners_without_pid() -> None:
     ],
 )
 def test_topics(topic: TopicKey, labels: str) -> None:
-    assert shown(topics={topic: (1, 2, 3, 4)}) == [
-        f'topic_bytes_total{{{labels},operation="read",mechanism="zero_copy"}} 1',
-        f'topic_bytes_total{{{labels},operation="read",mechanism="cpu"}} 2',
-        f'topic_bytes_total{{{labels},operation="write",mechanism="cpu"}} 3',
-        f'topic_bytes_total{{{labels},operation="read",mechanism="dma"}} 4',
+    assert shown(topics={topic: moved(1, 2, 3, 4)}) == [
+        f'topic_bytes_total{{{labels},role="network",operation="read",mechanism="zero_copy"}} 1',
+        f'topic_bytes_total{{{labels},role="network",operation="read",mechanism="cpu"}} 2',
+        f'topic_bytes_total{{{labels},role="network",operation="write",mechanism="cpu"}} 3',
+        f'topic_bytes_total{{{labels},role="network",operation="read",mechanism="dma"}} 4',
     ]
+
+
+def test_roles_that_moved_nothing_have_no_series() -> None:
+    lines = shown(topics={TopicKey("1", "a"): moved(0, 5, role=Role.CLEANER)})
+    assert [line for line in lines if not line.endswith(" 0")] == [
+        'topic_bytes_total{node_id="1",topic="a",role="cleaner",operation="read",mechanism="cpu"} 5'
+    ]
+    assert len(lines) == 1 + len(FolderTransfer)
 
 
 def test_nothing_of_kafka_without_its_flag() -> None:
