@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from gzip import decompress
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -88,6 +89,15 @@ class RunningExporter:
     def resident_mib(self) -> float:
         """Resident memory."""
         return resident_kib(self._process.pid) / 1024
+
+    def kernel_mib(self) -> float:
+        """What the kernel has reserved for its maps."""
+        found: dict[str, int] = {}
+        for file in Path(f"/proc/{self._process.pid}/fdinfo").iterdir():
+            fields = dict(line.split(":\t", 1) for line in file.read_text().splitlines() if ":\t" in line)
+            if "map_id" in fields:
+                found[fields["map_id"]] = int(fields["memlock"])
+        return sum(found.values()) / 2**20
 
     def _wait(self, ready: str) -> float:
         while time.monotonic() < self._started + _TIMEOUT_SECONDS and self._process.poll() is None:

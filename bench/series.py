@@ -1,4 +1,4 @@
-"""``python -m bench.series``: the number of series of a host, by flags, for docs/fleet.md."""
+"""``python -m bench.series``: series, memory and CPU time of an exporter, by flags, for docs/sizing.md."""
 
 import gzip
 import os
@@ -14,9 +14,10 @@ from bench.exposition import samples
 from bench.figures import markdown, number
 from bench.processes import idle_processes
 from bench.resource_usage import start_copy_exporter
+from bench.running_exporter import RunningExporter
 
 PROCESSES, NAMES, ROWS = 1000, 50, 5
-SCRAPES = 3
+TIMED_SCRAPES = 20
 SETTINGS = {
     "(none)": (),
     "--process.max 100": ("--process.max", "100"),
@@ -24,6 +25,8 @@ SETTINGS = {
     "--process.labels comm": ("--process.labels", "comm"),
     "--process.labels comm --process.comms.max 20": ("--process.labels", "comm", "--process.comms.max", "20"),
     "--process.max 0 --process.comms.max 0": ("--process.max", "0", "--process.comms.max", "0"),
+    "--process.max 2000": ("--process.max", "2000"),
+    "--process.max 2000 --map.entries 262144": ("--process.max", "2000", "--map.entries", "262144"),
 }
 _CREATED = re.compile(r"^\w+_created\{", re.MULTILINE)
 _HOST = re.compile(r"^copy_host_", re.MULTILINE)
@@ -69,10 +72,26 @@ def busy_host(directory: Path, processes: int, names: int, rows: int) -> Iterato
         yield
 
 
-def record(directory: Path, flags: tuple[str, ...], host: tuple[int, int, int], scrapes: int) -> list[str]:
-    """Successive expositions of an exporter with these flags; ``host``: processes, names and rows per process."""
+@contextmanager
+def exporter_of(directory: Path, flags: tuple[str, ...], host: tuple[int, int, int]) -> Iterator[RunningExporter]:
+    """An exporter with these flags; ``host``: processes, names and rows per process."""
     with start_copy_exporter(*flags) as exporter, busy_host(directory, *host):
+        yield exporter
+
+
+def record(directory: Path, flags: tuple[str, ...], host: tuple[int, int, int], scrapes: int) -> list[str]:
+    """Successive expositions of :func:`exporter_of`."""
+    with exporter_of(directory, flags, host) as exporter:
         return [exporter.scrape() for _ in range(scrapes)]
+
+
+def measure(directory: Path, flags: tuple[str, ...]) -> tuple[str, ...]:
+    """The row of the table for these flags."""
+    with exporter_of(directory, flags, (PROCESSES, NAMES, ROWS)) as exporter:
+        milliseconds = exporter.scrape_seconds(TIMED_SCRAPES) * 1000
+        measured = size(exporter.scrape())
+        memory = (exporter.resident_mib(), exporter.kernel_mib())
+        return (*measured.row(), number(milliseconds), *map(number, memory))
 
 
 def main() -> int:
@@ -83,11 +102,10 @@ def main() -> int:
     rows = []
     with tempfile.TemporaryDirectory(prefix="copy-exporter-series-") as name:
         for setting, flags in SETTINGS.items():
-            measured = size(record(Path(name), flags, (PROCESSES, NAMES, ROWS), SCRAPES)[-1])
-            rows.append((f"`{setting}`", *measured.row()))
+            rows.append((f"`{setting}`", *measure(Path(name), flags)))
     print(f"{PROCESSES:,} processes under {NAMES} names, {2 * ROWS} series of calls and bytes each:\n")
-    columns = ("flags", "series", "of processes", "of the host", "and `_created`", "KiB", "gzip KiB")
-    print(markdown(columns, rows))
+    of_answer = ("series", "of processes", "of the host", "and `_created`", "KiB", "gzip KiB")
+    print(markdown(("flags", *of_answer, "CPU of a scrape, ms", "resident, MiB", "kernel, MiB"), rows))
     return 0
 
 

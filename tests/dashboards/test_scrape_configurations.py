@@ -1,5 +1,6 @@
 """Every scrape configuration that is shipped, run by a real Prometheus: it keeps what it promises, and once."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,14 @@ def kept(directory: Path, config: dict[str, Any], target: str) -> Counter[str]:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_each_configuration_keeps_every_series_once(path: Path, target: str, tmp_path: Path):
     assert kept(tmp_path, yaml.safe_load(path.read_text()), target) == SERIES
+
+
+def test_the_scrape_job_of_the_readme(target: str, tmp_path: Path):
+    """Five lines below scrape_configs."""
+    (block,) = re.findall(r"^( +)scrape_configs:\n((?:\1 .*\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE)
+    lines = block[1].splitlines()
+    assert len(lines) <= 5
+    assert kept(tmp_path, yaml.safe_load("\n".join([f"{block[0]}scrape_configs:", *lines])), target) == SERIES
 
 
 def test_the_totals_keep_what_is_not_about_single_processes(target: str, tmp_path: Path):

@@ -30,6 +30,31 @@ SHIPPED = [
             ["java", "--add-opens", "java.base/java.nio=ALL-UNNAMED", "@flags", "kafka.Kafka", "a b.properties"],
             BrokerCommand("a b.properties"),
         ),
+        (  # Strimzi
+            [
+                "/usr/lib/jvm/jre-17/bin/java",
+                "-Xms2g",
+                "-cp",
+                "/opt/kafka/libs/*",
+                "kafka.Kafka",
+                "/tmp/strimzi.properties",
+            ],
+            BrokerCommand("/tmp/strimzi.properties"),
+        ),
+        (  # Confluent's image
+            ["java", "-Xmx1G", "-cp", "/usr/bin/../share/java/kafka/*", "kafka.Kafka", "/etc/kafka/kafka.properties"],
+            BrokerCommand("/etc/kafka/kafka.properties"),
+        ),
+        (  # Confluent's packages until 5.4
+            [
+                "java",
+                "-cp",
+                "/usr/share/java/kafka/*",
+                "io.confluent.support.metrics.SupportedKafka",
+                "/etc/kafka/server.properties",
+            ],
+            BrokerCommand("/etc/kafka/server.properties"),
+        ),
         (
             ["java", "kafka.Kafka", "a", "--override", "node.id=3", "--override=log.dirs=/x=y"],
             BrokerCommand("a", {"node.id": "3", "log.dirs": "/x=y"}),
