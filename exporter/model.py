@@ -26,6 +26,8 @@ class Endpoint(IntEnum):
     DEVICE = 9
     PSEUDO = 10
     ANON = 11
+    QUEUE = 12
+    """Message queues of POSIX and System V."""
 
 
 class RowKind(IntEnum):
@@ -97,6 +99,16 @@ class Operation(IntEnum):
     IO_URING_SENDMSG_ZC = 36
     IO_URING_SPLICE = 37
     IO_URING_TEE = 38
+    PROCESS_VM_READV = 39
+    PROCESS_VM_WRITEV = 40
+    MQ_TIMEDSEND = 41
+    MQ_TIMEDRECEIVE = 42
+    MSGSND = 43
+    MSGRCV = 44
+    GETRANDOM = 45
+    GETDENTS64 = 46
+    GETSOCKOPT = 47
+    """With TCP_ZEROCOPY_RECEIVE only."""
 
 
 class FolderTransfer(IntEnum):

@@ -113,6 +113,13 @@ static inline void add_to_row(struct row *row, u64 amount) {
         __sync_fetch_and_add(&slot->amount, amount);
 }
 
+/* Bytes of a call that is counted in another row. */
+static inline void add_bytes_to_row(struct row *row, u64 amount) {
+    struct slot *slot = lookup_or_take_slot(row);
+    if (slot)
+        __sync_fetch_and_add(&slot->amount, amount);
+}
+
 #define RUN_ARGUMENTS 12 /* MAX_BPF_FUNC_ARGS, include/linux/bpf.h */
 
 /* Make as many slots free as the last argument says, the first that the map `freed` has: the exporter runs this, at its

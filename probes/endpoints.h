@@ -53,7 +53,8 @@ static inline void resolve_file(struct endpoint_info *info, void *file) {
     info->inode = READ(void *, info->file, file, f_inode);
     switch (READ(u16, info->inode, inode, i_mode) & S_IFMT) {
     case S_IFSOCK: resolve_socket(info); break;
-    case S_IFREG: info->endpoint = endpoint_of_regular_file(superblock_magic(info->inode)); break;
+    case S_IFDIR:
+    case S_IFREG: info->endpoint = endpoint_of_file(superblock_magic(info->inode)); break;
     case S_IFBLK: info->endpoint = ENDPOINT_PAGE_CACHE; break;
     case S_IFCHR: info->endpoint = ENDPOINT_DEVICE; break;
     case S_IFIFO: info->endpoint = ENDPOINT_PIPE; break;

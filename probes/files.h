@@ -6,6 +6,7 @@
 #define S_IFMT 0170000
 #define S_IFIFO 0010000
 #define S_IFCHR 0020000
+#define S_IFDIR 0040000
 #define S_IFBLK 0060000
 #define S_IFREG 0100000
 #define S_IFSOCK 0140000
@@ -27,8 +28,8 @@ static inline bool is_memory_only(u64 magic) {
     return false;
 }
 
-/* Regular files without a page cache: include/uapi/linux/magic.h. */
-static inline u8 endpoint_of_regular_file(u64 magic) {
+/* Files and directories without a page cache: include/uapi/linux/magic.h. */
+static inline u8 endpoint_of_file(u64 magic) {
     switch (magic) {
     case 0x00009fa0: /* PROC_SUPER_MAGIC */
     case 0x62656572: /* SYSFS_MAGIC */

@@ -24,6 +24,8 @@ static inline void load_arguments(u64 *argument, void *registers) {
 
 static inline void load_compat_arguments(u64 *argument, void *registers) { load_arguments(argument, registers); }
 
+static inline u64 fifth_argument(void *registers, bool compat) { return REGISTER(u64, registers, 4); }
+
 /* What the result register has after syscall_rollback. */
 static inline s64 seccomp_rollback_result(u32 number, u64 first_argument) { return first_argument; }
 

@@ -25,6 +25,10 @@ static inline void load_compat_arguments(u64 *argument, void *registers) {
     argument[3] = (u32)LOAD(u64, registers, pt_regs, si);
 }
 
+static inline u64 fifth_argument(void *registers, bool compat) {
+    return compat ? (u32)LOAD(u64, registers, pt_regs, di) : LOAD(u64, registers, pt_regs, r8);
+}
+
 /* What the result register has after syscall_rollback. */
 static inline s64 seccomp_rollback_result(u32 number, u64 first_argument) { return number; }
 

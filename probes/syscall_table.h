@@ -7,6 +7,9 @@
 
 #include "registers.h"
 
+#define IPPROTO_TCP 6
+#define TCP_ZEROCOPY_RECEIVE 35
+
 /* Where a call has its descriptors, and how its bytes are found. */
 enum arg_layout {
     LAYOUT_READ,      /* (fd, ...) -> user */
@@ -19,6 +22,12 @@ enum arg_layout {
     LAYOUT_SPLICE,    /* (in, offset, out): copy_file_range too */
     LAYOUT_TEE,       /* (in, out) */
     LAYOUT_VMSPLICE,  /* user <-> (pipe), by the mode of the descriptor */
+    LAYOUT_MAPPED_RECEIVE, /* (tcp, &length, option, struct tcp_zerocopy_receive) -> user */
+    /* Without a descriptor of a file: */
+    LAYOUT_USER_TO_USER,
+    LAYOUT_QUEUE_SEND,    /* (queue, message, length): returns 0 */
+    LAYOUT_QUEUE_RECEIVE, /* (queue) -> user */
+    LAYOUT_RANDOM,        /* the kernel's random numbers -> user */
 };
 
 /* The tables are lists of X(number, operation, layout). First: 64-bit programs. */
@@ -43,7 +52,16 @@ enum arg_layout {
     X(__NR_splice, SPLICE, SPLICE)                                                                                     \
     X(__NR_copy_file_range, COPY_FILE_RANGE, SPLICE)                                                                   \
     X(__NR_tee, TEE, TEE)                                                                                              \
-    X(__NR_vmsplice, VMSPLICE, VMSPLICE)
+    X(__NR_vmsplice, VMSPLICE, VMSPLICE)                                                                               \
+    X(__NR_process_vm_readv, PROCESS_VM_READV, USER_TO_USER)                                                           \
+    X(__NR_process_vm_writev, PROCESS_VM_WRITEV, USER_TO_USER)                                                         \
+    X(__NR_mq_timedsend, MQ_TIMEDSEND, QUEUE_SEND)                                                                     \
+    X(__NR_mq_timedreceive, MQ_TIMEDRECEIVE, QUEUE_RECEIVE)                                                            \
+    X(__NR_msgsnd, MSGSND, QUEUE_SEND)                                                                                 \
+    X(__NR_msgrcv, MSGRCV, QUEUE_RECEIVE)                                                                              \
+    X(__NR_getrandom, GETRANDOM, RANDOM)                                                                               \
+    X(__NR_getdents64, GETDENTS64, READ)                                                                               \
+    X(__NR_getsockopt, GETSOCKOPT, MAPPED_RECEIVE)
 
 /* 32-bit programs. */
 #if defined(__x86_64__)
@@ -73,7 +91,18 @@ enum arg_layout {
     X(377, COPY_FILE_RANGE, SPLICE)                                                                                    \
     X(378, PREADV2, READ)                                                                                              \
     X(379, PWRITEV2, WRITE)                                                                                            \
-    X(417, RECVMMSG, RECV_MANY)
+    X(417, RECVMMSG, RECV_MANY)                                                                                        \
+    X(220, GETDENTS64, READ)                                                                                           \
+    X(279, MQ_TIMEDSEND, QUEUE_SEND)                                                                                   \
+    X(280, MQ_TIMEDRECEIVE, QUEUE_RECEIVE)                                                                             \
+    X(347, PROCESS_VM_READV, USER_TO_USER)                                                                             \
+    X(348, PROCESS_VM_WRITEV, USER_TO_USER)                                                                            \
+    X(355, GETRANDOM, RANDOM)                                                                                          \
+    X(365, GETSOCKOPT, MAPPED_RECEIVE)                                                                                 \
+    X(400, MSGSND, QUEUE_SEND)                                                                                         \
+    X(401, MSGRCV, QUEUE_RECEIVE)                                                                                      \
+    X(418, MQ_TIMEDSEND, QUEUE_SEND)                                                                                   \
+    X(419, MQ_TIMEDRECEIVE, QUEUE_RECEIVE)
 /* The operations of socketcall: include/uapi/linux/net.h */
 #define SOCKETCALLS(X)                                                                                                 \
     X(9, SENDTO, SEND_3)                                                                                               \
@@ -111,7 +140,18 @@ enum arg_layout {
     X(391, COPY_FILE_RANGE, SPLICE)                                                                                    \
     X(392, PREADV2, READ)                                                                                              \
     X(393, PWRITEV2, WRITE)                                                                                            \
-    X(417, RECVMMSG, RECV_MANY)
+    X(417, RECVMMSG, RECV_MANY)                                                                                        \
+    X(217, GETDENTS64, READ)                                                                                           \
+    X(276, MQ_TIMEDSEND, QUEUE_SEND)                                                                                   \
+    X(277, MQ_TIMEDRECEIVE, QUEUE_RECEIVE)                                                                             \
+    X(295, GETSOCKOPT, MAPPED_RECEIVE)                                                                                 \
+    X(301, MSGSND, QUEUE_SEND)                                                                                         \
+    X(304, MSGRCV, QUEUE_RECEIVE)                                                                                      \
+    X(376, PROCESS_VM_READV, USER_TO_USER)                                                                             \
+    X(377, PROCESS_VM_WRITEV, USER_TO_USER)                                                                            \
+    X(384, GETRANDOM, RANDOM)                                                                                          \
+    X(418, MQ_TIMEDSEND, QUEUE_SEND)                                                                                   \
+    X(419, MQ_TIMEDRECEIVE, QUEUE_RECEIVE)
 #endif
 
 struct syscall {
@@ -175,6 +215,16 @@ static inline bool decode_socketcall(struct syscall *syscall) {
 static inline bool decode_socketcall(struct syscall *syscall) { return false; }
 #endif
 
+/* getsockopt has many options, of which one moves data. Its level gives way to the address of the length. */
+static inline bool decode_option(struct syscall *syscall, void *registers) {
+    if (syscall->layout != LAYOUT_MAPPED_RECEIVE)
+        return true;
+    if ((u32)syscall->argument[1] != IPPROTO_TCP || (u32)syscall->argument[2] != TCP_ZEROCOPY_RECEIVE)
+        return false;
+    syscall->argument[1] = fifth_argument(registers, syscall->compat);
+    return true;
+}
+
 /* False when the call moves no data. */
 static inline bool decode_syscall(struct syscall *syscall, void *task, void *registers, u32 number) {
     syscall->compat = is_compat(task);
@@ -182,12 +232,13 @@ static inline bool decode_syscall(struct syscall *syscall, void *task, void *reg
         if (!decode_compat(syscall, number))
             return false;
         load_compat_arguments(syscall->argument, registers);
-        return syscall->operation != OPERATION_NONE || decode_socketcall(syscall);
+        return (syscall->operation != OPERATION_NONE || decode_socketcall(syscall)) &&
+               decode_option(syscall, registers);
     }
     if (!decode_native(syscall, number))
         return false;
     load_arguments(syscall->argument, registers);
-    return true;
+    return decode_option(syscall, registers);
 }
 
 #define LAYOUT_OF(number, name, how)                                                                                   \
@@ -206,8 +257,8 @@ static inline bool decode_known_syscall(struct syscall *syscall, u32 operation, 
     syscall->layout = layout_of(operation);
     if (!compat) {
         load_arguments(syscall->argument, registers);
-        return true;
+        return decode_option(syscall, registers);
     }
     load_compat_arguments(syscall->argument, registers);
-    return operation != OPERATION_NONE || decode_socketcall(syscall);
+    return (operation != OPERATION_NONE || decode_socketcall(syscall)) && decode_option(syscall, registers);
 }

@@ -93,11 +93,52 @@ static inline bool was_trapped_by_seccomp(void *task, struct syscall *syscall, u
            READ_TASK(u64, task, task_struct, pending_signal) & (1ULL << (SIGSYS - 1));
 }
 
+/* From or to what is not a file of the caller. Returns the bytes. */
+static inline u64 classify_without_file(struct row *row, struct syscall *syscall, s64 result) {
+    row->kind = ROW_KIND_CPU_COPY;
+    row->source = row->destination = ENDPOINT_USER;
+    switch (syscall->layout) {
+    case LAYOUT_QUEUE_SEND: row->destination = ENDPOINT_QUEUE; return syscall->argument[2];
+    case LAYOUT_QUEUE_RECEIVE: row->source = ENDPOINT_QUEUE; break;
+    case LAYOUT_RANDOM: row->source = ENDPOINT_DEVICE; break;
+    }
+    return result;
+}
+
+/* Where struct tcp_zerocopy_receive (include/uapi/linux/tcp.h) has what was mapped and what was copied. */
+#define MAPPED_AT 8
+#define COPIED_AT 32
+
+/* Pages that were mapped, and the rest, which the kernel has copied: one call, two rows. */
+static inline void count_mapped_receive(struct row *row, struct syscall *syscall, void *task) {
+    u64 answer = syscall->argument[3];
+    u32 length = 0, mapped = 0;
+    s32 copied = 0; /* or a negative error */
+    struct endpoint_info from;
+    resolve_fd(&from, task, syscall->argument[0]);
+    u32 unread = bpf_probe_read_user(&length, sizeof(length), (void *)syscall->argument[1]) |
+                 bpf_probe_read_user(&mapped, sizeof(mapped), (void *)(answer + MAPPED_AT));
+    if (length >= COPIED_AT + sizeof(copied)) /* less for an older program or kernel, without copies */
+        unread |= bpf_probe_read_user(&copied, sizeof(copied), (void *)(answer + COPIED_AT));
+    if (unread)
+        count_dropped_update(DROPPED_COUNTS);
+    fill_copy(row, &from, true, true);
+    add_to_row(row, mapped);
+    if (copied <= 0)
+        return;
+    row->kind = ROW_KIND_CPU_COPY;
+    add_bytes_to_row(row, copied);
+}
+
 static inline int count_syscall(void *task, struct syscall *syscall, s64 result) {
     struct row row = ROW_OF_TASK(task);
     row.operation = syscall->operation;
     if (result < 0) {
         add_error_to_row(&row, result);
+    } else if (syscall->layout >= LAYOUT_USER_TO_USER) {
+        add_to_row(&row, classify_without_file(&row, syscall, result));
+    } else if (syscall->layout == LAYOUT_MAPPED_RECEIVE) {
+        count_mapped_receive(&row, syscall, task);
     } else {
         classify(&row, syscall, task, result);
         if (syscall->layout == LAYOUT_RECV_MANY || syscall->layout == LAYOUT_SEND_MANY) {

@@ -42,7 +42,8 @@ _WRITTEN_IN_ROW = slice(slots.LAST_WORD_AT - _OWNER.size, None)
 """The word with the operation and the kind: not 0 once the row is written."""
 _PORT = ROW_LAYOUT.part("port")
 _PORT_AT = ROW_LAYOUT.offset("port")
-_NO_EVENTS = bytes(8)
+_NOTHING = bytes(16)
+"""No events and no amount. Bytes of a call may be in another row than the call."""
 _PROCESS = PROCESS_LAYOUT.part()
 _EXIT_EVENT = EXIT_EVENT_LAYOUT.part()
 _FOLDER_KEY = FOLDER_KEY_LAYOUT.part()
@@ -112,7 +113,7 @@ class KernelMaps:
             known.clear()
         used = 0
         for number, (owner, rest, events, amount, since_ns) in enumerate(_SLOT.iter_unpack(sample.slots)):
-            if not events:
+            if not events and not amount:
                 continue
             row = known.get(rest)
             if row is None:
@@ -135,7 +136,7 @@ class KernelMaps:
         """Return everything counted so far as the kernel has it, for :func:`unpack_key` and :func:`unpack_count`."""
         packed: dict[bytes, bytes] = {}
         for key, value in _PACKED_SLOT.iter_unpack(self._slots.read()):
-            if value.startswith(_NO_EVENTS) or not any(key[_WRITTEN_IN_KEY]):
+            if value.startswith(_NOTHING) or not any(key[_WRITTEN_IN_KEY]):
                 continue
             if key in packed:
                 value = _COUNT.pack(*_sum(unpack_count(packed[key]), unpack_count(value)))  # noqa: PLW2901

@@ -15,7 +15,7 @@ _MAX_COPIES_PER_BYTE_SENT = 100
 
 def is_io_uring(operation: Operation) -> bool:
     """Return whether it is a request of io_uring: it switches no modes."""
-    return operation >= Operation.IO_URING_READ
+    return Operation.IO_URING_READ <= operation <= Operation.IO_URING_TEE
 
 
 @dataclass

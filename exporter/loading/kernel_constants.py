@@ -157,7 +157,7 @@ COMMON: tuple[Fact, ...] = (
 BY_MACHINE: dict[str, tuple[Fact, ...]] = {
     "x86_64": (
         offset("task_struct", "thread_info_status", "thread_info.status"),
-        *offsets("pt_regs", "orig_ax", "di", "si", "dx", "r10", "bx", "cx", "ax", "ip"),
+        *offsets("pt_regs", "orig_ax", "di", "si", "dx", "r10", "r8", "bx", "cx", "ax", "ip"),
         optional(variable("__preempt_count"), absent=0),
     ),
     "aarch64": (

@@ -21,6 +21,8 @@ _COMPAT_NAMES = {
     Operation.SENDTO: ("sendto", "send"),
     Operation.RECVFROM: ("recvfrom", "recv"),
     Operation.RECVMMSG: ("recvmmsg", "recvmmsg_time32", "recvmmsg_time64"),
+    Operation.MQ_TIMEDSEND: ("mq_timedsend", "mq_timedsend_time32"),
+    Operation.MQ_TIMEDRECEIVE: ("mq_timedreceive", "mq_timedreceive_time32"),
     Operation.NONE: ("socketcall",),
 }
 """Functions that are not named like the operation (arch/x86/entry/syscalls/syscall_32.tbl, arch/arm/tools/syscall.tbl).

@@ -46,11 +46,14 @@ def socket_copy(source: Endpoint) -> Row:
 
 
 def syscalls(rows: Rows) -> Counts:
-    """The counts of system calls and requests, without durations and without rows of other probes."""
+    """The counts of system calls and requests, without durations and without rows of other probes.
+
+    Those of getrandom are left out, too: the C library of every program calls it at its start.
+    """
     return {
         row: (count.events, count.amount)
         for row, count in rows.items()
-        if row.operation is not Operation.NONE and row.kind is not RowKind.DURATION
+        if row.operation not in (Operation.NONE, Operation.GETRANDOM) and row.kind is not RowKind.DURATION
     }
 
 

@@ -75,46 +75,43 @@ def add_member(enumeration: str, member: str) -> Edit:
 
 _SYSTEM_CALL_TEST = '''
 
-LIST = """
-import ctypes, os, sys
-directory = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
-entries = ctypes.create_string_buffer(65536)
-for _ in range(int(sys.argv[1])):
-    os.lseek(directory, 0, os.SEEK_SET)
-    size = ctypes.CDLL(None).getdents64(directory, entries, len(entries))
-    assert size > 0
-print(size)
+GET = """
+import os, sys
+file = os.open(sys.argv[1], os.O_RDONLY)
+os.setxattr(file, "user.test", bytes(100))
+for _ in range(2):
+    assert len(os.getxattr(file, "user.test")) == 100
 """
 
 
-def test_entries_of_a_directory_by_getdents64(probes: ProbeFixture) -> None:
-    """Two runs: Python lists directories too, when it starts."""
+def test_an_attribute_by_fgetxattr(probes: ProbeFixture, disk: Path) -> None:
     import sys
 
-    from .probe_fixture import added_between
-
-    few, many = (probes.run(sys.executable, "-I", "-S", "-B", "-c", LIST, times) for times in (1, 3))
-    added = added_between(few.rows, many.rows)
-    assert added[cpu(Operation.GETDENTS64, Endpoint.ANON, Endpoint.USER)] == (2, 2 * int(many.output))
+    (disk / "attributes").write_bytes(b"")
+    counted = probes.run(sys.executable, "-I", "-S", "-B", "-c", GET, disk / "attributes").calls
+    assert counted[cpu(Operation.FGETXATTR, Endpoint.PAGE_CACHE, Endpoint.USER)] == (2, 200)
 '''
 SYSTEM_CALL = Change(
     recipe="Add a system call",
     edits={
-        "exporter/model.py": add_member("Operation", "GETDENTS64"),
+        "exporter/model.py": add_member("Operation", "FGETXATTR"),
         "probes/syscall_table.h": both(
-            insert(r"#define NATIVE_CALLS\(X\) *\\\n", "    X(__NR_getdents64, GETDENTS64, READ) \\\n"),
+            insert(r"#define NATIVE_CALLS\(X\) *\\\n", "    X(__NR_fgetxattr, FGETXATTR, READ) \\\n"),
             insert_each(
                 r"#define COMPAT_CALLS\(X\) *\\\n",
-                "    X(220, GETDENTS64, READ) \\\n",
-                "    X(217, GETDENTS64, READ) \\\n",
+                "    X(231, FGETXATTR, READ) \\\n",
+                "    X(231, FGETXATTR, READ) \\\n",
             ),
         ),
         "tests/probes/test_endpoints.py": append(_SYSTEM_CALL_TEST),
-        "docs/accounting.md": insert(
-            r"\| call \| file descriptors \|.*\n\|[-|]+\n", "| getdents64 | directory | anon → user | CPU copy |\n"
+        "docs/accounting.md": both(
+            insert(
+                r"\| call \| file descriptors \|.*\n\|[-|]+\n", "| fgetxattr | file | page_cache → user | CPU copy |\n"
+            ),
+            replace_first(" fgetxattr,", ""),
         ),
     },
-    test="tests/probes/test_endpoints.py::test_entries_of_a_directory_by_getdents64",
+    test="tests/probes/test_endpoints.py::test_an_attribute_by_fgetxattr",
 )
 
 _PROBE = """\

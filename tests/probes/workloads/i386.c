@@ -27,7 +27,7 @@ struct message {
     u32 control_length, flags, length;
 };
 
-static char buffer[4096];
+static char buffer[0x2000];
 
 static void files(void) {
     struct iovec parts[] = {{buffer, 3}, {buffer + 3, 4}};
@@ -87,9 +87,58 @@ static void transfers(void) {
     RETURNS(260, 313, second[0], 0, null, 0, 4000, 0)
 }
 
+struct mapped_receive {
+    u32 address[2], length, skip_hint, inq, error, copy_address[2], copied;
+};
+
+static void movers(void) {
+    struct iovec part = {buffer, 70}, other = {buffer + 100, 70};
+    long pid = sys(20), directory = sys(5, "/proc/self/task", 0200000), queue, entries;
+    RETURNS(70, 347, pid, &part, 1, &other, 1, 0)
+    RETURNS(70, 348, pid, &part, 1, &other, 1, 0)
+    RETURNS(33, 355, buffer, 33, 0)
+    if ((entries = sys(220, directory, buffer, sizeof(buffer))) <= 0)
+        sys(1, __LINE__ & 127);
+    RETURNS(0, 220, directory, buffer, sizeof(buffer))
+    if ((queue = sys(399, 0, 0600)) < 0)
+        sys(1, __LINE__ & 127);
+    *(long *)buffer = 1;
+    RETURNS(0, 400, queue, buffer, 50, 0)
+    RETURNS(50, 401, queue, buffer, 100, 0, 0)
+    RETURNS(0, 402, queue, 0, 0)
+    sys(278, "copy-exporter-i386");
+    if ((queue = sys(277, "copy-exporter-i386", 0302, 0600, 0)) < 0) /* O_RDWR | O_CREAT | O_EXCL */
+        sys(1, __LINE__ & 127);
+    RETURNS(0, 278, "copy-exporter-i386")
+    RETURNS(0, 279, queue, buffer, 11, 0, 0)
+    RETURNS(0, 418, queue, buffer, 12, 0, 0)
+    RETURNS(11, 280, queue, buffer, 0x2000, 0, 0)
+    RETURNS(12, 419, queue, buffer, 0x2000, 0, 0)
+}
+
+static void mapped_receive(void) {
+    u32 address[] = {2, 0x0100007f, 0, 0}, length = 16, size = sizeof(struct mapped_receive);
+    struct mapped_receive receive = {.length = 0x1000, .copy_address = {AT(buffer)}, .copied = sizeof(buffer)};
+    long listener = sys(359, 2, 1, 0), client = sys(359, 2, 1, 0), server;
+    RETURNS(0, 361, listener, address, 16)
+    RETURNS(0, 363, listener, 1)
+    RETURNS(0, 367, listener, address, &length)
+    RETURNS(0, 362, client, address, 16)
+    if ((server = sys(364, listener, 0, 0, 0)) < 0)
+        sys(1, __LINE__ & 127);
+    receive.address[0] = sys(192, 0, 0x1000, 1, 1, server, 0); /* mmap2 */
+    RETURNS(25, 369, client, buffer, 25, 0, 0, 0)
+    RETURNS(0, 365, server, 1, 4, &length, &(u32){4}) /* SO_ERROR: no data */
+    RETURNS(0, 365, server, 6, 35, &receive, &size)
+    if (receive.length || receive.copied != 25)
+        sys(1, __LINE__ & 127);
+}
+
 void _start(void) {
     files();
     sockets();
     transfers();
+    movers();
+    mapped_receive();
     sys(1, 0);
 }
