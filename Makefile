@@ -25,7 +25,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
+.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines chart lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -57,9 +57,13 @@ instructions: $(VENV)/.matrix ## count instructions per system call on 6.1 and 6
 	@$(BIN)/python -m pytest -m "vm or matrix" --capture=no --durations=0 tests/matrix/test_instructions.py $(ARGS)
 
 engines: $(VENV)/.test ## run rules and queries on Prometheus 3, VictoriaMetrics and Thanos, built once with Go
-	@./tests/engines/build $${COPY_EXPORTER_CACHE:-.cache}/engines
+	@./tests/support/build-go tests/engines/versions.txt $${COPY_EXPORTER_CACHE:-.cache}/engines
 	@$(BIN)/python -m pytest -m engines --durations=3 tests/engines $(ARGS)
 	@$(BIN)/python -m bench.remote_write
+
+chart: $(VENV)/.test ## check the Helm chart with helm, built once with Go
+	@./tests/support/build-go tests/packaging/programs.txt $${COPY_EXPORTER_CACHE:-.cache}/go
+	@$(BIN)/python -m pytest -m chart tests/packaging/test_chart.py $(ARGS)
 
 lint: $(VENV)/.test ## check style and types with ruff and mypy
 	@$(BIN)/ruff format --check --quiet .

@@ -11,6 +11,8 @@ import pytest
 from tests.support.paths import ROOT
 from tests.support.watched_connection import WatchedConnection
 
+from .operator_schemas import OperatorSchemas
+
 
 @pytest.fixture(scope="session")
 def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -35,3 +37,8 @@ def installed(dist: Path) -> Iterator[Path]:
 def connection() -> Iterator[WatchedConnection]:
     with closing(WatchedConnection()) as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def operator() -> OperatorSchemas:
+    return OperatorSchemas()

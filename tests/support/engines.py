@@ -13,7 +13,7 @@ VERSION = {name: version for name, _, version, *_ in _LINES}
 
 
 def program(name: str) -> Path:
-    """What ``tests/engines/build`` has built."""
+    """What ``tests/support/build-go`` has built."""
     return CACHE / "engines" / f"{name}-{VERSION[name]}"
 
 

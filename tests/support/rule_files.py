@@ -111,3 +111,10 @@ def promtool(*arguments: str | Path, program: str | Path = "promtool") -> str:
     output = done.stdout + done.stderr
     assert done.returncode == 0, output
     return output
+
+
+def job_of_exporter_down() -> str:
+    """The job that the alert for an exporter that cannot be scraped selects."""
+    (rule,) = (rule for rule in rules(ALERTS) if rule.name == "ExporterDown")
+    (job,) = re.findall(r'up{job="([^"]+)"}', rule.expression)
+    return str(job)
