@@ -28,6 +28,8 @@ class Endpoint(IntEnum):
     ANON = 11
     QUEUE = 12
     """Message queues of POSIX and System V."""
+    REMOTE = 13
+    """Files that another process or machine serves, without the page cache."""
 
 
 class RowKind(IntEnum):

@@ -62,15 +62,18 @@ static inline void resolve_file(struct endpoint_info *info, void *file) {
     }
 }
 
-/* The inode of a block device is on devtmpfs, but its bytes are not. */
-static inline bool is_in_memory(struct endpoint_info *info) {
-    return (READ(u16, info->inode, inode, i_mode) & S_IFMT) == S_IFREG &&
-           is_memory_only(superblock_magic(info->inode));
+static inline bool is_open_direct(struct endpoint_info *info) {
+    return info->endpoint == ENDPOINT_PAGE_CACHE && READ(u32, info->file, file, f_flags) & O_DIRECT;
 }
 
-static inline bool bypasses_page_cache(struct endpoint_info *info) {
-    return info->endpoint == ENDPOINT_PAGE_CACHE && READ(u32, info->file, file, f_flags) & O_DIRECT &&
-           !is_in_memory(info);
+/* Where O_DIRECT leads. The inode of a block device is on devtmpfs, but its bytes are not. */
+static inline u8 direct_endpoint(struct endpoint_info *info) {
+    void *inode = info->inode;
+    if ((READ(u16, inode, inode, i_mode) & S_IFMT) == S_IFBLK)
+        return ENDPOINT_DISK;
+    if (superblock_magic(inode) == OVERLAYFS_SUPER_MAGIC)
+        inode = inode_below(info->file);
+    return inode ? endpoint_of_direct_file(inode) : ENDPOINT_UNKNOWN;
 }
 
 /* The kernel ignores MSG_ZEROCOPY on a socket without SO_ZEROCOPY. */
@@ -82,9 +85,10 @@ static inline bool sends_by_reference(u64 flags, struct endpoint_info *info) {
 /* A hop between user memory and a file. */
 static inline void fill_copy(struct row *row, struct endpoint_info *info, bool to_user, bool by_reference) {
     row->kind = by_reference ? ROW_KIND_ZERO_COPY : ROW_KIND_CPU_COPY;
-    if (bypasses_page_cache(info)) {
-        info->endpoint = ENDPOINT_DISK;
-        row->kind = ROW_KIND_DMA;
+    if (is_open_direct(info)) {
+        info->endpoint = direct_endpoint(info);
+        if (info->endpoint == ENDPOINT_DISK)
+            row->kind = ROW_KIND_DMA;
     }
     row->source = to_user ? info->endpoint : ENDPOINT_USER;
     row->destination = to_user ? ENDPOINT_USER : info->endpoint;

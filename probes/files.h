@@ -28,6 +28,67 @@ static inline bool is_memory_only(u64 magic) {
     return false;
 }
 
+#define OVERLAYFS_SUPER_MAGIC 0x794c7630
+#define S_DAX (1 << 13)
+
+/* File systems whose files another process (FUSE) or machine serves. */
+static inline bool is_served(u64 magic) {
+    switch (magic) {
+    case 0x65735546: /* FUSE_SUPER_MAGIC: virtiofs and fuseblk too */
+    case 0x01021997: /* V9FS_MAGIC */
+    case 0x00006969: /* NFS_SUPER_MAGIC */
+    case 0x0000517b: /* SMB_SUPER_MAGIC */
+    case 0xff534d42: /* CIFS_SUPER_MAGIC */
+    case 0xfe534d42: /* SMB2_SUPER_MAGIC */
+    case 0x00c36400: /* CEPH_SUPER_MAGIC */
+    case 0x5346414f: /* AFS_SUPER_MAGIC */
+    case 0x6b414653: /* AFS_FS_MAGIC */
+    case 0x73757245: /* CODA_SUPER_MAGIC */
+    case 0x20030528: /* ORANGEFS_SUPER_MAGIC */
+    case 0x786f4256: /* VBOXSF_SUPER_MAGIC */
+    case 0x0bd00bd0: /* Lustre, which is not in magic.h */
+        return true;
+    }
+    return false;
+}
+
+/* File systems over several devices have none in their super_block. */
+static inline bool has_disk(void *superblock, u64 magic) {
+    switch (magic) {
+    case 0x9123683e: /* BTRFS_SUPER_MAGIC */
+    case 0xca451a4e: /* BCACHEFS_SUPER_MAGIC */
+        return true;
+    }
+    return READ(void *, superblock, super_block, s_bdev);
+}
+
+/* What O_DIRECT moves the bytes of this regular file from or to. */
+static inline u8 endpoint_of_direct_file(void *inode) {
+    void *superblock = READ(void *, inode, inode, i_sb);
+    u64 magic = READ(u64, superblock, super_block, s_magic);
+    if (is_memory_only(magic) || READ(u32, inode, inode, i_flags) & S_DAX)
+        return ENDPOINT_PAGE_CACHE;
+    if (is_served(magic))
+        return ENDPOINT_REMOTE;
+    return has_disk(superblock, magic) ? ENDPOINT_DISK : ENDPOINT_UNKNOWN;
+}
+
+/* Of an open file on a disk or in memory these two agree; of memory that is not a file they hardly do. */
+static inline bool is_open_file(void *file) {
+    void *mapping = READ(void *, file, file, f_mapping);
+    return mapping && mapping == READ(void *, READ(void *, file, file, f_inode), inode, i_mapping);
+}
+
+/* The inode below a file of overlayfs; NULL when it is not found. overlayfs keeps the file below in private_data, and
+ * since 18e48d0e2c7b (v6.14) in the first member of what that points to. */
+static inline void *inode_below(void *file) {
+    void *kept = READ(void *, file, file, private_data);
+    void *below = CAST(kept, file);
+    if (!is_open_file(below))
+        below = CAST(READ_POINTER(kept), file);
+    return is_open_file(below) ? READ(void *, below, file, f_inode) : 0;
+}
+
 /* Files and directories without a page cache: include/uapi/linux/magic.h. */
 static inline u8 endpoint_of_file(u64 magic) {
     switch (magic) {

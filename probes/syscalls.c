@@ -2,6 +2,7 @@
  * Every system call that moves data, counted once, at its exit: the number, the arguments and the result are all there,
  * so that nothing has to be kept between entry and exit. */
 
+#include "clones.h"
 #include "endpoints.h"
 #include "folders.h"
 #include "preemption.h"
@@ -33,15 +34,6 @@ static inline void classify_copy(struct row *row, struct syscall *syscall, struc
     fill_copy(row, info, to_user, by_reference);
 }
 
-/* Inferred, as vfs_copy_file_range decides: a file system that can clone does, within one superblock. */
-static inline bool may_clone_range(struct endpoint_info *from, struct endpoint_info *to) {
-    if (!from->file || !to->file)
-        return false;
-    void *operations = READ(void *, from->file, file, f_op);
-    return READ(void *, operations, file_operations, remap_file_range) &&
-           READ(void *, from->inode, inode, i_sb) == READ(void *, to->inode, inode, i_sb);
-}
-
 static inline void classify(struct row *row, struct syscall *syscall, void *task, s64 result) {
     struct endpoint_info from, to;
     resolve_fd(&from, task, syscall->layout == LAYOUT_SENDFILE ? syscall->argument[1] : syscall->argument[0]);
@@ -54,7 +46,7 @@ static inline void classify(struct row *row, struct syscall *syscall, void *task
         count_copy_in_folder(row, &from, result);
         return;
     }
-    bool by_reference = syscall->operation == OPERATION_COPY_FILE_RANGE ? may_clone_range(&from, &to)
+    bool by_reference = syscall->operation == OPERATION_COPY_FILE_RANGE ? is_clone(&from, &to, syscall, result)
                                                                         : passes_pages(&from, &to);
     fill_transfer(row, &from, &to, by_reference);
     count_transfer_in_folders(row, &from, &to, result);

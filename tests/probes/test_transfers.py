@@ -1,14 +1,16 @@
 """sendfile, splice, tee, vmsplice and copy_file_range: passed by reference or copied by the kernel."""
 
 import errno
+import fcntl
 import os
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from exporter.model import Endpoint, Operation
-from tests.support.filesystems import file_system
+from tests.support.filesystems import command, file_system
 from tests.support.requirements import skip_for_kernel
 
 from .probe_fixture import ProbeFixture, cpu, error, zero_copy
@@ -136,3 +138,61 @@ def test_copy_file_range_clones_where_it_can(probes: ProbeFixture, transfers: Pa
     assert finished.calls == {
         zero_copy(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE): (1, 65536)
     }
+
+
+_SIZE, _TAIL = 65536, 100
+_RANGES = {
+    "all": (0, 0, _SIZE + _TAIL, 0),
+    "whole blocks": (4096, 8192, 16384, 0),
+    "cut to a whole block": (0, 0, 4096 + 50, 0),
+    "from within a block": (100, 0, 4096, 0),
+    "into a block": (0, 100, 4096, 0),
+    "a part of a block": (0, 0, 50, 0),
+    "the end, into the middle": (_SIZE, 0, _TAIL, 2 * _SIZE),
+    "the end, to the end": (_SIZE, _SIZE, _TAIL, _SIZE),
+}
+"""Offsets, requested bytes, and size of the file that is written."""
+
+
+def has_shared_blocks(path: Path) -> bool:
+    """Ask the file system (ioctl FIEMAP, FIEMAP_EXTENT_SHARED)."""
+    extents = 16
+    request = struct.pack("=QQIIII", 0, 1 << 40, 1, 0, extents, 0) + bytes(56 * extents)
+    with path.open("rb") as file:
+        answer = fcntl.ioctl(file, 0xC020660B, request)
+    mapped = struct.unpack_from("=I", answer, 20)[0]
+    return any(struct.unpack_from("=I", answer, 32 + 56 * extent + 40)[0] & 0x2000 for extent in range(mapped))
+
+
+@pytest.mark.parametrize("kind", ["btrfs", "xfs"])
+def test_ranges_that_are_cloned_and_copied(probes: ProbeFixture, transfers: Path, tmp_path: Path, kind: str) -> None:
+    with file_system(kind, tmp_path) as (_, mounted):
+        source = mounted / "from"
+        source.write_bytes(os.urandom(_SIZE + _TAIL))
+        for name, (position, destination, requested, size) in _RANGES.items():
+            to = mounted / name
+            to.write_bytes(os.urandom(size))
+            os.sync()
+            finished = probes.run(transfers, "copies_range_at", source, to, position, destination, requested)
+            counted = zero_copy if has_shared_blocks(to) else cpu
+            row = counted(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE)
+            assert finished.calls[row] == (1, int(finished.output)), name
+            assert has_shared_blocks(to) == (
+                name in ("all", "whole blocks", "cut to a whole block", "the end, to the end")
+            )
+
+
+def test_copy_file_range_on_overlayfs_is_copied(probes: ProbeFixture, transfers: Path, tmp_path: Path) -> None:
+    """As in a container; whether overlayfs clones below is not visible."""
+    with file_system("xfs", tmp_path) as (_, mounted):
+        for name in ("lower", "upper", "work", "merged"):
+            (mounted / name).mkdir()
+        lower, upper, work = (f"{name}dir={mounted / name}" for name in ("lower", "upper", "work"))
+        command("mount", "-t", "overlay", "-o", f"{lower},{upper},{work}", "test", mounted / "merged")
+        try:
+            (mounted / "merged" / "from").write_bytes(bytes(_SIZE))
+            finished = probes.run(transfers, "copies_range", mounted / "merged/from", mounted / "merged/to", _SIZE)
+        finally:
+            command("umount", mounted / "merged")
+    row = cpu(Operation.COPY_FILE_RANGE, Endpoint.PAGE_CACHE, Endpoint.PAGE_CACHE)
+    assert finished.calls == {row: (1, _SIZE)}

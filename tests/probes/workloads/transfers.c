@@ -145,6 +145,14 @@ static void copies_range(char **arguments) {
     RETURNS(atoi(arguments[2]), copy_file_range(from, 0, to, 0, atoi(arguments[2]), 0));
 }
 
+/* FROM, TO, IN, OUT, BYTES: with offsets; writes how many were copied. */
+static void copies_range_at(char **arguments) {
+    int from = open_file(arguments[0], O_RDONLY), to = open_file(arguments[1], O_RDWR);
+    off_t in = atol(arguments[2]), out = atol(arguments[3]);
+    long copied = copy_file_range(from, &in, to, &out, atol(arguments[4]), 0);
+    CHECK(copied > 0 && dprintf(1, "%ld", copied) > 0);
+}
+
 /* FROM, TO on another file system. */
 static void copies_range_across(char **arguments) {
     int from = open_file(arguments[0], O_RDONLY), to = open_file(arguments[1], O_RDWR | O_CREAT);
@@ -154,4 +162,5 @@ static void copies_range_across(char **arguments) {
 MAIN(SCENARIO(sendfile_to_socket), SCENARIO(through_socket), SCENARIO(kernel_tls),
      SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file),
      SCENARIO(sendfile_to_pipe), SCENARIO(splice_through), SCENARIO(splice_to), SCENARIO(between_pipes),
-     SCENARIO(vmsplices), SCENARIO(copies_range), SCENARIO(copies_range_across))
+     SCENARIO(vmsplices), SCENARIO(copies_range), SCENARIO(copies_range_at),
+     SCENARIO(copies_range_across))
