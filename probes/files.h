@@ -16,6 +16,8 @@
 #define AF_INET6 10
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
 
 /* File systems in memory accept O_DIRECT and ignore it: they copy nevertheless. */
 static inline bool is_memory_only(u64 magic) {

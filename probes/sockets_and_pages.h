@@ -2,8 +2,6 @@
  * Whether sendfile and splice pass pages into and out of a socket, or the kernel copies. Asked for these calls only. */
 #include "files.h"
 
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
 #define AF_ALG 38
 
 /* The name of kernel TLS among the upper layer protocols of TCP, with its end. */

@@ -183,7 +183,7 @@ PROBES = (
         missing="copy_kernel_copied_bytes_total from sockets",
         facts=(
             type_id("sk_buff"),
-            *offsets("sk_buff", "sk", "protocol"),
+            *offsets("sk_buff", "sk", "protocol", "head", "data", "tail", "network_header"),
         ),
     ),
     Probe(

@@ -9,7 +9,7 @@ import pytest
 from exporter.model import Endpoint, Operation
 from tests.support.requirements import skip_for_kernel
 
-from .probe_fixture import Counts, ProbeFixture, attached_probes, cpu, zero_copy
+from .probe_fixture import Counts, FinishedProcess, ProbeFixture, amount, attached_probes, cpu, socket_copy, zero_copy
 
 pytestmark = pytest.mark.probe("syscalls")
 
@@ -30,13 +30,17 @@ def file(disk: Path) -> Path:
 
 
 def run(probes: ProbeFixture, *argv: str | Path | int) -> Counts:
-    """The counts of a workload; skips the test if the kernel lacks what it needs."""
+    """The system calls of a workload; skips the test if the kernel lacks what it needs."""
+    return finish(probes, *argv).calls
+
+
+def finish(probes: ProbeFixture, *argv: str | Path | int) -> FinishedProcess:
     with probes.start(*argv) as process:
         process.wait(60)
     if process.returncode == _MISSING_KIND:
         skip_for_kernel(f"no {argv[-1]}")
     assert process.returncode == 0
-    return probes.result(process).calls
+    return probes.result(process)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +101,15 @@ def test_kernel_tls_without_keys_passes_pages(probes: ProbeFixture, transfers: P
         zero_copy(Operation.SPLICE, Endpoint.PIPE, Endpoint.TCP): (1, 2000),
         zero_copy(Operation.SPLICE, Endpoint.TCP, Endpoint.PIPE, port): (1, 2000),
     }
+
+
+@pytest.mark.probe("sockets")
+@pytest.mark.parametrize("kind", ["tcp4", "tcp6"])
+def test_the_kernels_copies_of_what_it_decrypted(probes: ProbeFixture, transfers: Path, kind: str) -> None:
+    probes.require("sockets")
+    finished = finish(probes, transfers, "kernel_tls_receives", kind)
+    assert amount(finished.rows, socket_copy(Endpoint.TCP)) == 3000
+    assert amount(finished.rows, socket_copy(Endpoint.UDP)) == 0
 
 
 def test_where_the_kernel_hides_addresses(transfers: Path, file: Path, port: int) -> None:

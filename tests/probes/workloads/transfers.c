@@ -39,17 +39,22 @@ static void set_keys(int socket, int direction) {
     CHECK(!setsockopt(socket, SOL_TLS, direction, &keys, sizeof(keys)));
 }
 
+/* Kernel TLS on both ends of a connection. */
+static void set_kernel_tls(int pair[2]) {
+    for (int i = 0; i < 2; i++)
+        if (setsockopt(pair[i], SOL_TCP, TCP_ULP, "tls", sizeof("tls"))) {
+            CHECK(errno == ENOENT);
+            exit(MISSING_KIND);
+        }
+}
+
 /* FILE, PORT, KEYS (0 or 1): kernel TLS between a server on a port and its client, with keys for what the server sends:
  * 3000 bytes this way, then 2000 bytes the other way, which are not encrypted. */
 static void kernel_tls(char **arguments) {
     int ends[2], pair[2], file = open_file(arguments[0], O_RDONLY), keys = atoi(arguments[2]);
     connection_to(atoi(arguments[1]), pair);
     CHECK(!pipe(ends));
-    for (int i = 0; i < 2; i++)
-        if (setsockopt(pair[i], SOL_TCP, TCP_ULP, "tls", sizeof("tls"))) {
-            CHECK(errno == ENOENT);
-            exit(MISSING_KIND);
-        }
+    set_kernel_tls(pair);
     if (keys) {
         set_keys(pair[0], TLS_TX);
         set_keys(pair[1], TLS_RX);
@@ -58,6 +63,18 @@ static void kernel_tls(char **arguments) {
     RETURNS(3000, splice(pair[1], 0, ends[1], 0, 3000, 0));
     RETURNS(2000, splice(ends[0], 0, pair[1], 0, 2000, 0));
     RETURNS(2000, splice(pair[0], 0, ends[1], 0, 2000, 0));
+}
+
+/* KIND of TCP socket: 3000 encrypted bytes in one record, received in two parts, which the kernel copies. */
+static void kernel_tls_receives(char **arguments) {
+    int pair[2];
+    socket_pair(arguments[0], pair);
+    set_kernel_tls(pair);
+    set_keys(pair[0], TLS_TX);
+    set_keys(pair[1], TLS_RX);
+    RETURNS(3000, send(pair[0], buffer, 3000, 0));
+    RETURNS(1000, recv(pair[1], buffer, 1000, 0));
+    RETURNS(2000, recv(pair[1], buffer, 2000, 0));
 }
 
 /* FILE, BYTES: to standard output, as slowly as that is read; then one that fails. */
@@ -159,7 +176,7 @@ static void copies_range_across(char **arguments) {
     FAILS(EXDEV, copy_file_range(from, 0, to, 0, 4096, 0));
 }
 
-MAIN(SCENARIO(sendfile_to_socket), SCENARIO(through_socket), SCENARIO(kernel_tls),
+MAIN(SCENARIO(sendfile_to_socket), SCENARIO(through_socket), SCENARIO(kernel_tls), SCENARIO(kernel_tls_receives),
      SCENARIO(sendfile_to_the_test), SCENARIO(on_a_port), SCENARIO(sendfile_to_file),
      SCENARIO(sendfile_to_pipe), SCENARIO(splice_through), SCENARIO(splice_to), SCENARIO(between_pipes),
      SCENARIO(vmsplices), SCENARIO(copies_range), SCENARIO(copies_range_at),
