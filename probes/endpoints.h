@@ -71,7 +71,7 @@ static inline u8 direct_endpoint(struct endpoint_info *info) {
     void *inode = info->inode;
     if ((READ(u16, inode, inode, i_mode) & S_IFMT) == S_IFBLK)
         return ENDPOINT_DISK;
-    if (superblock_magic(inode) == OVERLAYFS_SUPER_MAGIC)
+    if (IS_AMONG(OVERLAY_FILE_SYSTEMS, superblock_magic(inode)))
         inode = inode_below(info->file);
     return inode ? endpoint_of_direct_file(inode) : ENDPOINT_UNKNOWN;
 }

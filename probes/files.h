@@ -19,60 +19,27 @@
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 
-/* File systems in memory accept O_DIRECT and ignore it: they copy nevertheless. */
-static inline bool is_memory_only(u64 magic) {
-    switch (magic) {
-    case 0x01021994: /* TMPFS_MAGIC */
-    case 0x858458f6: /* RAMFS_MAGIC */
-    case 0x958458f6: /* HUGETLBFS_MAGIC */
-        return true;
-    }
-    return false;
-}
-
-#define OVERLAYFS_SUPER_MAGIC 0x794c7630
 #define S_DAX (1 << 13)
 
-/* File systems whose files another process (FUSE) or machine serves. */
-static inline bool is_served(u64 magic) {
-    switch (magic) {
-    case 0x65735546: /* FUSE_SUPER_MAGIC: virtiofs and fuseblk too */
-    case 0x01021997: /* V9FS_MAGIC */
-    case 0x00006969: /* NFS_SUPER_MAGIC */
-    case 0x0000517b: /* SMB_SUPER_MAGIC */
-    case 0xff534d42: /* CIFS_SUPER_MAGIC */
-    case 0xfe534d42: /* SMB2_SUPER_MAGIC */
-    case 0x00c36400: /* CEPH_SUPER_MAGIC */
-    case 0x5346414f: /* AFS_SUPER_MAGIC */
-    case 0x6b414653: /* AFS_FS_MAGIC */
-    case 0x73757245: /* CODA_SUPER_MAGIC */
-    case 0x20030528: /* ORANGEFS_SUPER_MAGIC */
-    case 0x786f4256: /* VBOXSF_SUPER_MAGIC */
-    case 0x0bd00bd0: /* Lustre, which is not in magic.h */
-        return true;
-    }
-    return false;
-}
-
-/* File systems over several devices have none in their super_block. */
-static inline bool has_disk(void *superblock, u64 magic) {
-    switch (magic) {
-    case 0x9123683e: /* BTRFS_SUPER_MAGIC */
-    case 0xca451a4e: /* BCACHEFS_SUPER_MAGIC */
-        return true;
-    }
-    return READ(void *, superblock, super_block, s_bdev);
-}
+/* exporter/kernel/file_systems.py has the lists of file systems. */
+#define HAS_MAGIC(number) case number:
+#define IS_AMONG(file_systems, magic)                                                                                  \
+    ({                                                                                                                 \
+        bool found = false;                                                                                            \
+        switch (magic) { file_systems(HAS_MAGIC) found = true; }                                                       \
+        found;                                                                                                         \
+    })
 
 /* What O_DIRECT moves the bytes of this regular file from or to. */
 static inline u8 endpoint_of_direct_file(void *inode) {
     void *superblock = READ(void *, inode, inode, i_sb);
     u64 magic = READ(u64, superblock, super_block, s_magic);
-    if (is_memory_only(magic) || READ(u32, inode, inode, i_flags) & S_DAX)
+    if (IS_AMONG(MEMORY_FILE_SYSTEMS, magic) || READ(u32, inode, inode, i_flags) & S_DAX)
         return ENDPOINT_PAGE_CACHE;
-    if (is_served(magic))
+    if (IS_AMONG(SERVED_FILE_SYSTEMS, magic))
         return ENDPOINT_REMOTE;
-    return has_disk(superblock, magic) ? ENDPOINT_DISK : ENDPOINT_UNKNOWN;
+    bool has_disk = IS_AMONG(SEVERAL_DISKS_FILE_SYSTEMS, magic) || READ(void *, superblock, super_block, s_bdev);
+    return has_disk ? ENDPOINT_DISK : ENDPOINT_UNKNOWN;
 }
 
 /* Of an open file on a disk or in memory these two agree; of memory that is not a file they hardly do. */
@@ -91,31 +58,11 @@ static inline void *inode_below(void *file) {
     return is_open_file(below) ? READ(void *, below, file, f_inode) : 0;
 }
 
-/* Files and directories without a page cache: include/uapi/linux/magic.h. */
 static inline u8 endpoint_of_file(u64 magic) {
     switch (magic) {
-    case 0x00009fa0: /* PROC_SUPER_MAGIC */
-    case 0x62656572: /* SYSFS_MAGIC */
-    case 0x0027e0eb: /* CGROUP_SUPER_MAGIC */
-    case 0x63677270: /* CGROUP2_SUPER_MAGIC */
-    case 0x64626720: /* DEBUGFS_MAGIC */
-    case 0x74726163: /* TRACEFS_MAGIC */
-    case 0x73636673: /* SECURITYFS_MAGIC */
-    case 0xf97cff8c: /* SELINUX_MAGIC */
-    case 0x43415d53: /* SMACK_MAGIC */
-    case 0x5a3c69f0: /* AAFS_MAGIC */
-    case 0x62656570: /* CONFIGFS_MAGIC */
-    case 0x6165676c: /* PSTOREFS_MAGIC */
-    case 0xde5e81e4: /* EFIVARFS_MAGIC */
-    case 0x42494e4d: /* BINFMTFS_MAGIC */
-    case 0x65735543: /* FUSE_CTL_SUPER_MAGIC */
-    case 0x19800202: /* MQUEUE_MAGIC */
-    case 0x07655821: /* RDTGROUP_SUPER_MAGIC */
-    case 0x6e736673: /* NSFS_MAGIC */
+        PSEUDO_FILE_SYSTEMS(HAS_MAGIC)
         return ENDPOINT_PSEUDO;
-    case 0x09041934: /* ANON_INODE_FS_MAGIC: regular files inside the kernel since cfd86ef7e8e7 (v6.16) */
-    case 0x50494446: /* PID_FS_MAGIC */
-    case 0x444d4142: /* DMA_BUF_MAGIC */
+        ANONYMOUS_FILE_SYSTEMS(HAS_MAGIC)
         return ENDPOINT_ANON;
     }
     return ENDPOINT_PAGE_CACHE;

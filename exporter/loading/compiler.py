@@ -14,7 +14,7 @@ from typing import Any
 
 from exporter.errors import KernelError
 from exporter.host.captured_errors import captured_errors
-from exporter.kernel import libbpf
+from exporter.kernel import file_systems, libbpf
 from exporter.kernel.btf import Btf
 from exporter.kernel.probe_maps import DROPPABLE_MAPS, MAPS
 from exporter.loading.kernel_constants import COMMON, VerifierFeatures, defines, machine_facts, verifier_features
@@ -152,10 +152,11 @@ def compile_probes(
 
 
 def c_text(probes: Iterable[Probe]) -> str:
-    """The one buffer that BCC compiles: the enumerations of :mod:`exporter.model`, then the files of the probes."""
+    """The one buffer that BCC compiles: the enumerations of :mod:`exporter.model`, file systems, files of probes."""
     enumerations = (Endpoint, RowKind, Operation, FolderTransfer, Role)
     parts = [_enumeration(each.__name__, each.__members__) for each in enumerations]
     parts.append(_enumeration("Dropped", {name.upper(): index for index, name in enumerate(DROPPABLE_MAPS)}))
+    parts += [_file_systems(name, set(table.values())) for name, table in file_systems.TABLES.items()]
     included: set[str] = set()
     parts += [_with_headers(source, included) for source in dict.fromkeys(probe.source for probe in probes)]
     return "\n".join(parts)
@@ -245,6 +246,11 @@ def _enumeration(class_name: str, members: Mapping[str, int]) -> str:
     name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", class_name).lower()
     enumerators = ", ".join(f"{name.upper()}_{member} = {value:d}" for member, value in members.items())
     return f"enum {name} {{ {enumerators} }};"
+
+
+def _file_systems(name: str, magic_numbers: Iterable[int]) -> str:
+    """A list of the magic numbers, as ``PSEUDO_FILE_SYSTEMS(X)``."""
+    return f"#define {name}_FILE_SYSTEMS(X) " + " ".join(f"X({number:#x})" for number in sorted(magic_numbers))
 
 
 def _bcc() -> Any:
