@@ -21,8 +21,9 @@ _log = logging.getLogger(__name__)
 REFRESH_SECONDS = 30.0
 _BITS_PER_BYTE = 8
 _CLONE_NEWNET = 0x40000000
-_SPEED_IS_INVENTED = ("bridge", "tun", "veth")
-"""Drivers that report a speed although they have no physical link."""
+_SPEED_IS_INVENTED = ("bridge", "ipvlan", "macvlan", "tun", "veth")
+"""Drivers that report a speed although they have no physical link. That of macvlan (macvtap too) and ipvlan is of
+the device below, which has a series of its own if it has a link, and may be a veth."""
 
 
 @dataclass(frozen=True)

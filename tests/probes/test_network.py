@@ -17,15 +17,22 @@ WIRES = """
 ip link add left type veth peer name right
 ip link set left up
 ip link set right up
+ip link add link left name sub type macvlan
+ip link add link left name tap type macvtap
+ip link set sub up
+ip link set tap up
 ethtool --offload right sg off >&2
 echo
 cat
 """
 
 
+DEVICES = {"lo", "left", "right", "sub", "tap"}
+
+
 @pytest.fixture(scope="module")
 def elsewhere(bpf: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:  # noqa: ARG001
-    """A procfs whose process 1 is in a network namespace with two devices that are connected to each other."""
+    """A procfs whose process 1 is in a network namespace with two connected devices, and two above one of them."""
     command = ["unshare", "--net", "sh", "-ec", WIRES]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as inside:
         assert inside.stdout
@@ -46,7 +53,7 @@ def network(elsewhere: Path) -> Iterator[NetworkDevices]:
 
 
 def test_only_devices_of_that_namespace(network: NetworkDevices) -> None:
-    assert set(network.traffic()) == set(network.links) == {"lo", "left", "right"}
+    assert set(network.traffic()) == set(network.links) == DEVICES
     assert set(network.traffic()) != set(os.listdir("/sys/class/net"))
 
 
@@ -58,10 +65,11 @@ def test_this_process_stays_in_its_namespace(elsewhere: Path) -> None:
         assert threading.active_count() <= threads
 
 
-def test_a_speed_that_a_driver_invents_is_not_shown(network: NetworkDevices) -> None:
-    assert network.links["left"] == Link(speed_bytes=None, scatter_gather=True)
+@pytest.mark.parametrize("device", ["left", "sub", "tap"])
+def test_a_speed_that_a_driver_invents_is_not_shown(network: NetworkDevices, device: str) -> None:
+    assert network.links[device] == Link(speed_bytes=None, scatter_gather=True)
     assert network._socket
-    assert ethtool.speed(network._socket, "left"), "the kernel tells one"
+    assert ethtool.speed(network._socket, device), "the kernel tells one"
 
 
 def test_a_device_without_scatter_gather(network: NetworkDevices) -> None:
@@ -81,5 +89,5 @@ def test_a_namespace_that_cannot_be_entered(elsewhere: Path, tmp_path: Path, cap
     with closing(NetworkDevices(str(tmp_path))) as network:
         network.refresh()
         assert network.links == {}
-        assert set(network.traffic()) == {"lo", "left", "right"}
+        assert set(network.traffic()) == DEVICES
     assert "copy_network_speed_bytes and copy_network_scatter_gather are missing" in caplog.text

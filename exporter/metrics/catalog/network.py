@@ -63,7 +63,7 @@ SPEED_BYTES = ValueFamily(
     type="gauge",
     labels=("device",),
     help="Bytes per second that the link of a network device can carry in each direction; absent where the driver does "
-    "not know it, and for devices without a wire (loopback, veth, tun, bridge).",
+    "not know it, and for devices without a wire (loopback, veth, tun, bridge, macvlan, ipvlan).",
     unit="bytes",
     values=_speed,
 )
