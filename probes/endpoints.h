@@ -69,8 +69,10 @@ static inline bool is_open_direct(struct endpoint_info *info) {
 /* Where O_DIRECT leads. The inode of a block device is on devtmpfs, but its bytes are not. */
 static inline u8 direct_endpoint(struct endpoint_info *info) {
     void *inode = info->inode;
-    if ((READ(u16, inode, inode, i_mode) & S_IFMT) == S_IFBLK)
-        return ENDPOINT_DISK;
+    switch (READ(u16, inode, inode, i_mode) & S_IFMT) {
+    case S_IFBLK: return ENDPOINT_DISK;
+    case S_IFDIR: return ENDPOINT_PAGE_CACHE;
+    }
     if (IS_AMONG(OVERLAY_FILE_SYSTEMS, superblock_magic(inode)))
         inode = inode_below(info->file);
     return inode ? endpoint_of_direct_file(inode) : ENDPOINT_UNKNOWN;
