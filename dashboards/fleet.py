@@ -94,7 +94,7 @@ def _numbers() -> Iterator[stat.Panel]:
             "Zero copy lost",
             "Plaintext listeners of Kafka brokers that have lost zero copy. The table below names them.",
             COUNT,
-            Query(f"count(group by (instance, node_id, port) ({plaintext})) or {known}", "listeners"),
+            Query(f"count(group by (instance, cluster_id, node_id, port) ({plaintext})) or {known}", "listeners"),
         )
         .thresholds(thresholds(ANY_IS_BAD))
         .no_value("No broker found")
@@ -104,7 +104,7 @@ def _numbers() -> Iterator[stat.Panel]:
         "TLS listeners",
         "Listeners of Kafka brokers that encrypt, so that each byte is copied. This is expected.",
         COUNT,
-        Query(f"count(group by (instance, node_id, port) ({encrypted})) or {known}", "listeners"),
+        Query(f"count(group by (instance, cluster_id, node_id, port) ({encrypted})) or {known}", "listeners"),
     ).no_value("No broker found")
     for title, mechanism, text in (
         ("Copied by the CPU", "cpu", "All hosts together. The panels by host below show where zero copy would help."),

@@ -191,8 +191,17 @@ def quantiles(buckets: str, legend: str, condition: str = "") -> tuple[Query, Qu
 
 def losses(title: str, description: str, selector: str) -> table.Panel:
     """Listeners of brokers that do not use zero copy, with the reason."""
-    reasons = f"max by (instance, node_id, listener, port, reason) (copy_kafka_zero_copy_lost{{{selector}}})"
-    labels = {"instance": "Host", "node_id": "Broker", "listener": "Listener", "port": "Port", "reason": "Reason"}
+    reasons = (
+        f"max by (instance, cluster_id, node_id, listener, port, reason) (copy_kafka_zero_copy_lost{{{selector}}})"
+    )
+    labels = {
+        "instance": "Host",
+        "cluster_id": "Cluster id",
+        "node_id": "Broker",
+        "listener": "Listener",
+        "port": "Port",
+        "reason": "Reason",
+    }
     expected = models.ValueMappingResult(text="tls (expected)", color=BLUE)
     mappings = [models.DynamicConfigValue(id_val="mappings", value=[models.ValueMap({"tls": expected})])]
     return listing(title, description, labels, facts=reasons).override_by_name("Reason", mappings)

@@ -14,7 +14,7 @@ LEVELS = {
     "host_port": ("port",),
     "process": PROCESS,
     "process_port": (*PROCESS, "port"),
-    "topic": ("node_id", "topic"),
+    "topic": ("cluster_id", "node_id", "topic"),
     "device": ("device",),
 }
 """The first part of a recorded name: the labels that identify its series among those of one target."""
@@ -31,7 +31,7 @@ _HEADER = """\
 #   host_port        + port, of watched ports: the sum of the processes' series
 #   process          + pid, comm (comm alone with --process.labels=comm)
 #   process_port     + pid, comm, port, of watched ports
-#   topic            + node_id, topic
+#   topic            + cluster_id, node_id, topic
 #   device           + device
 #
 # mechanism is cpu, zero_copy or dma. A byte is counted once per hop: a byte that is read and sent counts twice.

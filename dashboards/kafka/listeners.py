@@ -90,10 +90,10 @@ def _counts() -> Iterator[stat.Panel]:
         "Brokers",
         "Kafka brokers that the exporter has found on the host.",
         COUNT,
-        Query(_count("node_id", info), _HOST),
+        Query(_count("cluster_id, node_id", info), _HOST),
     ).no_value("No broker found")
     none = f"0 * group by (instance) ({info})"
-    lost = _count("node_id, port", f'copy_kafka_zero_copy_lost{{{q.PORTS}, reason!="tls"}}')
+    lost = _count("cluster_id, node_id, port", f'copy_kafka_zero_copy_lost{{{q.PORTS}, reason!="tls"}}')
     yield (
         number(
             "Zero copy lost",
@@ -104,7 +104,7 @@ def _counts() -> Iterator[stat.Panel]:
         .thresholds(thresholds(ANY_IS_BAD))
         .no_value("No broker found")
     )
-    encrypted = _count("node_id, port", f"copy_kafka_listener_info{{{q.PORTS}, {ENCRYPTED}}}")
+    encrypted = _count("cluster_id, node_id, port", f"copy_kafka_listener_info{{{q.PORTS}, {ENCRYPTED}}}")
     yield number(
         "TLS listeners",
         "Listeners that encrypt, so that each byte is copied. This is expected.",
@@ -129,6 +129,7 @@ def listeners() -> Iterator[Panel]:
             "SASL_SSL cannot have it and show none, nor do listeners that send less than 256 KiB/s.",
             {
                 "instance": "Host",
+                "cluster_id": "Cluster id",
                 "node_id": "Broker",
                 "listener": "Listener",
                 "protocol": "Protocol",
@@ -181,7 +182,7 @@ def listeners() -> Iterator[Panel]:
         ),
     ).no_value(NO_PORT)
     by_broker = [
-        f"sum by (instance, node_id) ({named(amount)})"
+        f"sum by (instance, cluster_id, node_id) ({named(amount)})"
         for amount in (q.total("copy_bytes_total", q.PORT_LABELS, q.ZERO_COPY, *SENT), sent)
     ]
     yield (

@@ -11,7 +11,7 @@ LISTENER_LEGEND = "{{listener}} {{port}} {{instance}}"
 BROKERS = f"group by ({q.PROCESS_LABELS}) ({q.recent('copy_syscalls_total', q.PORTS, WATCHED)})"
 """Processes that move bytes on the ports. The label is the local port, so clients are not selected."""
 LISTENERS = (
-    "topk by (instance, port) (1, max by (instance, port, listener, protocol, node_id) "
+    "topk by (instance, port) (1, max by (instance, port, listener, protocol, cluster_id, node_id) "
     f"({q.recent('copy_kafka_listener_info', q.PORTS)}))"
 )
 """One per port, also while a broker restarts and where two containers use the same port."""
@@ -28,5 +28,5 @@ def plaintext(expression: str) -> str:
 
 def named(expression: str) -> str:
     """Add the listener's name where it is known; ``expression`` is by instance and port."""
-    joined = f"{expression} * on (instance, port) group_left (listener, protocol, node_id) {LISTENERS}"
+    joined = f"{expression} * on (instance, port) group_left (listener, protocol, cluster_id, node_id) {LISTENERS}"
     return f"{joined} or on (instance, port) {expression}"

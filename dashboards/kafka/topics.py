@@ -6,7 +6,7 @@ from dashboards import queries as q
 from dashboards.panels import BYTE_RATE, NO_KAFKA, SHARE, Panel, Query, stacked, timeline
 
 TOPIC = "{{topic}} {{broker}} {{instance}}"
-TOPIC_LABELS = "instance, node_id, topic"
+TOPIC_LABELS = "instance, cluster_id, node_id, topic"
 BYTES = "copy_kafka_topic_bytes_total"
 READ, WRITTEN = 'operation="read"', 'operation="write"'
 

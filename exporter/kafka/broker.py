@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import asdict, dataclass, replace
+from typing import NamedTuple
 
 from exporter.host.label_text import label_text
 
 UNKNOWN = "unknown"
-"""Name and protocol of a listener of which only the socket is known."""
+"""Name and protocol of a listener of which only the socket is known; an id that could not be read."""
 MAX_LISTENERS = 100
 """Of one broker that are told."""
 MAX_PORTS = 1000
@@ -26,12 +27,19 @@ class Listener:
     port: int
 
 
+class Node(NamedTuple):
+    """The identity of a broker in metrics: the labels ``cluster_id`` and ``node_id``."""
+
+    cluster_id: str
+    node_id: str
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts of one process that the inspector returns."""
 
     node_id: str = ""
-    """Empty when the configuration has none."""
+    """Empty while it is not known, as the other ids are."""
     listeners: tuple[Listener, ...] = ()
     log_directories: tuple[int, ...] = ()
     """Inode numbers, as returned by ``stat``."""
@@ -43,18 +51,22 @@ class Facts:
     """Whether every fact is known, so that the broker need not be inspected again soon."""
     problems: tuple[str, ...] = ()
     """What could not be read, and why."""
+    cluster_id: str = ""
+    directory_id: str = ""
+    """Of its first log directory; Kafka has it since 3.7."""
 
     def since_start(self, now: "Facts") -> "Facts":
         """The facts ``now`` of a process with these facts before: a running broker has the configuration of its start.
 
-        A port that the configuration of its start does not explain is :data:`UNKNOWN`.
+        A port that the configuration of its start does not explain is :data:`UNKNOWN`. Its ids do not change.
         """
+        ids = {name: getattr(self, name) or getattr(now, name) for name in ("node_id", "cluster_id", "directory_id")}
         if not self.fingerprint or now.fingerprint == self.fingerprint:
-            return now
+            return replace(now, **ids)
         known = {listener.port: listener for listener in self.listeners}
         shown = sorted({listener.port for listener in now.listeners} | known.keys())
         listeners = (known.get(port) or Listener(UNKNOWN, UNKNOWN, port) for port in shown if port in now.ports)
-        return replace(self, listeners=tuple(listeners), ports=now.ports, problems=(CHANGED_CONFIG,))
+        return replace(self, listeners=tuple(listeners), ports=now.ports, problems=(CHANGED_CONFIG,), **ids)
 
     def encode(self) -> bytes:
         """JSON."""
@@ -73,6 +85,8 @@ class Facts:
                 fingerprint=str(fields["fingerprint"])[:64],
                 complete=bool(fields["complete"]),
                 problems=tuple(str(problem) for problem in fields["problems"]),
+                cluster_id=label_text(str(fields["cluster_id"])),
+                directory_id=label_text(str(fields["directory_id"])),
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"invalid facts of a broker: {error}") from None
@@ -95,3 +109,13 @@ class Broker:
     facts: Facts
     owner: int = 0
     """User id."""
+    discriminator: str = ""
+    """What tells it from another running broker with the same ids; empty when it is alone."""
+
+    @property
+    def node(self) -> Node:
+        """Its identity, which no other running broker has."""
+        node_id = self.facts.node_id or UNKNOWN
+        return Node(
+            self.facts.cluster_id or UNKNOWN, f"{node_id}@{self.discriminator}" if self.discriminator else node_id
+        )

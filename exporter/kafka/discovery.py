@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from exporter.host.procfs import Stat
-from exporter.kafka.broker import Broker, Facts
+from exporter.kafka.broker import Broker, Facts, Node
 from exporter.kafka.command_line import parse_broker_command
 from exporter.kafka.inspector import InspectionError
 from exporter.kafka.port_limit import allot_ports
+from exporter.kafka.twins import shared_nodes, tell_apart
 
 _log = logging.getLogger(__name__)
 
@@ -100,6 +101,8 @@ class Discovery:
         self._settings = settings
         self._found: tuple[Broker, ...] = ()
         self._brokers: tuple[Broker, ...] = ()
+        self._shared: frozenset[Node] = frozenset()
+        """Ids that several brokers have."""
         self._refused: frozenset[int] = frozenset()
         self._scan_error = ""
         self._checks: dict[int, _Schedule] = {}
@@ -154,13 +157,25 @@ class Discovery:
         for pid in self._take_due_pids(now):
             if pid not in pids and (found := self._find(pid, now, running)):
                 running.append(found)
-                _log_facts(found)
+        running = self._tell_apart(running)
         for broker in running:
-            if (before := known.get(broker.pid)) and _reported(before) != _reported(broker):
+            before = known.get(broker.pid)
+            if before is None or _reported(before) != _reported(broker):
                 _log_facts(broker)
         self._found = tuple(running)
         self._refused &= self._checks.keys()
         self._update_watched(now)
+
+    def _tell_apart(self, running: list[Broker]) -> list[Broker]:
+        shared = shared_nodes(running, self._shared)
+        for node in shared - self._shared:
+            _log.warning(
+                "several brokers have cluster id %s and node id %s: node_id ends in @ and the id of the log directory "
+                "or of the process",
+                *node,
+            )
+        self._shared = shared
+        return list(tell_apart(running, shared))
 
     def _take_due_pids(self, now: float) -> Sequence[int]:
         """The processes to check in this scan."""
@@ -260,11 +275,11 @@ class Discovery:
 
 def _reported(broker: Broker) -> tuple[object, ...]:
     """The facts that the log lines report."""
-    return broker.facts.node_id, broker.facts.listeners, broker.facts.problems
+    return broker.node, broker.facts.listeners, broker.facts.problems
 
 
 def _title(broker: Broker) -> str:
-    return f"node {broker.facts.node_id or 'unknown'}, process {broker.pid}"
+    return f"cluster {broker.node.cluster_id}, node {broker.node.node_id}, process {broker.pid}"
 
 
 def _list(items: Sequence[str], separator: str) -> str:

@@ -2,14 +2,16 @@
 
 import hashlib
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from exporter.host.procfs import MAX_ARGUMENTS
-from exporter.kafka.broker import MAX_LISTENERS, MAX_PORTS, Facts
+from exporter.kafka.broker import MAX_LISTENERS, MAX_PORTS, UNKNOWN, Facts
 from exporter.kafka.broker_config import BrokerConfig, parse_broker_config
 from exporter.kafka.command_line import BrokerCommand, parse_broker_command
 from exporter.kafka.listening_sockets import ListeningSocket, match_listeners, parse_listening, unknown_listeners
+from exporter.kafka.meta_properties import FILE_NAME, DirectoryIdentity, first_identity, parse_meta_properties
 from exporter.kafka.process_files import ProcessFiles
 from exporter.kafka.process_handles import ProcessHandles
 from exporter.kafka.properties import parse_properties
@@ -25,6 +27,7 @@ class _ConfigOnHost:
     fingerprint: str
     log_directories: tuple[int, ...]
     """Inode numbers of the log directories that exist."""
+    identity: DirectoryIdentity
     problems: tuple[str, ...]
 
 
@@ -65,13 +68,17 @@ def _facts(on_host: _ConfigOnHost, sockets: list[ListeningSocket]) -> Facts:
     else:
         listeners, all_listen = unknown_listeners(sockets), False
     return Facts(
-        node_id=config.node_id,
+        node_id=on_host.identity.node_id or config.node_id,
         listeners=listeners[:MAX_LISTENERS],
         log_directories=on_host.log_directories,
         ports=ports,
         fingerprint=on_host.fingerprint,
-        complete=all_listen and len(on_host.log_directories) == len(config.log_directories),
+        complete=all_listen
+        and bool(on_host.identity.cluster_id)
+        and len(on_host.log_directories) == len(config.log_directories),
         problems=(*config.problems, *on_host.problems),
+        cluster_id=on_host.identity.cluster_id,
+        directory_id=on_host.identity.directory_id,
     )
 
 
@@ -83,13 +90,36 @@ def _read_config(handles: ProcessHandles, command: BrokerCommand) -> _ConfigOnHo
     files = ProcessFiles(handles)
     properties = (parse_properties(files.read(command.file)) if command.file else {}) | command.overrides
     config = parse_broker_config(properties)
+    if not config.log_directories:
+        config = replace(config, log_directories=_locked_directories(files, handles))
     inodes, problems = [], []
     for directory in config.log_directories:
         try:
             inodes.append(files.find_inode(directory))
         except OSError as error:
             problems.append(f"log directory {directory}: {error.strerror}")
-    return _ConfigOnHost(config, _fingerprint(properties), tuple(inodes), tuple(problems))
+    identity, unread = _identity(files, config.log_directories)
+    return _ConfigOnHost(config, _fingerprint(properties), tuple(inodes), identity, (*problems, *unread))
+
+
+def _locked_directories(files: ProcessFiles, handles: ProcessHandles) -> tuple[str, ...]:
+    """The log directories of a broker whose configuration does not have them: it keeps a lock in each."""
+    return tuple(dict.fromkeys(str(PurePosixPath(files.path_inside(lock)).parent) for lock in handles.locks))
+
+
+def _identity(files: ProcessFiles, directories: Iterable[str]) -> tuple[DirectoryIdentity, list[str]]:
+    """The ids that the log directories have, and why they are not known."""
+    identities, problems = [], []
+    for directory in directories:
+        path = f"{directory}/{FILE_NAME}"
+        try:
+            identities.append(parse_meta_properties(files.read(path)))
+        except OSError as error:
+            problems.append(f"{path}: {error.strerror}")
+    identity = first_identity(identities)
+    if identity.cluster_id:
+        return identity, []
+    return identity, [f"cluster id {UNKNOWN}: {next(iter(problems), 'no log directory has it')}"]
 
 
 def _fingerprint(properties: Mapping[str, str]) -> str:

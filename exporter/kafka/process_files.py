@@ -30,6 +30,7 @@ class ProcessFiles:
     def __init__(self, handles: ProcessHandles) -> None:
         """``handles``: those of the process."""
         self._root = handles.root
+        self._root_path = handles.root_path
         self._directory = _inside_root(handles.working_directory, handles.root_path)
 
     def read(self, path: str) -> str:
@@ -59,6 +60,10 @@ class ProcessFiles:
         finally:
             os.close(found)
 
+    def path_inside(self, path: str) -> str:
+        """The path, as the process sees it, of a file that the kernel shows with this path."""
+        return _inside_root(path, self._root_path)
+
     def _find(self, path: str) -> int:
         """An O_PATH descriptor: the file itself is not opened."""
         absolute = _encode(str(PurePosixPath(self._directory, path)))
@@ -74,9 +79,8 @@ def _read(found: int) -> str:
         os.close(descriptor)
 
 
-def _inside_root(directory: str, root: str) -> str:
-    """The working directory as the process sees it."""
-    path, top = PurePosixPath(directory), PurePosixPath(root)
+def _inside_root(shown: str, root: str) -> str:
+    path, top = PurePosixPath(shown), PurePosixPath(root)
     return str("/" / path.relative_to(top)) if path.is_relative_to(top) else str(path)
 
 

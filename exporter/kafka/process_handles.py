@@ -14,6 +14,8 @@ from exporter.kernel import libc
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]")
 _MAX_COMMAND_LINE_BYTES = 1 << 21
 _MAX_STATUS_BYTES = 1 << 20
+_LOCK = "/.lock"
+_MAX_LOCKS = 100
 _SET_ID = stat.S_ISUID | stat.S_ISGID
 
 
@@ -31,6 +33,8 @@ class ProcessHandles:
     """As the kernel shows it: from our root directory, or, in another mount namespace, from that of the process."""
     sockets: frozenset[int]
     """Inode numbers of its sockets."""
+    locks: tuple[str, ...]
+    """Paths of its open files named ``.lock``: Kafka has one open in each log directory."""
     tables: tuple[int, ...]
     """Its /proc/PID/net/tcp and tcp6."""
 
@@ -43,13 +47,15 @@ def open_handles(procfs: str, pid: int) -> ProcessHandles:
     arguments, but has not its rights.
     """
     process = os.open(f"{procfs}/{pid}", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    links = _links(process)
     handles = ProcessHandles(
         command_line=_read(process, "cmdline", _MAX_COMMAND_LINE_BYTES),
         credentials=parse_credentials(_read_whole(process, "status", _MAX_STATUS_BYTES).decode()),
         root=os.open("root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process),
         root_path=os.readlink("root", dir_fd=process),
         working_directory=os.readlink("cwd", dir_fd=process),
-        sockets=_sockets(process),
+        sockets=frozenset(int(match[1]) for link in links if (match := _SOCKET.fullmatch(link))),
+        locks=tuple(link for link in links if link.endswith(_LOCK))[:_MAX_LOCKS],
         tables=tuple(_tables(process)),
     )
     if os.stat("exe", dir_fd=process).st_mode & _SET_ID:
@@ -63,19 +69,16 @@ def _tables(process: int) -> Iterator[int]:
             yield os.open(f"net/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
 
 
-def _sockets(process: int) -> frozenset[int]:
+def _links(process: int) -> list[str]:
+    """What its descriptors are of: the paths of files, the inode numbers of sockets."""
     # Only its owner may list this directory: the process's user, or root if the process must not be looked into.
     libc.call("setfsuid", os.stat("fd", dir_fd=process).st_uid)
     directory = os.open("fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=process)
-    inodes = set()
+    links = []
     for entry in os.listdir(directory):
-        try:
-            match = _SOCKET.fullmatch(os.readlink(entry, dir_fd=directory))
-        except FileNotFoundError:  # closed meanwhile
-            continue
-        if match:
-            inodes.add(int(match[1]))
-    return frozenset(inodes)
+        with suppress(FileNotFoundError):  # closed meanwhile
+            links.append(os.readlink(entry, dir_fd=directory))
+    return links
 
 
 def _read_whole(process: int, name: str, max_bytes: int) -> bytes:

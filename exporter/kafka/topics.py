@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from exporter.kafka.broker import Broker
+from exporter.kafka.broker import Broker, Node
 from exporter.model import ROLES_MAX, Folder, FolderTransfer, Identity
 
 OTHER = "other"
@@ -36,14 +36,13 @@ def parse_folder(name: str) -> tuple[str, int] | None:
 class TopicKey:
     """What the totals are kept by: the labels of a topic's series."""
 
-    node_id: str
+    node: Node
     topic: str
     partition: str = ""
     """Empty when all partitions of a topic are added up."""
 
 
-_Node = tuple[int, str]
-"""User and node id of a broker: another user may pretend to be the same node."""
+_OTHER_NODE = Node(OTHER, OTHER)
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,8 @@ class TopicCounter:
         self._brokers: dict[tuple[int, int], Broker] = {}
         self._folders: dict[bytes, _CountedFolder] = {}
         self._totals: dict[TopicKey, tuple[int, ...]] = {}
-        self._nodes: dict[TopicKey, set[_Node]] = {}
-        self._last_ns: dict[_Node, int] = {}
+        self._nodes: dict[TopicKey, set[Node]] = {}
+        self._last_ns: dict[Node, int] = {}
         self._topics: set[TopicKey] = set()
         """Those that have a place."""
 
@@ -80,7 +79,7 @@ class TopicCounter:
         """
         running = {(broker.pid, broker.start_ticks): broker for broker in brokers}
         self._brokers |= running
-        self._last_ns |= dict.fromkeys(map(_node, self._brokers.values()), now_ns)
+        self._last_ns |= dict.fromkeys((broker.node for broker in self._brokers.values()), now_ns)
         for key, folder in folders.items():
             self._count_folder(key, folder)
         exited = [key for key, folder in folders.items() if _process(folder.identity) not in running]
@@ -101,18 +100,23 @@ class TopicCounter:
 
     def _count_folder(self, key: bytes, folder: Folder) -> None:
         known = self._folders.get(key)
-        if known is None or (known.key and known.key.topic == OTHER and len(self._topics) < self._max_topics):
+        if known is None or (known.key and self._is_outdated(known.key, folder)):
             assigned = self._assign(folder)
             if assigned is None:
                 return
             known = replace(assigned, counted=known.counted) if known else assigned
         self._folders[key] = _CountedFolder(known.key, folder.moved)
         if known.key:
-            self._nodes.setdefault(known.key, set()).add(_node(self._brokers[_process(folder.identity)]))
+            self._nodes.setdefault(known.key, set()).add(self._brokers[_process(folder.identity)].node)
             before = self._totals.get(known.key, _ZEROS)
             self._totals[known.key] = tuple(
                 total + now - counted for total, now, counted in zip(before, folder.moved, known.counted, strict=True)
             )
+
+    def _is_outdated(self, key: TopicKey, folder: Folder) -> bool:
+        """Whether there is a place for its topic now, or its broker has another identity."""
+        has_place = key.topic == OTHER and len(self._topics) < self._max_topics
+        return has_place or key.node not in (self._brokers[_process(folder.identity)].node, _OTHER_NODE)
 
     def _assign(self, folder: Folder) -> _CountedFolder | None:
         """Assign a new folder to its topic; None while that cannot be decided."""
@@ -120,21 +124,17 @@ class TopicCounter:
         if not broker or not folder.name or not broker.facts.log_directories:
             return None
         partition = parse_folder(folder.name) if folder.parent in broker.facts.log_directories else None
-        return _CountedFolder(self._topic_key(broker.facts.node_id, *partition) if partition else None)
+        return _CountedFolder(self._topic_key(broker.node, *partition) if partition else None)
 
-    def _topic_key(self, node_id: str, topic: str, partition: int) -> TopicKey:
-        key = TopicKey(node_id, topic, str(partition) if self._by_partition else "")
+    def _topic_key(self, node: Node, topic: str, partition: int) -> TopicKey:
+        key = TopicKey(node, topic, str(partition) if self._by_partition else "")
         if key in self._topics:
             return key
         if len(self._topics) >= self._max_topics:
-            node_has_topics = any(known.node_id == node_id for known in self._topics)
-            return TopicKey(node_id if node_has_topics else OTHER, OTHER)
+            node_has_topics = any(known.node == node for known in self._topics)
+            return TopicKey(node if node_has_topics else _OTHER_NODE, OTHER)
         self._topics.add(key)
         return key
-
-
-def _node(broker: Broker) -> _Node:
-    return broker.owner, broker.facts.node_id
 
 
 def _process(identity: Identity) -> tuple[int, int]:

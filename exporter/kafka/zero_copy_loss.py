@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exporter.host.network_devices import Devices
-from exporter.kafka.broker import Broker, Listener
+from exporter.kafka.broker import Broker, Listener, Node
 from exporter.model import Endpoint, Operation, RowKind, Rows
 
 WINDOW_NS = 300_000_000_000
@@ -31,7 +31,7 @@ class Loss(NamedTuple):
 
     pid: int
     comm: str
-    node_id: str
+    node: Node
     listener: str
     port: int
     reason: str
@@ -138,7 +138,7 @@ class LossDetector:
         before = self._advance_window(now)
         bytes_without_scatter_gather = self._bytes_without_scatter_gather(now, before)
         losses = {
-            Loss(broker.pid, broker.comm, broker.facts.node_id, listener.name, listener.port, reason): None
+            Loss(broker.pid, broker.comm, broker.node, listener.name, listener.port, reason): None
             for broker, _ in rows_by_broker
             for listener in broker.facts.listeners
             for reason in find_reasons(

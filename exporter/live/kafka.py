@@ -11,7 +11,7 @@ from exporter.live.snapshot import Snapshot
 from exporter.model import Endpoint, FolderTransfer, Identity, RowKind
 
 TOPICS_MAX = 50
-_TopicKey = tuple[str, str, str]
+_TopicKey = tuple[kafka.Node, str, str]
 _Moved = tuple[int, ...]
 
 
@@ -19,7 +19,12 @@ def kafka_rates(before: Snapshot, now: Snapshot, counted: Increase, seconds: flo
     """Return the rates of the brokers that run."""
     return Kafka(
         brokers=[
-            Broker(pid=str(broker.pid), comm=label_text(broker.comm), node_id=label_text(broker.facts.node_id))
+            Broker(
+                pid=str(broker.pid),
+                comm=label_text(broker.comm),
+                cluster_id=label_text(broker.node.cluster_id),
+                node_id=label_text(broker.node.node_id),
+            )
             for broker in now.brokers
         ],
         listeners=list(_listeners(now, counted, seconds)),
@@ -49,7 +54,8 @@ def _listener(
             received += amount
     reasons = [loss.reason for loss in now.losses if (loss.pid, loss.port) == (broker.pid, listener.port)]
     return Listener(
-        node_id=label_text(broker.facts.node_id),
+        cluster_id=label_text(broker.node.cluster_id),
+        node_id=label_text(broker.node.node_id),
         pid=str(broker.pid),
         listener=label_text(listener.name),
         protocol=label_text(listener.protocol),
@@ -69,25 +75,26 @@ def _topics(before: Snapshot, now: Snapshot, seconds: float) -> list[Topic]:
 
 def _moved_by_topic(before: Snapshot, now: Snapshot) -> dict[_TopicKey, _Moved]:
     """Return the bytes of each partition that has moved any, in the order of :attr:`exporter.model.Folder.moved`."""
-    brokers = {(broker.pid, broker.start_ticks): broker.facts for broker in now.brokers}
+    brokers = {(broker.pid, broker.start_ticks): broker for broker in now.brokers}
     moved: dict[_TopicKey, _Moved] = {}
     for key, folder in now.folders.items():
         earlier = before.folders.get(key)
-        facts = brokers.get(_process(folder.identity))
-        if folder is earlier or not facts or folder.parent not in facts.log_directories:
+        broker = brokers.get(_process(folder.identity))
+        if folder is earlier or not broker or folder.parent not in broker.facts.log_directories:
             continue
         if partition := parse_folder(folder.name):
-            topic = (facts.node_id, partition[0], str(partition[1]))
+            topic = (broker.node, partition[0], str(partition[1]))
             increase = _subtract(folder.moved, earlier.moved) if earlier else folder.moved
             moved[topic] = tuple(map(sum, zip(moved[topic], increase, strict=True))) if topic in moved else increase
     return moved
 
 
 def _topic(key: _TopicKey, moved: _Moved, seconds: float) -> Topic:
-    node_id, topic, partition = key
+    node, topic, partition = key
     per_second = {transfer: sum(moved[transfer :: len(FolderTransfer)]) / seconds for transfer in FolderTransfer}
     return Topic(
-        node_id=label_text(node_id),
+        cluster_id=label_text(node.cluster_id),
+        node_id=label_text(node.node_id),
         topic=topic,
         partition=partition,
         read=Mechanisms(

@@ -162,6 +162,7 @@ class Broker:
 
     pid: str
     comm: str
+    cluster_id: str
     node_id: str
 
 
@@ -184,6 +185,7 @@ class Written:
 class Listener:
     """A listener of a broker."""
 
+    cluster_id: str
     node_id: str
     pid: str
     listener: str
@@ -201,6 +203,7 @@ class Listener:
 class Topic:
     """A partition of a topic."""
 
+    cluster_id: str
     node_id: str
     topic: str
     partition: str

@@ -71,7 +71,7 @@ PROCESSES: tuple[Column[Process], ...] = (
 LISTENERS: tuple[Column[Listener], ...] = (
     Column("listener", lambda row: row.listener, lambda row: f"{row.listener} :{row.port}", is_text=True),
     Column("protocol", lambda row: row.protocol, lambda row: row.protocol, is_text=True, rank=4),
-    Column("broker", lambda row: row.node_id, lambda row: row.node_id or NOTHING, is_text=True, rank=3),
+    Column("broker", lambda row: row.node_id, lambda row: row.node_id, is_text=True, rank=3),
     Column("sent", _sent, lambda row: rate(_sent(row))),
     Column(
         "received", lambda row: row.received_bytes_per_second, lambda row: rate(row.received_bytes_per_second), rank=5
@@ -81,7 +81,7 @@ LISTENERS: tuple[Column[Listener], ...] = (
 )
 TOPICS: tuple[Column[Topic], ...] = (
     Column("topic", lambda row: row.topic, lambda row: f"{row.topic} {row.partition}".rstrip(), is_text=True),
-    Column("broker", lambda row: row.node_id, lambda row: row.node_id or NOTHING, is_text=True, rank=2),
+    Column("broker", lambda row: row.node_id, lambda row: row.node_id, is_text=True, rank=2),
     Column("written", lambda row: row.written.cpu, lambda row: rate(row.written.cpu)),
     Column("read", _read, lambda row: rate(_read(row)), rank=1),
     Column("by zero copy", lambda row: row.read.zero_copy, lambda row: size(row.read.zero_copy), rank=3),

@@ -248,4 +248,4 @@ def _listener_key(listener: Listener) -> str:
 
 
 def _topic_key(topic: Topic) -> str:
-    return f"{topic.node_id} {topic.topic} {topic.partition}"
+    return f"{topic.cluster_id} {topic.node_id} {topic.topic} {topic.partition}"

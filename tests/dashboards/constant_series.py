@@ -131,13 +131,20 @@ def _kafka() -> Iterator[Row]:
         ("9093", "SSL", "SSL"),
         ("9094", "CONTROLLER", "PLAINTEXT"),
     ):
-        listener = {**BROKER, "listener": name, "protocol": protocol, "port": port, "node_id": "1"}
+        listener = {**BROKER, "listener": name, "protocol": protocol, "port": port, "cluster_id": "c1", "node_id": "1"}
         yield Row("copy_kafka_listener_info", listener, 1)
-    lost = {**BROKER, "node_id": "1", "listener": "SSL", "port": "9093", "reason": "tls"}
+    lost = {**BROKER, "cluster_id": "c1", "node_id": "1", "listener": "SSL", "port": "9093", "reason": "tls"}
     yield Row("copy_kafka_zero_copy_lost", lost, 1)
     for topic, rates in TOPICS.items():
         for (operation, mechanism), rate in rates.items():
-            labels = {"node_id": "1", "topic": topic, "role": "network", "operation": operation, "mechanism": mechanism}
+            labels = {
+                "cluster_id": "c1",
+                "node_id": "1",
+                "topic": topic,
+                "role": "network",
+                "operation": operation,
+                "mechanism": mechanism,
+            }
             if topic in WITH_PARTITIONS:
                 labels["partition"] = WITH_PARTITIONS[topic]
             yield Row("copy_kafka_topic_bytes_total", labels, rate)

@@ -45,6 +45,7 @@ def inode(path: Path) -> int:
 
 def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
+    (tmp_path / "data/meta.properties").write_text("version=1\ncluster.id=c\nnode.id=5\ndirectory.id=d\n")
     write_config(tmp_path, node_id=5, log_dirs=tmp_path / "data", listeners="SSL://127.0.0.1:0")
     with FakeBroker(tmp_path, "server.properties") as broker:
         before = inspector.inspect(broker.pid)
@@ -53,6 +54,27 @@ def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
         after = inspector.inspect(broker.pid)
         assert after == replace(before, listeners=(Listener("SSL", "SSL", port),), ports=(port,), complete=True)
         assert after.fingerprint
+        assert (after.cluster_id, after.node_id, after.directory_id) == ("c", "5", "d")
+
+
+def test_a_broker_whose_configuration_has_neither_ids_nor_directories(inspector: Inspector, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "meta.properties").write_text("version=0\ncluster.id=c\nbroker.id=1001\n")
+    (data / ".lock").touch()
+    write_config(tmp_path, log_dirs="${env:DATA}")
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        broker.do("hold", data / ".lock")
+        facts = inspector.inspect(broker.pid)
+        assert (facts.cluster_id, facts.node_id, facts.log_directories) == ("c", "1001", (inode(data),))
+
+
+def test_the_reason_for_an_unknown_cluster_id(inspector: Inspector, tmp_path: Path) -> None:
+    write_config(tmp_path, node_id=5, log_dirs=tmp_path)
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        facts = inspector.inspect(broker.pid)
+        assert facts.problems == (f"cluster id unknown: {tmp_path}/meta.properties: No such file or directory",)
+        assert not facts.complete
 
 
 def test_paths_from_its_working_directory(inspector: Inspector, tmp_path: Path) -> None:
@@ -89,7 +111,7 @@ def test_a_broker_in_a_container(inspector: Inspector, tmp_path: Path, entry: st
         pid = pid_in_container(broker)
         port = broker.do("listen", "0.0.0.0", 0)
         facts = inspector.inspect(pid)
-        assert facts.problems == ()
+        assert facts.problems == ("cluster id unknown: data/meta.properties: No such file or directory",)
         assert (facts.node_id, facts.listeners) == ("8", (Listener("SSL", "SSL", port),))
         (directory,) = set(facts.log_directories)
         assert directory == os.stat(f"/proc/{pid}/cwd/data").st_ino

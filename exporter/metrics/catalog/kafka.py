@@ -18,7 +18,7 @@ def _listeners(reading: Reading) -> Values:
         for listener in broker.facts.listeners:
             pid = reading.snapshot.pid_label(broker.pid)
             yield (
-                (pid, broker.comm, broker.facts.node_id, listener.name, listener.protocol, str(listener.port)),
+                (pid, broker.comm, *broker.node, listener.name, listener.protocol, str(listener.port)),
                 1,
             )
 
@@ -26,7 +26,7 @@ def _listeners(reading: Reading) -> Values:
 def _losses(reading: Reading) -> Values:
     for loss in reading.kafka.losses:
         pid = reading.snapshot.pid_label(loss.pid)
-        yield (pid, loss.comm, loss.node_id, loss.listener, str(loss.port), loss.reason), 1
+        yield (pid, loss.comm, *loss.node, loss.listener, str(loss.port), loss.reason), 1
 
 
 def _topics(reading: Reading) -> Values:
@@ -35,13 +35,13 @@ def _topics(reading: Reading) -> Values:
             for transfer, labels in _TRANSFERS.items():
                 count = moved[moved_index(role, transfer)]
                 if count or role is Role.NETWORK:  # most topics have bytes of few roles
-                    yield (topic.node_id, topic.topic, topic.partition, role.name.lower(), *labels), count
+                    yield (*topic.node, topic.topic, topic.partition, role.name.lower(), *labels), count
 
 
 LISTENER_INFO = ValueFamily(
     name="copy_kafka_listener_info",
     type="gauge",
-    labels=(*PROCESS, "node_id", "listener", "protocol", "port"),
+    labels=(*PROCESS, "cluster_id", "node_id", "listener", "protocol", "port"),
     help="1; a listener of a running Kafka broker or controller. Join other metrics on pid, comm and port.",
     flag="--kafka",
     values=_listeners,
@@ -49,7 +49,7 @@ LISTENER_INFO = ValueFamily(
 ZERO_COPY_LOST = ValueFamily(
     name="copy_kafka_zero_copy_lost",
     type="gauge",
-    labels=(*PROCESS, "node_id", "listener", "port", "reason"),
+    labels=(*PROCESS, "cluster_id", "node_id", "listener", "port", "reason"),
     help="1; why a listener sends without zero copy: tls, jvm_fallback, copied, scatter_gather (docs/kafka.md).",
     flag="--kafka",
     values=_losses,
@@ -57,7 +57,7 @@ ZERO_COPY_LOST = ValueFamily(
 TOPIC_BYTES = ValueFamily(
     name="copy_kafka_topic_bytes_total",
     type="counter",
-    labels=("node_id", "topic", "partition", "role", "operation", "mechanism"),
+    labels=("cluster_id", "node_id", "topic", "partition", "role", "operation", "mechanism"),
     help="Bytes of the topic's files that a Kafka broker read or wrote: copied by the CPU (cpu), passed by reference "
     "(zero_copy) or read from the disk (dma). role: what the thread does (network, replica_fetcher, cleaner, remote, "
     "recovery, other, unknown). partition is there only with --kafka.partitions.",

@@ -20,7 +20,7 @@ export class Kafka {
     this._listeners = new Table(byId("listeners"), [
       { title: "listener", text: true, value: (row) => row.listener, show: (row) => `${row.listener} :${row.port}` },
       { title: "protocol", text: true, value: (row) => row.protocol, show: (row) => row.protocol },
-      { title: "broker", text: true, value: (row) => row.node_id, show: (row) => row.node_id || "unknown" },
+      { title: "broker", text: true, value: (row) => row.node_id, show: (row) => row.node_id },
       { title: "sent", value: sent, show: (row) => rate(sent(row)) },
       { title: "received", value: (row) => row.received_bytes_per_second, show: (row) => rate(row.received_bytes_per_second) },
       { title: "zero copy", value: (row) => row.zero_copy_ratio, show: (row) => (row.zero_copy_ratio === null ? "–" : percent(row.zero_copy_ratio)) },
@@ -28,12 +28,12 @@ export class Kafka {
     ], (row) => `${row.pid} ${row.listener} ${row.port}`, { sort: 3 });
     this._topics = new Table(byId("topics"), [
       { title: "topic", text: true, value: (row) => row.topic, show: (row) => (row.partition ? `${row.topic} ${row.partition}` : row.topic) },
-      { title: "broker", text: true, value: (row) => row.node_id, show: (row) => row.node_id || "unknown" },
+      { title: "broker", text: true, value: (row) => row.node_id, show: (row) => row.node_id },
       { title: "written", value: written, show: (row) => rate(written(row)) },
       { title: "read", value: read, show: (row) => rate(read(row)) },
       { title: "by zero copy", value: (row) => row.read.zero_copy, show: (row) => bytes(row.read.zero_copy) },
       { title: "from disk", value: (row) => row.read.dma, show: (row) => bytes(row.read.dma) },
-    ], (row) => `${row.node_id} ${row.topic} ${row.partition}`, { sort: 3 });
+    ], (row) => `${row.cluster_id} ${row.node_id} ${row.topic} ${row.partition}`, { sort: 3 });
   }
 
   show(kafka) {

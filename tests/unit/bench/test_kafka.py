@@ -12,15 +12,15 @@ from tests.support.scrape import Scrape
 MIB = 1 << 20
 LISTENERS = """\
 # TYPE copy_kafka_listener_info gauge
-copy_kafka_listener_info{pid="7",comm="java",node_id="1",listener="A",protocol="SSL",port="9092"} 1
-copy_kafka_listener_info{pid="8",comm="java",node_id="2",listener="B",protocol="SSL",port="9093"} 1
+copy_kafka_listener_info{pid="7",comm="java",cluster_id="c",node_id="1",listener="A",protocol="SSL",port="9092"} 1
+copy_kafka_listener_info{pid="8",comm="java",cluster_id="c",node_id="2",listener="B",protocol="SSL",port="9093"} 1
 """
 
 
 def scrape(calls: int, zero_copied_mib: int, copied_mib: int) -> Scrape:
     """Two brokers; the first one has sent this."""
     hop = 'pid="7",comm="java",syscall="sendfile",source="page_cache",destination="tcp",port="9092"'
-    topic = 'node_id="1",topic="orders"'
+    topic = 'cluster_id="c",node_id="1",topic="orders"'
     return Scrape(
         f"# TYPE copy_syscalls counter\ncopy_syscalls_total{{{hop}}} {calls}\n"
         "# TYPE copy_bytes counter\n"
@@ -30,7 +30,7 @@ def scrape(calls: int, zero_copied_mib: int, copied_mib: int) -> Scrape:
         f'copy_kafka_topic_bytes_total{{{topic},operation="read",mechanism="zero_copy"}} {zero_copied_mib * MIB}\n'
         f'copy_kafka_topic_bytes_total{{{topic},operation="read",mechanism="cpu"}} {1 * MIB}\n'
         f'copy_kafka_topic_bytes_total{{{topic},operation="write",mechanism="cpu"}} {2 * MIB}\n'
-        'copy_kafka_topic_bytes_total{node_id="2",topic="elsewhere",operation="read",mechanism="dma"} 1\n'
+        'copy_kafka_topic_bytes_total{cluster_id="c",node_id="2",topic="other",operation="read",mechanism="dma"} 1\n'
         "# EOF\n"
     )
 

@@ -14,7 +14,7 @@ NARROWEST = 6
 HALF, HALF_CHARACTERS = 12, 46
 """And what fits into half of 800 pixels."""
 LONGEST_CELL = 8
-OPTIONAL_LABELS = {"pid", "node_id", "broker", "listener", "protocol", "partition"}
+OPTIONAL_LABELS = {"pid", "cluster_id", "node_id", "broker", "listener", "protocol", "partition"}
 """Absent with --process.labels=comm, without --kafka and without --kafka.partitions."""
 TARGET_VARIABLES = ["datasource", "job", "cluster", "instance"]
 PLACEHOLDER = re.compile(r"\{\{(\w+)\}\}")

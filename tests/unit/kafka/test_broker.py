@@ -1,6 +1,7 @@
 """Facts of a broker as the inspector sends them."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,12 +9,21 @@ from hypothesis import strategies as st
 
 from exporter.kafka.broker import Facts, Listener
 
-FACTS = Facts("5", (Listener("SSL", "SSL", 9093),), (11, 12), complete=True, problems=("x: Permission denied",))
+FACTS = Facts(
+    "5", (Listener("SSL", "SSL", 9093),), (11, 12), complete=True, problems=("x: Permission denied",), cluster_id="c"
+)
 
 
 def test_facts_are_decoded_as_they_were_encoded() -> None:
     assert Facts.decode(FACTS.encode()) == FACTS
     assert Facts.decode(Facts().encode()) == Facts()
+
+
+def test_ids_do_not_change_while_a_broker_runs() -> None:
+    facts = replace(FACTS, fingerprint="f")
+    for fingerprint in ("f", "other"):
+        now = facts.since_start(Facts("6", (), (), fingerprint=fingerprint, cluster_id="x", directory_id="d"))
+        assert (now.node_id, now.cluster_id, now.directory_id) == ("5", "c", "d")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from threading import Event
 
 import pytest
 
 from exporter.host.procfs import Stat
-from exporter.kafka.broker import CHANGED_CONFIG, UNKNOWN, Facts, Listener
+from exporter.kafka.broker import CHANGED_CONFIG, UNKNOWN, Facts, Listener, Node
 from exporter.kafka.discovery import SCAN_INTERVAL_SECONDS, Discovery, DiscoverySettings
 from exporter.kafka.inspector import InspectionError
 
@@ -218,8 +218,9 @@ def test_problems_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         host.scan_for(discovery, 10)
     assert [record.getMessage() for record in caplog.records] == [
-        "broker: node unknown, process 7: listeners unknown (unknown) on 9092",
-        "broker: node unknown, process 7: x.properties: Permission denied; add missing ports with --watch.port",
+        "broker: cluster unknown, node unknown, process 7: listeners unknown (unknown) on 9092",
+        "broker: cluster unknown, node unknown, process 7: x.properties: Permission denied; "
+        "add missing ports with --watch.port",
     ]
 
 
@@ -234,7 +235,8 @@ def test_discovery_recovers_from_late_answers(caplog: pytest.LogCaptureFixture) 
     assert (pids(discovery), discovery.success) == ([7], False)
     assert len(host.inspected) == 5, "after 4, 8, 16, 32 s"
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
-        "broker: node unknown, process 7: the inspector did not answer within 8 s; add missing ports with --watch.port"
+        "broker: cluster unknown, node unknown, process 7: the inspector did not answer within 8 s; "
+        "add missing ports with --watch.port"
     ]
     host.facts[7] = COMPLETE
     host.scan_for(discovery, 122)
@@ -365,3 +367,16 @@ def test_facts_are_those_of_the_start() -> None:
     host.scan_for(discovery, 124)
     assert watched_ports(discovery) == [[9092]]
     assert discovery.brokers()[0].facts.listeners[0].name == "L9092"
+
+
+def test_two_brokers_with_the_same_ids(caplog: pytest.LogCaptureFixture) -> None:
+    host = Host()
+    discovery = host.discovery()
+    for pid in (1, 2):
+        host.start(pid, replace(COMPLETE, cluster_id="c", directory_id=f"d{pid}"))
+    discovery.scan()
+    assert [broker.node for broker in discovery.brokers()] == [Node("c", "1@d1"), Node("c", "1@d2")]
+    assert "several brokers have cluster id c and node id 1" in caplog.text
+    del host.processes[1]
+    discovery.scan()
+    assert [broker.node for broker in discovery.brokers()] == [Node("c", "1@d2")]

@@ -61,4 +61,4 @@ def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
     brokers.found = ()
     tracker.count_if_brokers_changed(0)
     assert folder_map.present == {}
-    assert tracker.take_snapshot({}, 0).topics == {TopicKey("1", "t"): MOVED}
+    assert tracker.take_snapshot({}, 0).topics == {TopicKey(BROKER.node, "t"): MOVED}

@@ -5,7 +5,7 @@ import errno
 import pytest
 
 from exporter.host.network_devices import Link, Traffic
-from exporter.kafka.broker import Broker, Facts, Listener
+from exporter.kafka.broker import Broker, Facts, Listener, Node
 from exporter.kafka.zero_copy_loss import MIN_BYTES, WINDOW_NS, Loss, LossDetector
 from exporter.model import Count, Endpoint, Operation, Row, RowKind, Rows
 
@@ -37,7 +37,7 @@ def broker(protocol: str = "PLAINTEXT", pid: int = 7) -> Broker:
 
 def loss(reason: str) -> Loss:
     """A loss of the broker's first listener."""
-    return Loss(7, "java", "1", "A", PORT, reason)
+    return Loss(7, "java", Node("unknown", "1"), "A", PORT, reason)
 
 
 class Devices:

@@ -11,7 +11,9 @@ from .snapshots import HOST, ONE, counts, describe, snapshot
 
 SEND = Row(RowKind.CPU_COPY, Operation.SENDTO, Endpoint.USER, Endpoint.TCP, 9092, 0)
 RECEIVE = Row(RowKind.CPU_COPY, Operation.RECVFROM, Endpoint.TCP, Endpoint.USER, 9092, 0)
-FACTS = Facts("7", (Listener("PLAIN", "PLAINTEXT", 9092), Listener("TLS", "SSL", 9093)), (55,), complete=True)
+FACTS = Facts(
+    "7", (Listener("PLAIN", "PLAINTEXT", 9092), Listener("TLS", "SSL", 9093)), (55,), complete=True, cluster_id="c"
+)
 BROKER = Broker(ONE.pid, ONE.start_ticks, "java", FACTS)
 
 
@@ -21,7 +23,7 @@ def folder(name: str, *moved: int, parent: int = 55) -> Folder:
 
 def kafka(before: dict[bytes, Folder], now: dict[bytes, Folder]) -> rates.Kafka:
     moved = counts((SENDFILE, 1, 600), (SEND, 1, 200), (RECEIVE, 1, 100), (READ, 1, 40))
-    loss = Loss(ONE.pid, "java", "7", "TLS", 9093, "tls")
+    loss = Loss(ONE.pid, "java", BROKER.node, "TLS", 9093, "tls")
     earlier = snapshot(1, {}, folders=before)
     later = snapshot(3, {ONE: moved}, folders=now, brokers=(BROKER,), losses=(loss,))
     return compute_rates(earlier, later, HOST, describe).kafka
@@ -29,7 +31,7 @@ def kafka(before: dict[bytes, Folder], now: dict[bytes, Folder]) -> rates.Kafka:
 
 def test_listeners():
     found = kafka({}, {})
-    assert found.brokers == [rates.Broker(pid="1", comm="java", node_id="7")]
+    assert found.brokers == [rates.Broker(pid="1", comm="java", cluster_id="c", node_id="7")]
     plain, tls = found.listeners
     assert (plain.sent, plain.received_bytes_per_second) == (rates.Sent(cpu=100, zero_copy=300), 50)
     assert (plain.zero_copy_ratio, plain.reason) == (0.75, "")
@@ -47,7 +49,7 @@ def test_topics():
         b"s": still,
     }
     first, second = kafka(before, now).topics
-    assert (first.node_id, first.topic, first.partition) == ("7", "orders", "1")
+    assert (first.cluster_id, first.node_id, first.topic, first.partition) == ("c", "7", "orders", "1")
     assert first.read == rates.Mechanisms(cpu=10, zero_copy=100, dma=20)
     assert first.written == rates.Written(cpu=5)
     assert (second.partition, second.read.zero_copy) == ("2", 1)

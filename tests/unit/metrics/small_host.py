@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
 from exporter.counting.series import Limits
-from exporter.kafka.broker import Broker, Facts, Listener
+from exporter.kafka.broker import Broker, Facts, Listener, Node
 from exporter.kafka.topics import TopicKey
 from exporter.kafka.tracker import KafkaSnapshot
 from exporter.kafka.zero_copy_loss import Loss
@@ -35,6 +35,7 @@ PROBES = (
 )
 JAVA = 100
 PORTS = (9092, 9093)
+NODE = Node("Y29weS1leHBvcnRlci10ZX", "1")
 
 
 class SampleKafka:
@@ -47,9 +48,9 @@ class SampleKafka:
         plain, secure = PORTS
         listeners = (Listener("PLAINTEXT", "PLAINTEXT", plain), Listener("SECURE", "SASL_SSL", secure))
         return KafkaSnapshot(
-            (Broker(JAVA, 1, "java", Facts("1", listeners)),),
-            {TopicKey("1", "orders"): moved(1 << 40, 1, 2, 3), TopicKey("1", "clicks", "7"): moved(4, 5, 6, 7)},
-            (Loss(JAVA, "java", "1", "SECURE", secure, "tls"),),
+            (Broker(JAVA, 1, "java", Facts(NODE.node_id, listeners, cluster_id=NODE.cluster_id)),),
+            {TopicKey(NODE, "orders"): moved(1 << 40, 1, 2, 3), TopicKey(NODE, "clicks", "7"): moved(4, 5, 6, 7)},
+            (Loss(JAVA, "java", NODE, "SECURE", secure, "tls"),),
         )
 
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from exporter.counting.sampler import Reading
 from exporter.counting.series import Snapshot
-from exporter.kafka.broker import Broker, Facts, Listener
+from exporter.kafka.broker import Broker, Facts, Listener, Node
 from exporter.kafka.topics import TopicKey
 from exporter.kafka.tracker import KafkaSnapshot
 from exporter.kafka.zero_copy_loss import Loss
@@ -18,7 +18,10 @@ from exporter.model import FolderTransfer, Role
 
 from .small_host import moved
 
-FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE", "SASL_SSL", 9093)))
+FACTS = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092), Listener("SECURE", "SASL_SSL", 9093)), cluster_id="c")
+NODE = Node("c", "1")
+ID = 'cluster_id="c",node_id="1"'
+UNKNOWN_ID = 'cluster_id="unknown",node_id="unknown"'
 
 
 def shown(
@@ -39,15 +42,20 @@ def shown(
 
 def test_listeners() -> None:
     assert shown(Broker(7, 1, "java", FACTS)) == [
-        'listener_info{pid="7",comm="java",node_id="1",listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"} 1',
-        'listener_info{pid="7",comm="java",node_id="1",listener="SECURE",protocol="SASL_SSL",port="9093"} 1',
+        f'listener_info{{pid="7",comm="java",{ID},listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"}} 1',
+        f'listener_info{{pid="7",comm="java",{ID},listener="SECURE",protocol="SASL_SSL",port="9093"}} 1',
     ]
 
 
 def test_losses() -> None:
-    assert shown(losses=(Loss(7, "java", "1", "SSL", 9093, "tls"), Loss(8, "java", "", "A", 9092, "copied"))) == [
-        'zero_copy_lost{pid="7",comm="java",node_id="1",listener="SSL",port="9093",reason="tls"} 1',
-        'zero_copy_lost{pid="8",comm="java",node_id="",listener="A",port="9092",reason="copied"} 1',
+    assert shown(
+        losses=(
+            Loss(7, "java", NODE, "SSL", 9093, "tls"),
+            Loss(8, "java", Node("unknown", "unknown"), "A", 9092, "copied"),
+        )
+    ) == [
+        'zero_copy_lost{pid="7",comm="java",cluster_id="c",node_id="1",listener="SSL",port="9093",reason="tls"} 1',
+        f'zero_copy_lost{{pid="8",comm="java",{UNKNOWN_ID},listener="A",port="9092",reason="copied"}} 1',
     ]
 
 
@@ -60,8 +68,8 @@ def test_listeners_without_pid() -> None:
 @pytest.mark.parametrize(
     ("topic", "labels"),
     [
-        (TopicKey("1", "a.b-c"), 'node_id="1",topic="a.b-c"'),
-        (TopicKey("1", "a", "3"), 'node_id="1",topic="a",partition="3"'),
+        (TopicKey(NODE, "a.b-c"), 'cluster_id="c",node_id="1",topic="a.b-c"'),
+        (TopicKey(NODE, "a", "3"), 'cluster_id="c",node_id="1",topic="a",partition="3"'),
     ],
 )
 def test_topics(topic: TopicKey, labels: str) -> None:
@@ -74,9 +82,9 @@ def test_topics(topic: TopicKey, labels: str) -> None:
 
 
 def test_roles_that_moved_nothing_have_no_series() -> None:
-    lines = shown(topics={TopicKey("1", "a"): moved(0, 5, role=Role.CLEANER)})
+    lines = shown(topics={TopicKey(NODE, "a"): moved(0, 5, role=Role.CLEANER)})
     assert [line for line in lines if not line.endswith(" 0")] == [
-        'topic_bytes_total{node_id="1",topic="a",role="cleaner",operation="read",mechanism="cpu"} 5'
+        f'topic_bytes_total{{{ID},topic="a",role="cleaner",operation="read",mechanism="cpu"}} 5'
     ]
     assert len(lines) == 1 + len(FolderTransfer)
 

@@ -52,6 +52,7 @@ def process(pid: str, comm: str = "sender", *, cpu: float = 0.0, zero_copy: floa
 def kafka(node_id: str = "1", topic: str = "orders") -> rates.Kafka:
     """A broker with two listeners, of which one has lost zero copy, and a topic."""
     plaintext = rates.Listener(
+        cluster_id="Y29weS1leHBvcnRlci10ZX",
         node_id=node_id,
         pid="77",
         listener="PLAINTEXT",
@@ -67,6 +68,7 @@ def kafka(node_id: str = "1", topic: str = "orders") -> rates.Kafka:
         zero_copy_ratio=0.0, reason="tls",
     )  # fmt: skip
     orders = rates.Topic(
+        cluster_id="Y29weS1leHBvcnRlci10ZX",
         node_id=node_id,
         topic=topic,
         partition="0",
@@ -74,7 +76,9 @@ def kafka(node_id: str = "1", topic: str = "orders") -> rates.Kafka:
         written=rates.Written(cpu=2.0 * MIB),
     )
     return rates.Kafka(
-        brokers=[rates.Broker(pid="77", comm="java", node_id=node_id)], listeners=[plaintext, tls], topics=[orders]
+        brokers=[rates.Broker(pid="77", comm="java", cluster_id="Y29weS1leHBvcnRlci10ZX", node_id=node_id)],
+        listeners=[plaintext, tls],
+        topics=[orders],
     )
 
 
