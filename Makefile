@@ -28,7 +28,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines chart lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
 
 setup: $(VENV)/.run ## install the Debian packages and .venv/bin/copy-exporter
 

@@ -390,6 +390,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             given.insert(0, _DEFAULT_COMMAND)
         capabilities.raise_permitted()
         status = cli.main(given, prog_name="copy-exporter", standalone_mode=False)
+    except click.UsageError as error:
+        _end(f"{error.format_message().rstrip('.')}; `copy-exporter {given[0]} --help` shows what it takes", 2)
     except click.ClickException as error:
         _end(error.format_message(), 2)
     except CopyExporterError as error:
@@ -405,7 +407,7 @@ def _check_flag(word: str = "-") -> None:
         return
     similar = difflib.get_close_matches(word, cli.commands, n=1)
     question = f"did you mean {similar[0]}? " if similar else ""
-    raise UsageError(f"{word} is not a command; {question}the commands are {', '.join(cli.commands)}")
+    raise UsageError(f"{word} is not a command; {question}Commands: {', '.join(cli.commands)}")
 
 
 def _end(message: str, status: int) -> None:

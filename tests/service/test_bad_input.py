@@ -91,6 +91,7 @@ def test_unknown_words(arguments: tuple[str, ...], named: str) -> None:
     status, line = refused(*arguments)
     assert status == USAGE
     assert named in line
+    assert "--help` shows what it takes" in line or "whole number" in line or "is not a command" in line
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_unknown_words(arguments: tuple[str, ...], named: str) -> None:
 )
 def test_unknown_command(word: str, command: str) -> None:
     question = f"did you mean {command}? " if command else ""
-    line = f"copy-exporter: {word} is not a command; {question}the commands are serve, doctor, demo, top"
+    line = f"copy-exporter: {word} is not a command; {question}Commands: serve, doctor, demo, top"
     assert refused(word) == (USAGE, line)
 
 
