@@ -97,12 +97,12 @@ class KernelMaps:
     def take_exits(self) -> list[Exit]:
         """Return and delete the processes that have ended since the last call. Their rows no longer change."""
         keys, values = self._read("exits")
-        exits = [
-            Exit(Identity(start, pid), _text(comm))
-            for (start, pid), (comm,) in zip(_PROCESS.iter_unpack(keys), _EXIT_EVENT.iter_unpack(values), strict=True)
-        ]
         libbpf.delete_from_map(self._maps["exits"], _slices(keys, _PROCESS.size))
-        return exits
+        return _exits(keys, values)
+
+    def exits(self) -> list[Exit]:
+        """Return the processes that have ended, which the next :meth:`take_exits` returns too."""
+        return _exits(*self._read("exits"))
 
     def sample(self) -> Sample:
         """Return everything counted so far, except what was forgotten."""
@@ -236,6 +236,13 @@ def unpack_key(key: bytes) -> tuple[Identity, Row]:
 def unpack_count(value: bytes) -> Count:
     """Return a value of the counts."""
     return Count._make(_COUNT.unpack(value))
+
+
+def _exits(keys: bytes, values: bytes) -> list[Exit]:
+    return [
+        Exit(Identity(start, pid), _text(comm))
+        for (start, pid), (comm,) in zip(_PROCESS.iter_unpack(keys), _EXIT_EVENT.iter_unpack(values), strict=True)
+    ]
 
 
 def _sum(before: Count | None, count: Count) -> Count:

@@ -2,7 +2,8 @@
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -18,6 +19,8 @@ from exporter.model import KERNEL, Exit, Identity, MapUse, ProbeRuns, Rows
 
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 1.0
+_ENDED_MAX = 500
+"""How many ended processes the live view can name."""
 _T = TypeVar("_T")
 
 
@@ -33,6 +36,17 @@ class Reading:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A process that has ended, and all that it has counted."""
+
+    number: int
+    """One more than that of the process before."""
+    identity: Identity
+    comm: str
+    rows: Rows
+
+
+@dataclass(frozen=True)
 class Peek:
     """The present counts, read without any effect on what scrapes show."""
 
@@ -40,6 +54,10 @@ class Peek:
     """Of processes whose rows are in the map: see :meth:`KernelMaps.packed_counts`."""
     exited: Rows
     """What exited processes have counted, whose rows are not in the map any more."""
+    ended: tuple[Ended, ...]
+    """The last of these processes."""
+    exits: Sequence[Exit]
+    """Processes that have ended, whose rows are still in the map."""
     folders: Mapping[bytes, bytes]
     """Of brokers: see :meth:`KernelMaps.packed_folders`. Empty with ``--no-kafka``."""
     brokers: tuple[Broker, ...]
@@ -66,6 +84,8 @@ class Sampler:
         self._clock = clock
         self._kafka = kafka
         self._lock = threading.Lock()
+        self._ended: deque[Ended] = deque(maxlen=_ENDED_MAX)
+        self._ended_count = 0
         self._self_check = SelfCheck(procfs.own())
         self._read_error = "nothing was read yet"
 
@@ -100,6 +120,8 @@ class Sampler:
             return Peek(
                 self._maps.packed_counts(),
                 self._attribution.exited_rows,
+                tuple(self._ended),
+                self._maps.exits(),
                 self._maps.packed_folders() if self._kafka else {},
                 self._kafka.brokers if self._kafka else (),
                 self._maps.dropped(),
@@ -150,6 +172,10 @@ class Sampler:
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
         self._maps.forget(sample, live.finalized)
+        for gone in exits:
+            if rows := sample.processes.get(gone.identity):
+                self._ended_count += 1
+                self._ended.append(Ended(self._ended_count, gone.identity, gone.comm, rows))
         return live
 
     def _check_counting(self, sample: Sample) -> None:

@@ -2,8 +2,9 @@
 
 import heapq
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from exporter.counting.rows import without_port
 from exporter.live.snapshot import Snapshot
 from exporter.model import MECHANISMS, Identity, Row, Rows
 
@@ -18,17 +19,23 @@ class Increase:
     total: Additions
     """Of the whole host."""
     processes: Mapping[Identity, Additions]
-    """Of the processes that are in the later snapshot and have counted something."""
+    """Of the processes that are in the later snapshot, have not ended, and have counted something."""
+    ended: Mapping[str, Additions] = field(default_factory=dict)
+    """Of the processes that ended in between, by name."""
 
     def busiest(self, number: int) -> list[Identity]:
         """Return the ``number`` processes that moved most bytes, or made most calls where bytes are equal."""
         return heapq.nlargest(number, self.processes, key=lambda identity: _size(self.processes[identity]))
 
-    def without(self, identities: Iterable[Identity]) -> Additions:
-        """Return the total less what these processes have counted."""
+    def busiest_ended(self, number: int) -> list[str]:
+        """Return the same for names of ended processes."""
+        return heapq.nlargest(number, self.ended, key=lambda comm: _size(self.ended[comm]))
+
+    def without(self, parts: Iterable[Additions]) -> Additions:
+        """Return the total less these parts of it."""
         rest = dict(self.total)
-        for identity in identities:
-            for row, (events, amount) in self.processes[identity].items():
+        for part in parts:
+            for row, (events, amount) in part.items():
                 rest_events, rest_amount = rest.get(row, (0, 0))
                 rest[row] = rest_events - events, rest_amount - amount
         return {row: addition for row, addition in rest.items() if any(addition)}
@@ -51,7 +58,20 @@ def increase(before: Snapshot, now: Snapshot) -> Increase:
                 processes[identity] = added
     for identity in before.processes.keys() - now.processes.keys():
         _add_all(total, _difference(before.processes[identity], {}))
-    return Increase({row: addition for row, addition in total.items() if any(addition)}, processes)
+    ended = _ended(before, now, processes)
+    return Increase({row: addition for row, addition in total.items() if any(addition)}, processes, ended)
+
+
+def _ended(before: Snapshot, now: Snapshot, processes: dict[Identity, Additions]) -> dict[str, Additions]:
+    """Return what ended processes have counted, by name; takes those whose rows are in the map out of ``processes``."""
+    by_name: dict[str, Additions] = {}
+    for identity, comm in now.exits.items():
+        if identity in processes:
+            _add_all(by_name.setdefault(comm, {}), processes.pop(identity))
+    for identity, gone in now.ended.items():
+        earlier = without_port(before.processes.get(identity, {}))
+        _add_all(by_name.setdefault(gone.comm, {}), _difference(earlier, without_port(gone.rows)))
+    return {comm: additions for comm, additions in by_name.items() if any(map(any, additions.values()))}
 
 
 def _difference(before: Rows, now: Rows) -> Additions:

@@ -14,6 +14,9 @@ from exporter.model import MECHANISMS, Identity, Row, RowKind
 
 PROCESSES_MAX = 50
 """How many processes are listed by themselves."""
+ENDED_MAX = 10
+"""How many names of ended processes are listed."""
+ENDED = "ended"
 OTHER = "other"
 _OTHER_PROCESSES = Description(OTHER, ProcessInfo(), None)
 
@@ -23,7 +26,7 @@ Describe = Callable[[Identity], Description | None]
 
 @dataclass(frozen=True)
 class Listed:
-    """A process that is listed by itself, or all others together."""
+    """A process that is listed by itself, those of a name that have ended, or all others together."""
 
     pid: str
     description: Description
@@ -32,14 +35,19 @@ class Listed:
 
 
 def list_processes(counted: Increase, describe: Describe) -> list[Listed]:
-    """Return the busiest processes by the bytes that the CPU copied, then all others as one."""
+    """Return the busiest processes and names of ended ones by the bytes that the CPU copied, then all others as one."""
     described = {identity: describe(identity) for identity in counted.busiest(PROCESSES_MAX)}
     shown = {identity: description for identity, description in described.items() if description}
     listed = [
         _listed(str(identity.pid), description, counted.processes[identity]) for identity, description in shown.items()
     ]
+    ended = {comm: counted.ended[comm] for comm in counted.busiest_ended(ENDED_MAX)}
+    listed += [
+        _listed(ENDED, Description(comm, ProcessInfo(name=comm), None), additions) for comm, additions in ended.items()
+    ]
     listed.sort(key=lambda process: (process.sums.cpu, process.sums.moved), reverse=True)
-    return [*listed, _listed(OTHER, _OTHER_PROCESSES, counted.without(shown))]
+    rest = counted.without(process.additions for process in listed)
+    return [*listed, _listed(OTHER, _OTHER_PROCESSES, rest)]
 
 
 def process_rates(process: Listed, seconds: float, *, samples_copy_time: bool) -> Process:

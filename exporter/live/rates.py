@@ -133,9 +133,10 @@ class ProcessError:
 
 @dataclass(frozen=True, config=_CONFIG)
 class Process:
-    """One process, or (pid `other`) all that are not listed: the rows add up to the totals."""
+    """One process, those of a name that have ended, or all that are not listed: the rows add up to the totals."""
 
     pid: str
+    """`ended` for processes of one name that ended in the interval, `other` for all that are not listed."""
     comm: str
     name: str
     """What a person calls the process: the main class of a JVM, the script of an interpreter, else its comm."""

@@ -3,8 +3,9 @@
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from exporter.counting import sampler
 from exporter.counting.maps import Sample, unpack_folder
 from exporter.counting.sampler import Peek
 from exporter.counting.self_check import PROBE, SelfCheck
@@ -19,7 +20,7 @@ from exporter.live.descriptions import Descriptions
 from exporter.live.increase import increase
 from exporter.live.processes import PROCESSES_MAX
 from exporter.live.rates import Rates
-from exporter.live.snapshot import Host, Snapshot
+from exporter.live.snapshot import Ended, Host, Snapshot
 from exporter.live.unpacked import Unpacked, UnpackedRows
 from exporter.model import Identity, Rows
 
@@ -40,7 +41,9 @@ class LiveReader:
         self._descriptions = Descriptions(procfs, limits)
         self._losses = LossDetector(devices)
         self._self_check = SelfCheck(procfs.own())
+        self._limits = limits
         self._last: Snapshot | None = None
+        self._last_ended = 0
 
     def read(self) -> Rates | None:
         """Return the rates since the last reading; None at the first. Raises :class:`OSError` when maps cannot be read.
@@ -66,6 +69,8 @@ class LiveReader:
             clock_ns=clock_ns,
             processes=processes,
             exited=peek.exited,
+            ended=self._ended(peek.ended),
+            exits={gone.identity: gone.comm for gone in peek.exits if not self._limits.leave_out(gone.comm)},
             devices=self._traffic(),
             links=self._devices.links,
             cpus=os.cpu_count() or 1,
@@ -76,6 +81,12 @@ class LiveReader:
             folders=self._folders.update(peek.folders),
             losses=self._find_losses(peek.brokers, processes, clock_ns) if peek.brokers else (),
         )
+
+    def _ended(self, found: Sequence[sampler.Ended]) -> dict[Identity, Ended]:
+        """Return those that have ended since the last reading; --process.exclude leaves out some."""
+        new = [gone for gone in found if gone.number > self._last_ended and not self._limits.leave_out(gone.comm)]
+        self._last_ended = found[-1].number if found else self._last_ended
+        return {gone.identity: Ended(gone.comm, gone.rows) for gone in new}
 
     def _find_losses(
         self, brokers: tuple[Broker, ...], processes: Mapping[Identity, Rows], clock_ns: int

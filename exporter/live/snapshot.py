@@ -28,6 +28,15 @@ class Host:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """A process that has ended."""
+
+    comm: str
+    rows: Rows
+    """All that it has counted."""
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """All counts at one moment."""
 
@@ -39,6 +48,10 @@ class Snapshot:
     """Of processes whose rows are in the map. Two snapshots share the rows of a process that has not counted since."""
     exited: Rows
     """What all other processes have counted."""
+    ended: Mapping[Identity, Ended] = field(default_factory=dict)
+    """Those of the other processes that have ended since the snapshot before."""
+    exits: Mapping[Identity, str] = field(default_factory=dict)
+    """Names of processes that have ended, and whose rows are in the map."""
     devices: Mapping[str, Traffic] = field(default_factory=dict)
     links: Mapping[str, Link] = field(default_factory=dict)
     cpus: int = 1

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from exporter.live.processes import OTHER
+from exporter.live.processes import ENDED, OTHER
 from exporter.live.rates import Kafka, Process, Rates, Totals
 from exporter.top.columns import ERRORS, HOPS, LISTENERS, PROCESSES, TOPICS, Column, process_name
 from exporter.top.picture import PictureLine, draw, legend
@@ -39,7 +39,7 @@ def once(rates: Rates, width: int, *, ascii_only: bool) -> list[str]:
     processes = arrange(rates.processes, PROCESSES, PROCESS_ORDER)
     lines = [*summary(rates, width, ascii_only=ascii_only), ""]
     lines += lay_out(processes, PROCESSES, width, ascii_only=ascii_only).lines()
-    shown = sum(process.pid != OTHER for process in processes)
+    shown = sum(process.pid not in (ENDED, OTHER) for process in processes)
     lines += ["", *wrap(f"{shown} of {count(rates.process_count)} processes are shown: those that move most.", width)]
     for table in _kafka_tables(rates.kafka, width, ascii_only=ascii_only):
         lines += ["", *table]

@@ -1,7 +1,9 @@
 """The live rates of a real service: equal to the metrics, one reading for all viewers, and no effect on scrapes."""
 
 import json
+import shutil
 import socket
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -98,6 +100,29 @@ def test_the_host_total_is_that_of_the_metrics(
             seen += sum(hop["bytes_per_second"] for hop in received) * rates["interval_seconds"]
         assert Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG) - before == truth
         assert seen >= truth - 1, "other processes may receive too"
+
+
+def test_processes_that_end_within_a_reading_keep_their_name(start: Start, tmp_path: Path) -> None:
+    """Each lives for some milliseconds, so that no reading finds it in /proc; every byte has its name nevertheless."""
+    service, name, size, count = start(), "short-lived", 100_000, 40
+    program = tmp_path / name
+    shutil.copy("/usr/bin/head", program)
+    with watch(service) as viewer:
+        viewer.event()
+        seen: Counter[str] = Counter()
+        for _ in range(count):
+            subprocess.run([program, "-c", str(size), "/dev/zero"], stdout=subprocess.DEVNULL, check=True)
+            time.sleep(0.05)
+        for rates in (viewer.event() for _ in range(6)):
+            for process in rates["processes"]:
+                if process["comm"] == name:
+                    hops = [hop for hop in process["hops"] if (hop["source"], hop["destination"]) == ("device", "user")]
+                    moved = sum(hop["bytes_per_second"] for hop in hops) * rates["interval_seconds"]
+                    seen[process["pid"]] += round(moved)
+            total = sum(sum(process["mechanisms"].values()) for process in rates["processes"])
+            assert total == pytest.approx(rates["totals"]["moved_bytes_per_second"])
+    assert seen["ended"] > 0.9 * sum(seen.values())
+    assert count * size <= sum(seen.values()) < count * (size + 100), "the program itself reads some bytes too"
 
 
 def series_of(service: ExporterProcess, connection: WatchedConnection) -> dict[Any, float]:

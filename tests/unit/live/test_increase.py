@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exporter.live.increase import increase
+from exporter.live.snapshot import Ended
 from exporter.live.tally import tally
 from exporter.model import Identity, Row
 from tests.support.sample_data import COPYING, READ, SENDFILE
@@ -32,6 +33,20 @@ def test_a_process_that_starts_and_exits_between_two_snapshots():
     assert counted.total == {READ: (2, 20)}
 
 
+def test_a_process_that_ends_keeps_its_name():
+    """Whether or not its rows are still in the map, and whether or not it was seen before."""
+    before = snapshot(0, {ONE: counts((READ, 4, 40))}, counts((READ, 100, 1000)))
+    exited = counts((READ, 107, 1070))
+    ended = {ONE: Ended("cp", counts((READ, 5, 50))), Identity(3, 3): Ended("cp", counts((READ, 2, 20)))}
+    now = snapshot(1, {TWO: counts((SENDFILE, 1, 7))}, exited, ended=ended, exits={TWO: "gzip"})
+    counted = increase(before, now)
+    assert counted.processes == {}
+    assert counted.ended == {"cp": {READ: (3, 30)}, "gzip": {SENDFILE: (1, 7)}}
+    assert counted.total == {READ: (3, 30), SENDFILE: (1, 7)}
+    assert counted.without(counted.ended.values()) == {}
+    assert counted.busiest_ended(1) == ["cp"]
+
+
 def test_rows_that_end_while_their_process_lives():
     """Their port has stopped to be watched: they move to the rows of exited processes, without the port."""
     before = snapshot(0, {ONE: counts((READ, 4, 40), (SENDFILE, 9, 90))})
@@ -39,7 +54,7 @@ def test_rows_that_end_while_their_process_lives():
     counted = increase(before, now)
     assert counted.processes == {ONE: {READ: (1, 10)}}
     assert tally(counted.total).zero_copy == 5
-    assert tally(counted.without([ONE])).moved == 5
+    assert tally(counted.without([counted.processes[ONE]])).moved == 5
 
 
 def test_rows_that_come_after_the_exit():
@@ -54,8 +69,8 @@ def test_the_busiest_move_most_bytes_and_the_rest_is_without_them():
     counted = increase(snapshot(0, {}), now)
     assert counted.busiest(1) == [TWO]
     assert counted.busiest(9) == [TWO, ONE]
-    assert counted.without([TWO]) == {READ: (1, 10), COPYING: (1, 10**9)}
-    assert counted.without([ONE, TWO]) == {}
+    assert counted.without([counted.processes[TWO]]) == {READ: (1, 10), COPYING: (1, 10**9)}
+    assert counted.without(counted.processes.values()) == {}
 
 
 @given(st.lists(st.tuples(st.sampled_from([1, 2, 3]), st.sampled_from(["count", "exit"])), max_size=30))
