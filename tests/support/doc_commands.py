@@ -108,6 +108,9 @@ HOW: dict[str, Run | By | NotRun] = {
     "docker run --detach --pid host --network host --read-only --cap-drop ALL \\": _DOCKER,
     "docker compose --file deploy/compose.yaml up --build": _DOCKER,
     "docker compose --file deploy/compose.yaml --profile kafka up --build": _DOCKER,
+    "kubectl create namespace copy-exporter": _CLUSTER,
+    "kubectl label namespace copy-exporter pod-security.kubernetes.io/enforce=privileged": _CLUSTER,
+    "helm install copy-exporter deploy/helm/copy-exporter --namespace copy-exporter \\": _CLUSTER,
     "kubectl apply -k deploy/kubernetes": _CLUSTER,
     "kubectl apply -k deploy/kubernetes-with-users": _CLUSTER,
 }

@@ -14,6 +14,7 @@ def test_there_are_commands() -> None:
 
 @pytest.mark.parametrize(("page", "command"), FOUND)
 def test_it_is_known_what_runs_it(page: str, command: str) -> None:  # noqa: ARG001
+    assert command in HOW, "add it to tests/support/doc_commands.py"
     how = HOW[command]
     if isinstance(how, By):
         assert (ROOT / how.test).is_file()
