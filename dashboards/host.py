@@ -220,6 +220,18 @@ def _hops() -> Iterator[Panel]:
         CALL_RATE,
         Query(errors, "{{syscall}} {{errno}}, {{instance}}"),
     )
+    lost = q.total("copy_zero_copy_lost_bytes_total", f"{q.PROCESS_LABELS}, port, reason", q.PROCESSES)
+    yield (
+        timeline(
+            "Copied by sendfile and splice, and why",
+            "Bytes that could have been passed by reference. kernel_tls: the kernel encrypts or decrypts them. The "
+            "port is there where it is watched.",
+            BYTE_RATE,
+            Query(lost, "{{reason}}: " + q.PROCESS_LEGEND + " port {{port}}"),
+        )
+        .span(24)
+        .no_value("None: no sendfile or splice of a process copies because of kernel TLS")
+    )
 
 
 def _cost() -> Iterator[Panel]:

@@ -38,7 +38,7 @@ class RowKind(IntEnum):
     ERROR = 0
     """Calls that returned an error; ``errno_or_bucket`` is the errno."""
     CPU_COPY = 1
-    """Bytes of system calls that the CPU copied."""
+    """Bytes of system calls that the CPU copied; ``errno_or_bucket`` is a :class:`CopyReason`."""
     ZERO_COPY = 2
     """Bytes of system calls that were passed by reference."""
     DMA = 3
@@ -57,6 +57,15 @@ class RowKind(IntEnum):
 
 MECHANISMS = {RowKind.CPU_COPY: "cpu", RowKind.ZERO_COPY: "zero_copy", RowKind.DMA: "dma"}
 """How bytes get over a hop: values of the label ``mechanism``, by the kinds of rows that count hops."""
+
+
+class CopyReason(IntEnum):
+    """Why sendfile or splice copied what they could have passed by reference."""
+
+    NONE = 0
+    """They did not, or an end of the hop never has pages or takes none."""
+    KERNEL_TLS = 1
+    """The kernel encrypted or decrypted."""
 
 
 class Operation(IntEnum):
@@ -214,7 +223,7 @@ class Row(NamedTuple):
     port: int
     """The local TCP port when it is watched, else 0."""
     errno_or_bucket: int
-    """Errno of an error, bucket of a duration, else 0."""
+    """Errno of an error, bucket of a duration, :class:`CopyReason` of a copy, else 0."""
 
 
 ROW_LAYOUT = Layout(

@@ -112,6 +112,14 @@ static inline bool passes_pages(struct endpoint_info *from, struct endpoint_info
            (!to->sock || socket_takes_pages(to->endpoint, to->sock));
 }
 
+/* Of a hop that was copied. */
+static inline u16 copy_reason(struct endpoint_info *from, struct endpoint_info *to) {
+    bool is_encrypted = to->endpoint == ENDPOINT_TCP && is_kernel_tls(to->sock) && !sends_as_tcp(to->sock);
+    bool is_decrypted =
+        from->endpoint == ENDPOINT_TCP && is_kernel_tls(from->sock) && !socket_gives_pages(from->file, from->sock);
+    return is_encrypted || is_decrypted ? COPY_REASON_KERNEL_TLS : COPY_REASON_NONE;
+}
+
 /* A hop between two files, inside the kernel. */
 static inline void fill_transfer(struct row *row, struct endpoint_info *from, struct endpoint_info *to,
                                  bool by_reference) {
@@ -119,4 +127,6 @@ static inline void fill_transfer(struct row *row, struct endpoint_info *from, st
     row->source = from->endpoint;
     row->destination = to->endpoint;
     row->port = to->port ? to->port : from->port;
+    if (!by_reference)
+        row->errno_or_bucket = copy_reason(from, to);
 }

@@ -7,6 +7,8 @@
 /* The name of kernel TLS among the upper layer protocols of TCP, with its end. */
 #define TLS_ULP_NAME 0x00736c74 /* "tls" */
 static inline bool is_kernel_tls(void *sock) {
+    if (READ(u16, sock, sock, sk_protocol) != IPPROTO_TCP)
+        return false;
     void *operations = READ(void *, CAST(sock, inet_connection_sock), inet_connection_sock, icsk_ulp_ops);
     return operations && COPY(u32, MEMBER(operations, tcp_ulp_ops, name)) == TLS_ULP_NAME;
 }

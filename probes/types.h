@@ -7,7 +7,7 @@ struct row {
     u64 start; /* start_boottime of the thread-group leader, in ns */
     u32 tgid;
     u16 port;            /* local TCP port when it is watched, else 0 */
-    u16 errno_or_bucket; /* errno of an error, bucket of a duration, else 0 */
+    u16 errno_or_bucket; /* errno of an error, bucket of a duration, enum copy_reason of a copy, else 0 */
     u8 operation;        /* enum operation */
     u8 source;           /* enum endpoint */
     u8 destination;      /* enum endpoint */

@@ -24,6 +24,7 @@ from exporter.model import (
     DEFAULT_SAMPLING_RATE,
     DURATION_BUCKETS,
     FIRST_BUCKET_NS,
+    CopyReason,
     Endpoint,
     FolderTransfer,
     Layout,
@@ -36,6 +37,7 @@ INSTRUCTION = struct.Struct("<BBhi")
 RETURN_0 = INSTRUCTION.pack(0xB7, 0, 0, 0) + INSTRUCTION.pack(0x95, 0, 0, 0)
 """An empty program."""
 _DEBIAN_BCC = Path("/usr/lib/python3/dist-packages/bcc")
+_ENUMERATIONS = (Endpoint, RowKind, CopyReason, Operation, FolderTransfer, Role)
 _INCLUDE = re.compile(r'#include "([^"]+)"')
 _KERNEL_FUNCTIONS = {
     0x7FFFFF01: "bpf_rdonly_cast",
@@ -153,8 +155,7 @@ def compile_probes(
 
 def c_text(probes: Iterable[Probe]) -> str:
     """The one buffer that BCC compiles: the enumerations of :mod:`exporter.model`, file systems, files of probes."""
-    enumerations = (Endpoint, RowKind, Operation, FolderTransfer, Role)
-    parts = [_enumeration(each.__name__, each.__members__) for each in enumerations]
+    parts = [_enumeration(each.__name__, each.__members__) for each in _ENUMERATIONS]
     parts.append(_enumeration("Dropped", {name.upper(): index for index, name in enumerate(DROPPABLE_MAPS)}))
     parts += [_file_systems(name, set(table.values())) for name, table in file_systems.TABLES.items()]
     included: set[str] = set()

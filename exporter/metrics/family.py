@@ -46,6 +46,8 @@ class RowFamily(Family):
     """That number is divided by this."""
     has_operation: bool = False
     """Take only rows of a system call or of a request, not those of the block layer."""
+    has_copy_reason: bool = False
+    """Take only copies that have a :class:`CopyReason`."""
     has_host_total: bool = False
     """Whether the host has the same family without the labels :data:`NOT_OF_HOST`."""
 

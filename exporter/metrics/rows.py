@@ -11,13 +11,14 @@ from exporter.host.label_text import label_text
 from exporter.kernel.errno_names import errno_name
 from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
 from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
-from exporter.model import MECHANISMS, Count, Operation, Row
+from exporter.model import MECHANISMS, CopyReason, Count, Operation, Row
 
 _LABEL_VALUES: dict[str, Callable[[Series, Row], str]] = {
     "pid": lambda series, _: series.pid,
     "comm": lambda series, _: series.comm,
     "mechanism": lambda _, row: MECHANISMS[row.kind],
     "syscall": lambda _, row: row.operation.name.lower() if row.operation else "",
+    "reason": lambda _, row: CopyReason(row.errno_or_bucket).name.lower(),
     "errno": lambda _, row: errno_name(row.errno_or_bucket),
 }
 """The labels that are not the member of the row that has their name."""
@@ -102,10 +103,18 @@ class RowMetrics:
 
     def _targets_of(self, row: Row, series: Series, targets: _Targets) -> Iterator[tuple[_Target, int]]:
         for position, family in enumerate(self._families):
-            if row.kind in family.kinds and (row.operation is not Operation.NONE or not family.has_operation):
+            if _takes(family, row):
                 values = [_label_value(label, series, row) for label in family.labels]
                 target = _Target(position, family, Labels(family.labels, values))
                 yield _shared(target, targets), Count._fields.index(family.number)
+
+
+def _takes(family: RowFamily, row: Row) -> bool:
+    return (
+        row.kind in family.kinds
+        and (row.operation is not Operation.NONE or not family.has_operation)
+        and (row.errno_or_bucket > 0 or not family.has_copy_reason)
+    )
 
 
 def _shared(target: _Target, targets: _Targets) -> _Target:

@@ -19,6 +19,7 @@ OLDEST_SECONDS = 300
 MAY_BE_ABSENT = {
     "copy_kafka_": "a Kafka broker",
     "copy_exporter_broker_discovery_": "--kafka",
+    "copy_zero_copy_lost_": "a process that sends by kernel TLS",
     "copy_kernel_copied_": "a kernel that supports probes on its copy functions",
     **{family.name: "a probe that is off by default" for family in OPTIONAL_FAMILIES},
     "copy_network_": "a network device that reports its speed and features",

@@ -40,6 +40,18 @@ BYTES = RowFamily(
     number="amount",
     has_host_total=True,
 )
+LOST_BYTES = RowFamily(
+    name="copy_zero_copy_lost_bytes_total",
+    type="counter",
+    labels=(*PROCESS, "port", "reason"),
+    help="Bytes that sendfile and splice copied to or from a TCP socket, and why. kernel_tls: the kernel encrypts or "
+    "decrypts them. They are a part of copy_bytes_total with mechanism cpu.",
+    unit="bytes",
+    probe="syscalls",
+    kinds=(RowKind.CPU_COPY,),
+    number="amount",
+    has_copy_reason=True,
+)
 CPU_SECONDS = RowFamily(
     name="copy_cpu_seconds_total",
     type="counter",
@@ -117,6 +129,7 @@ ROW_FAMILIES = (
     SYSCALLS,
     SYSCALL_ERRORS,
     BYTES,
+    LOST_BYTES,
     CPU_SECONDS,
     KERNEL_COPIED_BYTES,
     TO_USER_BYTES,

@@ -15,6 +15,7 @@ from exporter.metrics import catalog
 from exporter.metrics.collector import CopyCollector, NetworkCollector, ProcessesCollector
 from exporter.model import (
     ROLES_MAX,
+    CopyReason,
     Endpoint,
     FolderTransfer,
     Identity,
@@ -66,6 +67,8 @@ def small_host() -> SampleHost:
     for row, amount in ((READ, 4096), (SENDFILE, 1 << 40), (EAGAIN, 0), (DISK, 8192), (RECEIVED, 512), (DIRECT, 4096)):
         host.count(java, row, amount)
     host.count(java, SENDFILE._replace(port=PORTS[1]), 1)
+    encrypted = SENDFILE._replace(kind=RowKind.CPU_COPY, port=PORTS[1], errno_or_bucket=CopyReason.KERNEL_TLS)
+    host.count(java, encrypted, 2048)
     host.count(java, SLOW, 5_000_000, events=2)
     host.count(java, COPYING, 3 * 10_101_010, events=3)
     for kind in sorted(set(RowKind) - {row.kind for row in host.rows[java]}):

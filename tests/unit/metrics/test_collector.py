@@ -38,7 +38,15 @@ def test_the_ports_of_a_process_are_one_series_of_the_host():
     ports = [values(registry, "copy_bytes_total", port=str(port), **sendfile) for port in PORTS]
     assert ports == [[1 << 40], [1]]
     assert values(registry, "copy_host_bytes_total", **sendfile) == [(1 << 40) + 1]
-    assert values(registry, "copy_host_syscalls_total", syscall="sendfile") == [2]
+    assert values(registry, "copy_host_syscalls_total", syscall="sendfile") == [3]
+
+
+def test_only_copies_with_a_reason_are_lost_zero_copy():
+    registry = registry_of(small_host())
+    labels = {"pid": "100", "comm": "java", "port": "9093", "reason": "kernel_tls"}
+    assert values(registry, "copy_zero_copy_lost_bytes_total") == [2048]
+    assert values(registry, "copy_zero_copy_lost_bytes_total", **labels) == [2048]
+    assert values(registry, "copy_bytes_total", mechanism="cpu", syscall="sendfile") == [2048]
 
 
 def test_reads_of_the_block_layer_are_bytes_and_no_system_calls():

@@ -14,7 +14,7 @@ from exporter.metrics.family import RowFamily, RowHistogram, ValueFamily
 from exporter.metrics.rows import RowMetrics, histogram_metric, merge_series
 from exporter.metrics.text_format import Metric, encode
 from exporter.metrics.values import ValueMetrics
-from exporter.model import Count, Endpoint, Operation, Row
+from exporter.model import CopyReason, Count, Endpoint, Operation, Row
 
 HOSTILE = ("\ud800", "\ufffd", "a\rb\vc\x1cd\x85e\u2028f", 'x"} 1\n# EOF\n', "\\", "\x00", "y" * 131_000, "y" * 131_001)
 DIFFERENT = len(HOSTILE) - 1
@@ -24,7 +24,7 @@ DIFFERENT = len(HOSTILE) - 1
 def hostile_series(family: RowFamily | RowHistogram) -> list[Series]:
     """A process of each hostile name. The other labels of rows are members of enumerations."""
     kind = family.kind if isinstance(family, RowHistogram) else family.kinds[0]
-    row = Row(kind, Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, 0, 0)
+    row = Row(kind, Operation.SENDFILE, Endpoint.PAGE_CACHE, Endpoint.TCP, 0, CopyReason.KERNEL_TLS)
     return merge_series(Series("1", text, 1, {row: Count(3, 3, 1)}) for text in HOSTILE)
 
 
