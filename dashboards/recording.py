@@ -8,17 +8,19 @@ from dashboards.promql import Vector, aggregate, quotient, rate, select, series,
 
 PROCESS = ("pid", "comm")
 HOP = ("source", "destination")
+LISTENER = ("cluster_id", "node_id", "listener", "port")
 LEVELS = {
     "host": (),
     "host_hop": HOP,
     "host_port": ("port",),
     "process": PROCESS,
     "process_port": (*PROCESS, "port"),
+    "listener": LISTENER,
     "topic": ("cluster_id", "node_id", "topic"),
     "device": ("device",),
 }
 """The first part of a recorded name: the labels that identify its series among those of one target."""
-EXTRA_LABELS = {"mechanism", "operation", "role", "name"}
+EXTRA_LABELS = {"direction", "mechanism", "operation", "role", "name"}
 """Labels that series of any level may have on top."""
 _HEADER = """\
 # Written by `make dashboards` from dashboards/recording.py; edit that file.
@@ -31,6 +33,7 @@ _HEADER = """\
 #   host_port        + port, of watched ports: the sum of the processes' series
 #   process          + pid, comm (comm alone with --process.labels=comm)
 #   process_port     + pid, comm, port, of watched ports
+#   listener         + cluster_id, node_id, listener, port, of Kafka brokers; continues when a broker restarts
 #   topic            + cluster_id, node_id, topic
 #   device           + device
 #
@@ -149,6 +152,27 @@ def _ports() -> Iterator[Rule]:
     )
 
 
+def _listeners() -> Iterator[Rule]:
+    moved, moved_in_an_hour = (
+        Rule(
+            f"listener:copy_kafka_listener_bytes:rate{window}",
+            total(rate("copy_kafka_listener_bytes_total", window=window), *LISTENER, "direction", "mechanism"),
+        )
+        for window in ("5m", "1h")
+    )
+    for rule, window in ((moved, "5m"), (moved_in_an_hour, "1h")):
+        yield rule
+        part, whole = (
+            total(select(rule.series, 'direction="sent"', mechanism), *LISTENER) for mechanism in (_ZERO_COPY, _NOT_DMA)
+        )
+        yield Rule(f"listener:copy_kafka_zero_copied_sent:ratio_rate{window}", share(part, whole))
+    copied, calls = (
+        total(rate(f"copy_kafka_listener_{counted}_total", _CPU, 'direction="sent"'), *LISTENER)
+        for counted in ("bytes", "calls")
+    )
+    yield Rule("listener:copy_kafka_cpu_copied_sent_bytes_per_call:ratio_rate5m", quotient(copied, calls))
+
+
 def _cpu() -> Iterator[Rule]:
     whole = Rule(
         "process:copy_process_cpu_seconds:rate5m",
@@ -233,6 +257,7 @@ _GROUPS: dict[str, Callable[[], Iterator[Rule]]] = {
     "copy_host": _host,
     "copy_process": _processes,
     "copy_port": _ports,
+    "copy_listener": _listeners,
     "copy_cpu": _cpu,
     "copy_network": _network,
     "copy_topic": _topics,

@@ -7,14 +7,16 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import queries as q
 from dashboards.computed import computed
-from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, SENT, named
+from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, SENT, SENT_BY_BROKER, named
 from dashboards.panels import (
     BYTE_RATE,
+    BYTES,
     CALL_RATE,
     CORES,
     COUNT,
     GREEN,
     HIGH_IS_BAD,
+    NO_KAFKA,
     NO_NETWORK,
     NO_TRAFFIC,
     RED,
@@ -70,6 +72,27 @@ def calls() -> Iterator[Panel]:
         "How many calls took how long. Two bands: data in the page cache, and data read from disk.",
         Query(f"sum by (le) ({of_brokers})", "{{le}}"),
     ).no_value(NO_SENDFILE)
+    copied, copying = (
+        q.total(
+            f"copy_kafka_listener_{counted}_total",
+            "instance, cluster_id, node_id, listener, port",
+            q.PORTS,
+            SENT_BY_BROKER,
+            q.CPU,
+        )
+        for counted in ("bytes", "calls")
+    )
+    yield (
+        timeline(
+            "Bytes per copying send, by listener",
+            "Acknowledgements and response headers are shorter than 1 KiB; they are always copied. Records are longer: "
+            "on a plaintext listener a high line needs an explanation.",
+            BYTES,
+            Query(q.per(copied, copying), LISTENER_LEGEND),
+        )
+        .span(24)
+        .no_value(NO_KAFKA)
+    )
 
 
 def saturation() -> Iterator[Panel]:

@@ -6,13 +6,24 @@ from grafana_foundation_sdk.builders import stat
 
 from dashboards import frame
 from dashboards import queries as q
-from dashboards.kafka.scopes import BROKERS, ENCRYPTED, LISTENER_LEGEND, NO_PORT, RECEIVED, SENT, named, plaintext
+from dashboards.kafka.scopes import (
+    BROKERS,
+    ENCRYPTED,
+    LISTENER_LEGEND,
+    NO_PORT,
+    RECEIVED,
+    SENT,
+    SENT_BY_BROKER,
+    named,
+    plaintext,
+)
 from dashboards.kafka.topics import BYTES, READ
 from dashboards.panels import (
     ANY_IS_BAD,
     BYTE_RATE,
     COUNT,
     LOW_IS_BAD,
+    NO_KAFKA,
     NOTHING_WRONG,
     SECONDS,
     SHARE,
@@ -182,8 +193,8 @@ def listeners() -> Iterator[Panel]:
         ),
     ).no_value(NO_PORT)
     by_broker = [
-        f"sum by (instance, cluster_id, node_id) ({named(amount)})"
-        for amount in (q.total("copy_bytes_total", q.PORT_LABELS, q.ZERO_COPY, *SENT), sent)
+        q.total("copy_kafka_listener_bytes_total", "instance, cluster_id, node_id", q.PORTS, SENT_BY_BROKER, mechanism)
+        for mechanism in (q.ZERO_COPY, q.NOT_DMA)
     ]
     yield (
         timeline(
@@ -195,7 +206,7 @@ def listeners() -> Iterator[Panel]:
         )
         .max(1)
         .span(24)
-        .no_value(NO_PORT)
+        .no_value(NO_KAFKA)
     )
 
 

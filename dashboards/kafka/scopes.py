@@ -7,6 +7,8 @@ NO_PORT = "No data: no broker was found and no port is watched (run the exporter
 WATCHED = 'port!=""'
 SENT = (q.PORTS, WATCHED, 'destination="tcp"')
 RECEIVED = (q.PORTS, WATCHED, 'source="tcp"')
+SENT_BY_BROKER = 'direction="sent"'
+"""The same of the listeners' own counters, which continue when a broker restarts."""
 LISTENER_LEGEND = "{{listener}} {{port}} {{instance}}"
 BROKERS = f"group by ({q.PROCESS_LABELS}) ({q.recent('copy_syscalls_total', q.PORTS, WATCHED)})"
 """Processes that move bytes on the ports. The label is the local port, so clients are not selected."""

@@ -171,6 +171,8 @@ class Sampler:
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
         live = self._attribution.finalize_exited(sample, exits, self._clock())
+        if self._kafka:
+            self._kafka.count_listeners(sample.processes, live.finalized, self._clock())
         self._maps.forget(sample, live.finalized)
         for gone in exits:
             if rows := sample.processes.get(gone.identity):

@@ -77,7 +77,23 @@ def match_listeners(
         else:
             missing.append(config)
             found += [Listener(UNKNOWN, UNKNOWN, port) for port in candidates]
-    return tuple(dict.fromkeys(fixed + found)), missing
+    return _named_together(fixed + found), missing
+
+
+def _named_together(listeners: Iterable[Listener]) -> tuple[Listener, ...]:
+    """One listener for each port: those on several addresses with one port cannot be told apart by the port."""
+    by_port: dict[int, list[Listener]] = {}
+    for listener in listeners:
+        by_port.setdefault(listener.port, []).append(listener)
+    return tuple(
+        Listener(",".join(dict.fromkeys(one.name for one in of_port)), _common_protocol(of_port), port)
+        for port, of_port in by_port.items()
+    )
+
+
+def _common_protocol(listeners: Sequence[Listener]) -> str:
+    protocols = {listener.protocol for listener in listeners}
+    return protocols.pop() if len(protocols) == 1 else UNKNOWN
 
 
 def unknown_listeners(sockets: Iterable[ListeningSocket]) -> tuple[Listener, ...]:

@@ -1,10 +1,11 @@
 """Track the running brokers: their bytes by topic, and the listeners that lost zero copy, from the probes' maps."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.kafka.broker import Broker
+from exporter.kafka.listener_traffic import ListenerCounter, ListenerTotals
 from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.zero_copy_loss import Loss, LossDetector
 from exporter.model import Folder, Identity, Rows
@@ -52,6 +53,8 @@ class KafkaSnapshot:
     """Whether brokers can be found and asked."""
     watched_ports: frozenset[int] | None = None
     """The ports that are counted separately; None when these never change."""
+    listeners: ListenerTotals = field(default_factory=dict)
+    """What went over each listener."""
 
 
 NO_KAFKA = KafkaSnapshot()
@@ -71,6 +74,7 @@ class KafkaTracker:
         self._discovery = discovery
         self._topics = topics
         self._losses = losses
+        self._listeners = ListenerCounter()
         self._counted_brokers: tuple[Broker, ...] = ()
 
     @property
@@ -83,10 +87,15 @@ class KafkaTracker:
         if self._discovery.brokers() != self._counted_brokers:
             self._count(now_ns)
 
+    def count_listeners(self, processes: Mapping[Identity, Rows], finalized: Collection[Identity], now_ns: int) -> None:
+        """Count what went over listeners: at each sample, before the rows of ``finalized`` processes are forgotten."""
+        self._listeners.count(processes, finalized, self._discovery.brokers(), now_ns)
+
     def take_snapshot(self, processes: Mapping[Identity, Rows], now_ns: int) -> KafkaSnapshot:
         """Count, and return what to show. ``processes``: the rows of each, those of the brokers among them."""
         brokers = self._count(now_ns)
         self._topics.end_totals(now_ns)
+        self._listeners.end_totals(now_ns)
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
         broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
         return KafkaSnapshot(
@@ -95,6 +104,7 @@ class KafkaTracker:
             self._losses.evaluate(now_ns, broker_rows),
             self._discovery.success,
             self._discovery.watched_ports,
+            self._listeners.totals(),
         )
 
     def _count(self, now_ns: int) -> tuple[Broker, ...]:

@@ -126,6 +126,22 @@ WITH_PARTITIONS = {"clicks": "7"}
 """The partition that has all bytes of a topic."""
 
 
+LISTENERS = (
+    (
+        "9092",
+        "PLAINTEXT",
+        (
+            ("sent", "zero_copy", SENT_BY_ZERO_COPY, SENDFILE_CALLS),
+            ("sent", "cpu", SENT_BY_COPY, OTHER_SENDS),
+            ("received", "cpu", RECEIVED, 500.0),
+        ),
+    ),
+    ("9093", "SSL", (("sent", "cpu", SENT_OVER_TLS, 800.0),)),
+    ("9094", "CONTROLLER", (("sent", "cpu", SENT_BY_CONTROLLER, 1.0),)),
+)
+"""Port and name of each, and what went over it: bytes and calls by direction and mechanism."""
+
+
 def _kafka() -> Iterator[Row]:
     for port, name, protocol in (
         ("9092", "PLAINTEXT", "PLAINTEXT"),
@@ -134,6 +150,18 @@ def _kafka() -> Iterator[Row]:
     ):
         listener = {**BROKER, "listener": name, "protocol": protocol, "port": port, "cluster_id": "c1", "node_id": "1"}
         yield Row("copy_kafka_listener_info", listener, 1)
+    for port, name, traffic in LISTENERS:
+        for direction, mechanism, size, calls in traffic:
+            labels = {
+                "cluster_id": "c1",
+                "node_id": "1",
+                "listener": name,
+                "port": port,
+                "direction": direction,
+                "mechanism": mechanism,
+            }
+            yield Row("copy_kafka_listener_bytes_total", labels, size)
+            yield Row("copy_kafka_listener_calls_total", labels, calls)
     lost = {**BROKER, "cluster_id": "c1", "node_id": "1", "listener": "SSL", "port": "9093", "reason": "tls"}
     yield Row("copy_kafka_zero_copy_lost", lost, 1)
     for topic, rates in TOPICS.items():

@@ -1,6 +1,9 @@
 """Kafka brokers and their topics."""
 
+from collections.abc import Iterator
+
 from exporter.counting.sampler import Reading
+from exporter.kafka.listener_traffic import Amount
 from exporter.metrics.family import PROCESS, ValueFamily, Values
 from exporter.model import MECHANISMS, FolderTransfer, Role, RowKind, moved_index
 
@@ -21,6 +24,22 @@ def _listeners(reading: Reading) -> Values:
                 (pid, broker.comm, *broker.node, listener.name, listener.protocol, str(listener.port)),
                 1,
             )
+
+
+def _listener_bytes(reading: Reading) -> Values:
+    for labels, amount in _listener_totals(reading):
+        yield labels, amount.bytes
+
+
+def _listener_calls(reading: Reading) -> Values:
+    for labels, amount in _listener_totals(reading):
+        yield labels, amount.calls
+
+
+def _listener_totals(reading: Reading) -> Iterator[tuple[tuple[str, ...], Amount]]:
+    for (node, listener, port), totals in reading.kafka.listeners.items():
+        for traffic, amount in totals.items():
+            yield (*node, listener, port, *traffic), amount
 
 
 def _losses(reading: Reading) -> Values:
@@ -45,6 +64,25 @@ LISTENER_INFO = ValueFamily(
     help="1; a listener of a running Kafka broker or controller. Join other metrics on pid, comm and port.",
     flag="--kafka",
     values=_listeners,
+)
+_LISTENER_TRAFFIC = ("cluster_id", "node_id", "listener", "port", "direction", "mechanism")
+LISTENER_BYTES = ValueFamily(
+    name="copy_kafka_listener_bytes_total",
+    type="counter",
+    labels=_LISTENER_TRAFFIC,
+    help="Bytes that a Kafka broker sent or received over a listener (direction), copied by the CPU (cpu) or passed "
+    "by reference (zero_copy). Continues when the broker restarts within five minutes.",
+    unit="bytes",
+    flag="--kafka",
+    values=_listener_bytes,
+)
+LISTENER_CALLS = ValueFamily(
+    name="copy_kafka_listener_calls_total",
+    type="counter",
+    labels=_LISTENER_TRAFFIC,
+    help="System calls that sent or received these bytes.",
+    flag="--kafka",
+    values=_listener_calls,
 )
 ZERO_COPY_LOST = ValueFamily(
     name="copy_kafka_zero_copy_lost",
@@ -75,4 +113,4 @@ DISCOVERY_SUCCESS = ValueFamily[Reading](
     values=lambda reading: [((), int(reading.kafka.discovery_success))],
 )
 
-KAFKA_FAMILIES = (LISTENER_INFO, ZERO_COPY_LOST, TOPIC_BYTES, DISCOVERY_SUCCESS)
+KAFKA_FAMILIES = (LISTENER_INFO, LISTENER_BYTES, LISTENER_CALLS, ZERO_COPY_LOST, TOPIC_BYTES, DISCOVERY_SUCCESS)

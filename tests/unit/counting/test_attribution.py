@@ -27,6 +27,9 @@ class Watched:
         self.watched_ports: frozenset[int] | None = None
         self.sampler = Sampler(self.host, self.host, attribution, lambda: self.host.now_ns, self)  # type: ignore[arg-type]
 
+    def count_listeners(self, _processes: object, _finalized: object, _now_ns: int) -> None:
+        pass
+
     def count_if_brokers_changed(self, now_ns: int) -> None:
         pass
 

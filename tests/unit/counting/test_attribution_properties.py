@@ -62,6 +62,9 @@ class Host(RuleBasedStateMachine):
                 self.sampler.drain()
                 self.ended[identity] = self.host.now_ns
 
+    def count_listeners(self, _processes: object, _finalized: object, _now_ns: int) -> None:
+        pass
+
     def count_if_brokers_changed(self, now_ns: int) -> None:
         pass
 

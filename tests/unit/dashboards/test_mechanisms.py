@@ -36,6 +36,8 @@ ADDS_UP_MECHANISMS = {
         "kafka: tcp → user: received, by listener",
         "host_port:copy_zero_copied_sent:ratio_rate5m",
         "host_port:copy_zero_copied_sent:ratio_rate1h",
+        "listener:copy_kafka_zero_copied_sent:ratio_rate5m",
+        "listener:copy_kafka_zero_copied_sent:ratio_rate1h",
         "alert ZeroCopyLost",
         "alert ZeroCopyRegression",
     },

@@ -90,3 +90,10 @@ def test_a_listener_on_a_host_name() -> None:
 def test_unknown_listeners_have_ports_alone() -> None:
     sockets = [ListeningSocket("::", 9093, 1), ListeningSocket("127.0.0.1", 9092, 2), ListeningSocket("::1", 9092, 3)]
     assert unknown_listeners(sockets) == (Listener(UNKNOWN, UNKNOWN, 9092), Listener(UNKNOWN, UNKNOWN, 9093))
+
+
+def test_two_listeners_on_one_port_are_named_together() -> None:
+    both = [ListenerConfig("A", "PLAINTEXT", "127.0.0.1", 9092), ListenerConfig("B", "PLAINTEXT", "::1", 9092)]
+    mixed = [both[0], ListenerConfig("B", "SSL", "::1", 9092)]
+    assert match_listeners(both, [])[0] == (Listener("A,B", "PLAINTEXT", 9092),)
+    assert match_listeners(mixed, [])[0] == (Listener("A,B", UNKNOWN, 9092),)

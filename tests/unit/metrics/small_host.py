@@ -8,6 +8,7 @@ from exporter.counting.attribution import Attribution
 from exporter.counting.sampler import Sampler
 from exporter.counting.series import Limits
 from exporter.kafka.broker import Broker, Facts, Listener, Node
+from exporter.kafka.listener_traffic import SENT, Amount, ListenerKey, Traffic
 from exporter.kafka.topics import TopicKey
 from exporter.kafka.tracker import KafkaSnapshot
 from exporter.kafka.zero_copy_loss import Loss
@@ -42,6 +43,9 @@ NODE = Node("Y29weS1leHBvcnRlci10ZX", "1")
 class SampleKafka:
     """Stands for :class:`exporter.kafka.tracker.KafkaTracker`: a broker with two listeners and two topics."""
 
+    def count_listeners(self, _processes: Mapping[Identity, Rows], _finalized: object, _now_ns: int) -> None:
+        pass
+
     def count_if_brokers_changed(self, now_ns: int) -> None:
         pass
 
@@ -52,6 +56,7 @@ class SampleKafka:
             (Broker(JAVA, 1, "java", Facts(NODE.node_id, listeners, cluster_id=NODE.cluster_id)),),
             {TopicKey(NODE, "orders"): moved(1 << 40, 1, 2, 3), TopicKey(NODE, "clicks", "7"): moved(4, 5, 6, 7)},
             (Loss(JAVA, "java", NODE, "SECURE", secure, "tls"),),
+            listeners={ListenerKey(NODE, "PLAINTEXT", str(plain)): {Traffic(SENT, "zero_copy"): Amount(1 << 40, 3)}},
         )
 
 

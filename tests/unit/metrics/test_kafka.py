@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from exporter.counting.sampler import Reading
 from exporter.counting.series import Snapshot
 from exporter.kafka.broker import Broker, Facts, Listener, Node
+from exporter.kafka.listener_traffic import SENT, Amount, ListenerKey, ListenerTotals, Traffic
 from exporter.kafka.topics import TopicKey
 from exporter.kafka.tracker import KafkaSnapshot
 from exporter.kafka.zero_copy_loss import Loss
@@ -28,12 +29,13 @@ def shown(
     *brokers: Broker,
     topics: Mapping[TopicKey, tuple[int, ...]] | None = None,
     losses: tuple[Loss, ...] = (),
+    listeners: ListenerTotals | None = None,
     by_comm: bool = False,
 ) -> list[str]:
     """Return the lines about Kafka, without the prefix of their names."""
     snapshot = Snapshot({}, [], 0, 0, 0, by_comm)
     registry = CollectorRegistry()
-    reading = Reading(snapshot, {}, [], [], KafkaSnapshot(brokers, topics or {}, losses))
+    reading = Reading(snapshot, {}, [], [], KafkaSnapshot(brokers, topics or {}, losses, listeners=listeners or {}))
     collector = ProcessesCollector(lambda: reading, flags=("--kafka",))
     registry.register(CopyCollector([collector], (), tuple, {}))
     lines = encode(registry, openmetrics=False).decode().splitlines()
@@ -93,3 +95,12 @@ def test_nothing_of_kafka_without_its_flag() -> None:
     assert "--kafka" in {family.flag for family in KAFKA_FAMILIES}
     reading = Reading(Snapshot({}, [], 0, 0, 0), {}, [], [], KafkaSnapshot((Broker(7, 1, "java", FACTS),)))
     assert not [metric.name for metric in ProcessesCollector(lambda: reading).metrics() if "kafka" in metric.name]
+
+
+def test_bytes_and_calls_of_a_listener() -> None:
+    totals = {ListenerKey(NODE, "A", "9092"): {Traffic(SENT, "cpu"): Amount(9, 2)}}
+    labels = f'{ID},listener="A",port="9092",direction="sent",mechanism="cpu"'
+    assert shown(listeners=totals) == [
+        f"listener_bytes_total{{{labels}}} 9",
+        f"listener_calls_total{{{labels}}} 2",
+    ]
