@@ -272,12 +272,26 @@ PROCESS_LAYOUT = Layout("process", {"start": "Q", "tgid": "I", "padding": "4x"})
 EXIT_EVENT_LAYOUT = Layout("exit_event", {"comm": "16s"})
 
 
+class FileId(NamedTuple):
+    """A file or folder of a host."""
+
+    device: int
+    """Of its file system, as the kernel numbers it: ``s_dev``, which is not what ``stat`` returns on btrfs."""
+    inode: int
+
+
+def kernel_device(major: int, minor: int) -> int:
+    """A device number as :attr:`FileId.device` has it."""
+    return major << 20 | minor
+
+
 @dataclass(frozen=True)
 class Folder:
     """A folder that a broker has used files of."""
 
     identity: Identity
     """The broker."""
+    file: FileId
     name: str
     """Its name when it was first seen; empty while the probe has not read it yet."""
     parent: int

@@ -2,6 +2,7 @@
  * What a thread of a Kafka broker does, by its name. The kernel has 15 characters of it: JDKs up to 25 give it the first
  * 15, newer ones the first 7, two dots and the last 6. So the first 7 decide, which all give. */
 
+#define CHARACTERS_5 0x000000ffffffffffULL
 #define CHARACTERS_6 0x0000ffffffffffffULL
 #define CHARACTERS_7 0x00ffffffffffffffULL
 #define CHARACTER(text, position) ((u64)(u8)(text)[position] << 8 * (position))
@@ -24,6 +25,9 @@ static inline bool begins_with_node(u64 begin) {
     return (begin & CHARACTERS_6) == BEGINS_6("kafka-") && character_7 >= '0' && character_7 <= '9';
 }
 
+/* Up to v5.16 the end of a longer name stays behind a shorter one (__set_task_comm). */
+static inline bool is_main_thread(u64 begin) { return (begin & CHARACTERS_5) == (BEGINS_6("java\0\0") & CHARACTERS_5); }
+
 static inline u32 role_of(void *task) {
     u64 begin = READ_TASK(u64, task, task_struct, comm);
     switch (begin & CHARACTERS_7) {
@@ -44,5 +48,5 @@ static inline u32 role_of(void *task) {
     case BEGINS("quorum-"):                       /* quorum-controller-NODE-event-handler */
     case BEGINS("LogDirF"): return ROLE_OTHER;    /* LogDirFailureHandler */
     }
-    return begin == BEGINS_6("java\0\0") || begins_with_node(begin) ? ROLE_OTHER : ROLE_UNKNOWN;
+    return is_main_thread(begin) || begins_with_node(begin) ? ROLE_OTHER : ROLE_UNKNOWN;
 }

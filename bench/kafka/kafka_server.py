@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.kafka.java import Java
@@ -30,10 +31,16 @@ appender.console.layout.pattern = %p %c %m%n
 class KafkaServer:
     """One node that is broker and controller, with a PLAINTEXT and an SSL listener. It can be started repeatedly."""
 
-    def __init__(self, java: Java, directory: Path, number: int = 0) -> None:
-        """Format the log directory below ``directory``; ``number`` distinguishes several servers of one process."""
+    def __init__(
+        self, java: Java, directory: Path, number: int = 0, *, controller: "KafkaServer | None" = None
+    ) -> None:
+        """Format the log directory below ``directory``; ``number`` distinguishes several servers of one process.
+
+        With ``controller`` this is only a broker, of the cluster of that one.
+        """
         self.node_id = str(10 * os.getpid() + number)  # unique on this host
-        self._java = java
+        self.java = java
+        self._controller = controller
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         self._log_directory = directory / "data"
@@ -46,12 +53,13 @@ class KafkaServer:
 
     def _properties(self) -> dict[str, str]:
         keystore = self._directory / "broker.p12"
+        controller = self._controller or self
+        own_controller = "" if self._controller else f",CONTROLLER://127.0.0.1:{self.controller_port}"
         return {
-            "process.roles": "broker,controller",
+            "process.roles": "broker" if self._controller else "broker,controller",
             "node.id": self.node_id,
-            "controller.quorum.voters": f"{self.node_id}@127.0.0.1:{self.controller_port}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.plaintext_port},SSL://127.0.0.1:{self.ssl_port},"
-            f"CONTROLLER://127.0.0.1:{self.controller_port}",
+            "controller.quorum.voters": f"{controller.node_id}@127.0.0.1:{controller.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.plaintext_port},SSL://127.0.0.1:{self.ssl_port}{own_controller}",
             "controller.listener.names": "CONTROLLER",
             "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SSL:SSL,CONTROLLER:PLAINTEXT",
             "ssl.keystore.location": str(keystore),
@@ -88,7 +96,7 @@ class KafkaServer:
         with log.open("ab") as output:
             start = output.tell()
             self._process = subprocess.Popen(
-                self._java.command("kafka.Kafka", self._config.name, flags=flags),
+                self.java.command("kafka.Kafka", self._config.name, flags=flags),
                 cwd=self._directory,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -121,27 +129,40 @@ class KafkaServer:
         for file in self.segments(topic):
             drop_from_page_cache(file)
 
-    def create_topic(self, topic: str, **settings: object) -> None:
-        """Create a topic with one partition; ``settings``: its configuration, with ``_`` for ``.``."""
+    def create_topic(self, topic: str, *, replicas: Sequence["KafkaServer"] = (), **settings: object) -> None:
+        """Create a topic with one partition; ``settings``: its configuration, with ``_`` for ``.``.
+
+        ``replicas``: the brokers that have it, the leader first.
+        """
         configs = [
             flag for name, value in settings.items() for flag in ("--config", f"{name.replace('_', '.')}={value}")
         ]
-        self._run_topic_command("--create", "--topic", topic, "--partitions", "1", *configs)
+        nodes = ":".join(server.node_id for server in replicas)
+        where = ["--replica-assignment", nodes] if replicas else ["--partitions", "1"]
+        self._run_topic_command("--create", "--topic", topic, *where, *configs)
 
     def delete_topic(self, topic: str) -> None:
         self._run_topic_command("--delete", "--topic", topic)
 
     def _run_topic_command(self, *arguments: str) -> None:
         address = f"127.0.0.1:{self.plaintext_port}"
-        self._java.run("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", address, *arguments)
+        self.java.run("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", address, *arguments)
 
     def produce(self, topic: str, records: int, size: int) -> str:
         """Write records of ``size`` random bytes by ``ProducerPerformance``, and return what it printed."""
-        return self._java.run(
+        return self.java.run(
             "org.apache.kafka.tools.ProducerPerformance",
             *("--topic", topic, "--num-records", str(records), "--record-size", str(size), "--throughput", "-1"),
             *("--producer.config", str(self._write_client_config(self.plaintext_port))),
             *("--producer-props", "batch.size=524288", "linger.ms=10"),
+        )
+
+    def produce_with_keys(self, topic: str, records: int, keys: int) -> str:
+        """Write short records by ``VerifiableProducer``, whose keys repeat, and return what it printed."""
+        return self.java.run(
+            "org.apache.kafka.tools.VerifiableProducer",
+            *("--bootstrap-server", f"127.0.0.1:{self.plaintext_port}", "--topic", topic),
+            *("--max-messages", str(records), "--repeating-keys", str(keys)),
         )
 
     def consume(self, topic: str, records: int, port: int = 0) -> str:
@@ -150,7 +171,7 @@ class KafkaServer:
         ``port``: of the listener, by default the PLAINTEXT one.
         """
         port = port or self.plaintext_port
-        return self._java.run(
+        return self.java.run(
             "org.apache.kafka.tools.ConsumerPerformance",
             *("--bootstrap-server", f"127.0.0.1:{port}", "--topic", topic, "--messages", str(records)),
             *("--timeout", str(_CONSUMER_TIMEOUT_MS), "--consumer.config", str(self._write_client_config(port))),

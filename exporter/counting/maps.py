@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from exporter.counting import slots
 from exporter.counting.slots import Slots
+from exporter.counting.unpacked import Unpacked
 from exporter.kernel import libbpf
 from exporter.kernel.free_slots import FreeSlots
 from exporter.kernel.grace_period import GracePeriod
@@ -22,6 +23,7 @@ from exporter.model import (
     SLOT_LAYOUT,
     Count,
     Exit,
+    FileId,
     Folder,
     Identity,
     MapUse,
@@ -93,6 +95,7 @@ class KernelMaps:
         self._entries: dict[str, int] = {}
         self._rows: dict[bytes, Row] = {}
         self._broker_words: set[int] = set()
+        self._folders = Unpacked(unpack_folder)
 
     def take_exits(self) -> list[Exit]:
         """Return and delete the processes that have ended since the last call. Their rows no longer change."""
@@ -177,15 +180,30 @@ class KernelMaps:
             libbpf.write_element(self._maps["brokers"], _INDEX.pack(word), _NUMBER.pack(bits))
         self._broker_words = {word for word, bits in words.items() if bits}
 
-    def folders(self) -> dict[bytes, Folder]:
-        """Return the folders that brokers have used files of, by their keys for :meth:`forget_folders`."""
-        keys, values = self._read("folders")
-        packed = zip(_slices(keys, _FOLDER_KEY.size), _slices(values, _FOLDER.size), strict=True)
-        return {key: unpack_folder(key, value) for key, value in packed}
+    def folders(self) -> Mapping[bytes, Folder]:
+        """Return the folders that brokers have used files of, by their keys for :meth:`take_folders`.
 
-    def forget_folders(self, keys: Iterable[bytes]) -> None:
-        """Delete folders of brokers that have ended."""
-        self._delete("folders", keys)
+        Those that have not changed since the last call are the same objects.
+        """
+        keys, values = self._read("folders")
+        return self._folders.update(
+            dict(zip(_slices(keys, _FOLDER_KEY.size), _slices(values, _FOLDER.size), strict=True))
+        )
+
+    @property
+    def max_folders(self) -> int:
+        """How many folders there is room for."""
+        return self._infos["folders"].max_entries
+
+    def take_folders(self, keys: Iterable[bytes]) -> dict[bytes, Folder]:
+        """Delete these folders, and return those that were there as they were at that moment."""
+        taken = {}
+        for key in keys:
+            value = libbpf.take_from_map(self._maps["folders"], key, _FOLDER.size)
+            if value is not None:
+                taken[key] = unpack_folder(key, value)
+        self._entries["folders"] = self._entries.get("folders", 0) - len(taken)
+        return taken
 
     def dropped(self) -> dict[str, int]:
         """Return the updates that were lost because a map was full, by map."""
@@ -254,9 +272,9 @@ def _sum(before: Count | None, count: Count) -> Count:
 
 def unpack_folder(key: bytes, value: bytes) -> Folder:
     """Return a folder from its key and its value."""
-    start, _, pid, _, _ = _FOLDER_KEY.unpack(key)
+    start, inode, pid, device, _ = _FOLDER_KEY.unpack(key)
     *moved, parent, name = _FOLDER.unpack(value)
-    return Folder(Identity(start, pid), _text(name), parent, tuple(moved))
+    return Folder(Identity(start, pid), FileId(device, inode), _text(name), parent, tuple(moved))
 
 
 def _slices(data: bytes, size: int) -> list[bytes]:

@@ -154,7 +154,7 @@ class Sampler:
         if exits or self._attribution.awaits_exits:
             self._finalize(self._maps.sample(), exits)
         if self._kafka:
-            self._kafka.count_if_brokers_changed(self._clock())
+            self._kafka.count_if_due(self._clock())
 
     def _read(self) -> Reading:
         exits = self._maps.take_exits()

@@ -1,10 +1,12 @@
 """A broker as plain data; its facts cross the socket between the inspector and the service as JSON."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 from exporter.host.label_text import label_text
+from exporter.model import FileId
 
 UNKNOWN = "unknown"
 """Name and protocol of a listener of which only the socket is known; an id that could not be read."""
@@ -12,8 +14,18 @@ MAX_LISTENERS = 100
 """Of one broker that are told."""
 MAX_PORTS = 1000
 """Listening ports of one process that are told; no broker has as many."""
+MAX_LINKED_FOLDERS = 100
+"""Of one broker that are told."""
 MAX_FACTS_BYTES = 1 << 16
 CHANGED_CONFIG = "its configuration was changed after its start: the facts are those of its start"
+
+
+class LinkedFolder(NamedTuple):
+    """A symbolic link in a log directory, to a partition's folder."""
+
+    name: str
+    """Of the link."""
+    target: FileId
 
 
 @dataclass(frozen=True)
@@ -41,8 +53,11 @@ class Facts:
     node_id: str = ""
     """Empty while it is not known, as the other ids are."""
     listeners: tuple[Listener, ...] = ()
-    log_directories: tuple[int, ...] = ()
-    """Inode numbers, as returned by ``stat``."""
+    log_directories: tuple[FileId, ...] = ()
+    linked_folders: tuple[LinkedFolder, ...] = ()
+    """Partition folders that are somewhere else."""
+    on_overlay: bool = False
+    """Whether a log directory is on overlayfs, where the disk reads belong to folders of another file system."""
     ports: tuple[int, ...] = ()
     """All ports on which the process listens, at most :data:`MAX_PORTS`."""
     fingerprint: str = ""
@@ -80,7 +95,9 @@ class Facts:
             return cls(
                 node_id=label_text(str(fields["node_id"])),
                 listeners=tuple(_listener(**listener) for listener in fields["listeners"]),
-                log_directories=tuple(int(inode) for inode in fields["log_directories"]),
+                log_directories=tuple(_file_id(*directory) for directory in fields["log_directories"]),
+                linked_folders=tuple(_linked_folder(*folder) for folder in fields["linked_folders"]),
+                on_overlay=bool(fields["on_overlay"]),
                 ports=tuple(int(port) for port in fields["ports"]),
                 fingerprint=str(fields["fingerprint"])[:64],
                 complete=bool(fields["complete"]),
@@ -90,6 +107,16 @@ class Facts:
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"invalid facts of a broker: {error}") from None
+
+
+def _file_id(device: object, inode: object) -> FileId:
+    if not isinstance(device, int) or not isinstance(inode, int):
+        raise ValueError(f"file {device}:{inode}")
+    return FileId(device, inode)
+
+
+def _linked_folder(name: object, target: Sequence[object]) -> LinkedFolder:
+    return LinkedFolder(str(name), _file_id(*target))
 
 
 def _listener(name: object, protocol: object, port: object) -> Listener:

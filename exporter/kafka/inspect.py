@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from exporter.host.procfs import MAX_ARGUMENTS
-from exporter.kafka.broker import MAX_LISTENERS, MAX_PORTS, UNKNOWN, Facts
+from exporter.kafka.broker import MAX_LINKED_FOLDERS, MAX_LISTENERS, MAX_PORTS, UNKNOWN, Facts, LinkedFolder
 from exporter.kafka.broker_config import BrokerConfig, parse_broker_config
 from exporter.kafka.command_line import BrokerCommand, parse_broker_command
 from exporter.kafka.listening_sockets import ListeningSocket, match_listeners, parse_listening, unknown_listeners
 from exporter.kafka.meta_properties import FILE_NAME, DirectoryIdentity, first_identity, parse_meta_properties
-from exporter.kafka.process_files import ProcessFiles
+from exporter.kafka.partition_folders import is_partition_folder
+from exporter.kafka.process_files import Directory, ProcessFiles
 from exporter.kafka.process_handles import ProcessHandles
 from exporter.kafka.properties import parse_properties
 
@@ -25,8 +26,9 @@ class _ConfigOnHost:
 
     config: BrokerConfig
     fingerprint: str
-    log_directories: tuple[int, ...]
-    """Inode numbers of the log directories that exist."""
+    log_directories: tuple[Directory, ...]
+    """Those that exist."""
+    linked_folders: tuple[LinkedFolder, ...]
     identity: DirectoryIdentity
     problems: tuple[str, ...]
 
@@ -70,7 +72,9 @@ def _facts(on_host: _ConfigOnHost, sockets: list[ListeningSocket]) -> Facts:
     return Facts(
         node_id=on_host.identity.node_id or config.node_id,
         listeners=listeners[:MAX_LISTENERS],
-        log_directories=on_host.log_directories,
+        log_directories=tuple(directory.file for directory in on_host.log_directories),
+        linked_folders=on_host.linked_folders,
+        on_overlay=any(directory.on_overlay for directory in on_host.log_directories),
         ports=ports,
         fingerprint=on_host.fingerprint,
         complete=all_listen
@@ -92,14 +96,20 @@ def _read_config(handles: ProcessHandles, command: BrokerCommand) -> _ConfigOnHo
     config = parse_broker_config(properties)
     if not config.log_directories:
         config = replace(config, log_directories=_locked_directories(files, handles))
-    inodes, problems = [], []
-    for directory in config.log_directories:
+    directories, links, problems = [], [], []
+    for path in config.log_directories:
         try:
-            inodes.append(files.find_inode(directory))
+            directories.append(files.find_directory(path))
+            links += [LinkedFolder(name, target) for name, target in files.find_links(path, is_partition_folder)]
         except OSError as error:
-            problems.append(f"log directory {directory}: {error.strerror}")
+            problems.append(f"log directory {path}: {error.strerror}")
+    if len(links) > MAX_LINKED_FOLDERS:
+        problems.append(f"{len(links)} symbolic links to partition folders, only {MAX_LINKED_FOLDERS} are counted")
+        del links[MAX_LINKED_FOLDERS:]
     identity, unread = _identity(files, config.log_directories)
-    return _ConfigOnHost(config, _fingerprint(properties), tuple(inodes), identity, (*problems, *unread))
+    return _ConfigOnHost(
+        config, _fingerprint(properties), tuple(directories), tuple(links), identity, (*problems, *unread)
+    )
 
 
 def _locked_directories(files: ProcessFiles, handles: ProcessHandles) -> tuple[str, ...]:

@@ -37,6 +37,8 @@ class ProcessHandles:
     """Paths of its open files named ``.lock``: Kafka has one open in each log directory."""
     tables: tuple[int, ...]
     """Its /proc/PID/net/tcp and tcp6."""
+    mounts: int
+    """Its /proc/PID/mountinfo."""
 
 
 def open_handles(procfs: str, pid: int) -> ProcessHandles:
@@ -57,6 +59,7 @@ def open_handles(procfs: str, pid: int) -> ProcessHandles:
         sockets=frozenset(int(match[1]) for link in links if (match := _SOCKET.fullmatch(link))),
         locks=tuple(link for link in links if link.endswith(_LOCK))[:_MAX_LOCKS],
         tables=tuple(_tables(process)),
+        mounts=os.open("mountinfo", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process),
     )
     if os.stat("exe", dir_fd=process).st_mode & _SET_ID:
         raise OSError(errno.EINVAL, "a program with the set-user-id bit")

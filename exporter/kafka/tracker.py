@@ -10,16 +10,23 @@ from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.zero_copy_loss import Loss, LossDetector
 from exporter.model import Folder, Identity, Rows
 
+_COUNT_INTERVAL_NS = 10_000_000_000
+
 
 class FolderMap(Protocol):
     """The part of :class:`exporter.counting.maps.KernelMaps` that the tracker needs."""
 
-    def folders(self) -> dict[bytes, Folder]:
+    def folders(self) -> Mapping[bytes, Folder]:
         """All folders, by their keys."""
         ...
 
-    def forget_folders(self, keys: Iterable[bytes]) -> None:
-        """Delete folders."""
+    @property
+    def max_folders(self) -> int:
+        """How many there is room for."""
+        ...
+
+    def take_folders(self, keys: Iterable[bytes]) -> dict[bytes, Folder]:
+        """Delete folders, and return them as they were at that moment."""
         ...
 
 
@@ -76,15 +83,19 @@ class KafkaTracker:
         self._losses = losses
         self._listeners = ListenerCounter()
         self._counted_brokers: tuple[Broker, ...] = ()
+        self._counted_ns = 0
 
     @property
     def brokers(self) -> tuple[Broker, ...]:
         """The brokers that run now."""
         return self._discovery.brokers()
 
-    def count_if_brokers_changed(self, now_ns: int) -> None:
-        """Count the folders of brokers that have exited for the last time, and delete them from the map."""
-        if self._discovery.brokers() != self._counted_brokers:
+    def count_if_due(self, now_ns: int) -> None:
+        """Count the folders of brokers that have exited for the last time, and every ten seconds those of all.
+
+        Folders that are not needed any more make room in the map, even if no client scrapes.
+        """
+        if self._discovery.brokers() != self._counted_brokers or now_ns - self._counted_ns >= _COUNT_INTERVAL_NS:
             self._count(now_ns)
 
     def count_listeners(self, processes: Mapping[Identity, Rows], finalized: Collection[Identity], now_ns: int) -> None:
@@ -110,7 +121,9 @@ class KafkaTracker:
     def _count(self, now_ns: int) -> tuple[Broker, ...]:
         brokers = self._discovery.brokers()
         if brokers or self._counted_brokers:
-            exited = self._topics.count(self._folder_map.folders(), brokers, now_ns)
-            self._folder_map.forget_folders(exited)
+            self._topics.count(self._folder_map.folders(), brokers, now_ns)
+            forgettable = self._topics.select_forgettable(self._folder_map.max_folders, now_ns)
+            self._topics.forget(forgettable, self._folder_map.take_folders(forgettable), now_ns)
         self._counted_brokers = brokers
+        self._counted_ns = now_ns
         return brokers

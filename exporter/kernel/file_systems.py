@@ -76,6 +76,15 @@ _STATFS_BYTES = 256  # more than any architecture's struct statfs
 
 def is_pseudo(descriptor: int) -> bool:
     """Whether a file, also an O_PATH descriptor, is the kernel's own: reading it can have effects."""
+    return _magic(descriptor) in PSEUDO.values()
+
+
+def is_overlay(descriptor: int) -> bool:
+    """Whether a file, also an O_PATH descriptor, is on overlayfs: its data is a file of another file system."""
+    return _magic(descriptor) in OVERLAY.values()
+
+
+def _magic(descriptor: int) -> int:
     statfs = ct.create_string_buffer(_STATFS_BYTES)
     libc.call("fstatfs", descriptor, statfs)
-    return ct.c_long.from_buffer(statfs).value & 0xFFFFFFFF in PSEUDO.values()
+    return ct.c_long.from_buffer(statfs).value & 0xFFFFFFFF

@@ -152,6 +152,14 @@ class MapInfo:
     max_entries: int
 
 
+_READ_BYTES = 4 << 20
+"""Of values, in one call."""
+_MIN_READ_ENTRIES = 1024
+"""A call must have room for all entries of one bucket of the hash."""
+_NOT_SUPPORTED = (errno.EOPNOTSUPP, 524)
+"""524 is the kernel's own ENOTSUPP."""
+
+
 @cache
 def library() -> Any:
     """The library. Raises :class:`KernelError`, which names the package, when it is not installed."""
@@ -171,6 +179,8 @@ def library() -> Any:
     lib.bpf_raw_tracepoint_open.argtypes = [ct.c_char_p, ct.c_int]
     lib.bpf_map_update_elem.argtypes = [ct.c_int, ct.c_char_p, ct.c_char_p, ct.c_uint64]
     lib.bpf_map_lookup_elem.argtypes = [ct.c_int, ct.c_char_p, ct.c_char_p]
+    lib.bpf_map_lookup_and_delete_elem.argtypes = [ct.c_int, ct.c_char_p, ct.c_char_p]
+    lib.bpf_map_delete_elem.argtypes = [ct.c_int, ct.c_char_p]
     return lib
 
 
@@ -279,7 +289,7 @@ def read_map(descriptor: int, info: MapInfo) -> tuple[bytes, bytes]:
     """
     keys: list[bytes] = []
     values: list[bytes] = []
-    room = min(info.max_entries, 16384)
+    room = min(info.max_entries, max(_READ_BYTES // info.value_size, _MIN_READ_ENTRIES))
     key_buffer = ct.create_string_buffer(room * info.key_size)
     value_buffer = ct.create_string_buffer(room * info.value_size)
     batch_in, batch_out = ct.create_string_buffer(max(info.key_size, 8)), ct.create_string_buffer(max(info.key_size, 8))
@@ -311,6 +321,25 @@ def delete_from_map(descriptor: int, keys: Sequence[bytes]) -> None:
         if result != -errno.ENOENT:
             raise OSError(-result, os.strerror(-result))
         keys = keys[count.value + 1 :]  # this many were deleted before the first that is missing
+
+
+def take_from_map(descriptor: int, key: bytes, value_size: int) -> bytes | None:
+    """Delete a key of a hash map, and return its value at that moment; None when the map does not have it.
+
+    Before 5.14 (3e87f192b405) the kernel does not do both at once: what is counted between the two is lost.
+    """
+    value = ct.create_string_buffer(value_size)
+    with unpreempted():
+        result = library().bpf_map_lookup_and_delete_elem(descriptor, key, value)
+        if -result in _NOT_SUPPORTED:
+            result = library().bpf_map_lookup_elem(descriptor, key, value)
+            if result == 0:
+                result = library().bpf_map_delete_elem(descriptor, key)
+    if result == -errno.ENOENT:
+        return None
+    if result < 0:
+        raise OSError(-result, os.strerror(-result))
+    return value.raw
 
 
 def read_element(descriptor: int, key: bytes, value_size: int) -> bytes:

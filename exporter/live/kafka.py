@@ -1,10 +1,11 @@
 """The rates of Kafka's listeners and topics. Pure: no input or output."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 
 from exporter.host.label_text import label_text
 from exporter.kafka import broker as kafka
-from exporter.kafka.topics import parse_folder
+from exporter.kafka.partition_folders import Partition, find_partition
 from exporter.live.increase import Additions, Increase
 from exporter.live.rates import Broker, Kafka, Listener, Mechanisms, Sent, Topic, Written
 from exporter.live.snapshot import Snapshot
@@ -13,6 +14,7 @@ from exporter.model import Endpoint, FolderTransfer, Identity, RowKind
 TOPICS_MAX = 50
 _TopicKey = tuple[kafka.Node, str, str]
 _Moved = tuple[int, ...]
+_Process = tuple[int, int]
 
 
 def kafka_rates(before: Snapshot, now: Snapshot, counted: Increase, seconds: float) -> Kafka:
@@ -76,17 +78,30 @@ def _topics(before: Snapshot, now: Snapshot, seconds: float) -> list[Topic]:
 def _moved_by_topic(before: Snapshot, now: Snapshot) -> dict[_TopicKey, _Moved]:
     """Return the bytes of each partition that has moved any, in the order of :attr:`exporter.model.Folder.moved`."""
     brokers = {(broker.pid, broker.start_ticks): broker for broker in now.brokers}
+    seen = _seen_partitions(now, brokers)
     moved: dict[_TopicKey, _Moved] = {}
     for key, folder in now.folders.items():
         earlier = before.folders.get(key)
         broker = brokers.get(_process(folder.identity))
-        if folder is earlier or not broker or folder.parent not in broker.facts.log_directories:
+        if folder is earlier or not broker:
             continue
-        if partition := parse_folder(folder.name):
-            topic = (broker.node, partition[0], str(partition[1]))
-            increase = _subtract(folder.moved, earlier.moved) if earlier else folder.moved
+        if partition := find_partition(folder, broker.facts, seen[_process(folder.identity)]):
+            topic = (broker.node, partition.topic, str(partition.number))
+            # One that was forgotten and is used again starts from zero.
+            is_same = earlier and sum(earlier.moved) <= sum(folder.moved)
+            increase = _subtract(folder.moved, earlier.moved) if earlier and is_same else folder.moved
             moved[topic] = tuple(map(sum, zip(moved[topic], increase, strict=True))) if topic in moved else increase
     return moved
+
+
+def _seen_partitions(now: Snapshot, brokers: Mapping[_Process, kafka.Broker]) -> Mapping[_Process, set[Partition]]:
+    """Return the partitions of brokers on overlayfs, by which the folders of their disk reads are known."""
+    seen: defaultdict[_Process, set[Partition]] = defaultdict(set)
+    for folder in now.folders.values():
+        broker = brokers.get(_process(folder.identity))
+        if broker and broker.facts.on_overlay and (partition := find_partition(folder, broker.facts)):
+            seen[_process(folder.identity)].add(partition)
+    return seen
 
 
 def _topic(key: _TopicKey, moved: _Moved, seconds: float) -> Topic:
@@ -110,5 +125,5 @@ def _subtract(moved: _Moved, before: _Moved) -> _Moved:
     return tuple(now - then for now, then in zip(moved, before, strict=True))
 
 
-def _process(identity: Identity) -> tuple[int, int]:
+def _process(identity: Identity) -> _Process:
     return identity.pid, identity.start_ticks

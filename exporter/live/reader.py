@@ -10,6 +10,7 @@ from exporter.counting.maps import Sample, unpack_folder
 from exporter.counting.sampler import Peek
 from exporter.counting.self_check import PROBE, SelfCheck
 from exporter.counting.series import Limits
+from exporter.counting.unpacked import Unpacked
 from exporter.host.boottime import boottime_ns
 from exporter.host.network_devices import Devices, Traffic
 from exporter.host.procfs import Procfs
@@ -21,7 +22,7 @@ from exporter.live.increase import increase
 from exporter.live.processes import PROCESSES_MAX
 from exporter.live.rates import Rates
 from exporter.live.snapshot import Ended, Host, Snapshot
-from exporter.live.unpacked import Unpacked, UnpackedRows
+from exporter.live.unpacked import UnpackedRows
 from exporter.model import Identity, Rows
 
 _log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from exporter.counting.sampler import Sampler
 from exporter.errors import KernelError
 from exporter.host.procfs import Procfs
 from exporter.kafka.discovery import Discovery, DiscoverySettings
-from exporter.kafka.topics import TopicCounter
+from exporter.kafka.topics import TopicCounter, TopicLimits
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
 from exporter.live.reader import LiveReader
@@ -69,5 +69,7 @@ def _track_kafka(
     settings = DiscoverySettings(config.ports, config.limits.brokers_max, config.kafka_ports_max)
     discovery = Discovery(Procfs(config.procfs), privileged.inspector.inspect, watch, settings)
     threads.add("brokers", discovery.scan_until)
-    topics = TopicCounter(config.kafka_topics_max, by_partition=config.kafka_partitions)
+    topics = TopicCounter(
+        TopicLimits(config.kafka_topics_max, 2 * config.limits.brokers_max), by_partition=config.kafka_partitions
+    )
     return KafkaTracker(kernel_maps, discovery, topics, LossDetector(privileged.devices))

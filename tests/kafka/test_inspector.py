@@ -16,6 +16,7 @@ import pytest
 
 from exporter.kafka.broker import UNKNOWN, Facts, Listener
 from exporter.kafka.inspector import INSPECTOR, InspectionError, Inspector
+from exporter.model import FileId, kernel_device
 from tests.support.fake_broker import PYTHON, FakeBroker, write_config
 from tests.support.paths import ROOT
 from tests.support.requirements import require_readable_checkout, require_root
@@ -39,8 +40,10 @@ def inspector() -> Iterator[Inspector]:
     started.close()
 
 
-def inode(path: Path) -> int:
-    return path.stat().st_ino
+def file_id(path: Path) -> FileId:
+    """On file systems whose devices are the ones that ``stat`` returns."""
+    status = path.stat()
+    return FileId(kernel_device(os.major(status.st_dev), os.minor(status.st_dev)), status.st_ino)
 
 
 def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
@@ -49,7 +52,7 @@ def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
     write_config(tmp_path, node_id=5, log_dirs=tmp_path / "data", listeners="SSL://127.0.0.1:0")
     with FakeBroker(tmp_path, "server.properties") as broker:
         before = inspector.inspect(broker.pid)
-        assert (before.node_id, before.listeners, before.log_directories) == ("5", (), (inode(tmp_path / "data"),))
+        assert (before.node_id, before.listeners, before.log_directories) == ("5", (), (file_id(tmp_path / "data"),))
         port = broker.do("listen", "127.0.0.1", 0)
         after = inspector.inspect(broker.pid)
         assert after == replace(before, listeners=(Listener("SSL", "SSL", port),), ports=(port,), complete=True)
@@ -66,7 +69,7 @@ def test_a_broker_whose_configuration_has_neither_ids_nor_directories(inspector:
     with FakeBroker(tmp_path, "server.properties") as broker:
         broker.do("hold", data / ".lock")
         facts = inspector.inspect(broker.pid)
-        assert (facts.cluster_id, facts.node_id, facts.log_directories) == ("c", "1001", (inode(data),))
+        assert (facts.cluster_id, facts.node_id, facts.log_directories) == ("c", "1001", (file_id(data),))
 
 
 def test_the_reason_for_an_unknown_cluster_id(inspector: Inspector, tmp_path: Path) -> None:
@@ -83,7 +86,7 @@ def test_paths_from_its_working_directory(inspector: Inspector, tmp_path: Path) 
         (tmp_path / name).mkdir()
     with FakeBroker(tmp_path / "bin", "../server.properties", "--override", "log.dirs=../data") as broker:
         facts = inspector.inspect(broker.pid)
-        assert (facts.node_id, facts.log_directories) == ("5", (inode(tmp_path / "data"),))
+        assert (facts.node_id, facts.log_directories) == ("5", (file_id(tmp_path / "data"),))
         assert (facts.listeners, facts.complete) == ((), False), "it does not listen on 9092"
 
 
@@ -114,7 +117,7 @@ def test_a_broker_in_a_container(inspector: Inspector, tmp_path: Path, entry: st
         assert facts.problems == ("cluster id unknown: data/meta.properties: No such file or directory",)
         assert (facts.node_id, facts.listeners) == ("8", (Listener("SSL", "SSL", port),))
         (directory,) = set(facts.log_directories)
-        assert directory == os.stat(f"/proc/{pid}/cwd/data").st_ino
+        assert directory == file_id(Path(f"/proc/{pid}/cwd/data"))
 
 
 def test_a_link_is_resolved_inside_the_container(inspector: Inspector, tmp_path: Path) -> None:

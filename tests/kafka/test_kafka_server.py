@@ -11,6 +11,7 @@ from bench.kafka.kafka_server import KafkaServer
 from tests.support.wait import wait_until
 
 from .conftest import Increase, KafkaFixture
+from .java_versions import newest_java
 
 RECORD_BYTES = 10_240
 RECORDS = {"orders-eu.west-1": 16_384, "payments": 8_192}
@@ -180,20 +181,9 @@ def test_topic_counters_continue_after_a_restart(kafka: KafkaFixture, loaded: Lo
     assert topics == {*RECORDS, "rolled", "__consumer_offsets", "__cluster_metadata"}
 
 
-def newer_java() -> Path | None:
-    """The ``java`` of a JDK of 21 or later, whose FileChannel.transferTo tries copy_file_range first."""
-    for program in sorted(Path("/usr/lib/jvm").glob("*/bin/java")):
-        release = program.parents[1] / "release"
-        text = release.read_text() if release.exists() else ""
-        version = text.partition('JAVA_VERSION="')[2].split(".")[0]
-        if version.isdigit() and int(version) >= 21:
-            return program
-    return None
-
-
 def test_a_second_broker_on_a_newer_jdk(kafka: KafkaFixture, server: KafkaServer, jars: Path) -> None:
     """Two brokers run on this host; each has its own ports, topics and errors."""
-    program = newer_java()
+    program = newest_java(21)  # its FileChannel.transferTo tries copy_file_range first
     if program is None:
         pytest.skip("no JDK of version 21 or later is installed: apt-get install openjdk-21-jdk-headless, or any other")
     directory = kafka.directory / "newer"

@@ -38,7 +38,7 @@ def broker(probes: ProbeFixture, tmp_path: Path) -> Iterator[FakeBroker]:
         yield started
         probes.maps.watch_brokers([])
     found = probes.maps.folders()
-    probes.maps.forget_folders([key for key, folder in found.items() if folder.identity.pid == started.pid])
+    probes.maps.take_folders([key for key, folder in found.items() if folder.identity.pid == started.pid])
 
 
 def segment(folder: Path, name: str = "00000000000000000000.log") -> Path:
@@ -152,7 +152,8 @@ def test_only_processes_that_are_marked_as_brokers(
         assert by_name(probes, other, logs) == {"t-0": {FolderTransfer.CPU_READ: 20}}
         assert by_name(probes, broker, logs) == {"t-0": {FolderTransfer.CPU_READ: 40}}
         mine = [key for key, folder in probes.maps.folders().items() if folder.identity.pid == other.pid]
-        probes.maps.forget_folders(mine)
+        (taken,) = probes.maps.take_folders([*mine, *mine]).values()
+        assert sum(taken.moved) == 20
         assert folders(probes, other) == []
 
 

@@ -104,6 +104,23 @@ def write(path, size):
         return file.write(bytes(int(size)))
 
 
+def write_partitions(directory, first, count, size):
+    """Write to a file in each of so many new partitions of one topic."""
+    for number in range(int(first), int(first) + int(count)):
+        folder = f"{directory}/wave-{number}"
+        os.mkdir(folder)
+        write(f"{folder}/0.log", size)
+    return int(count) * int(size)
+
+
+def remove_partitions(directory, first, count):
+    for number in range(int(first), int(first) + int(count)):
+        folder = f"{directory}/wave-{number}"
+        os.unlink(f"{folder}/0.log")
+        os.rmdir(folder)
+    return int(count)
+
+
 def hold(path):
     held.append(open(path, "r+b", buffering=0))  # noqa: SIM115  # stays open
     return len(held) - 1

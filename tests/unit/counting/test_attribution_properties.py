@@ -65,7 +65,7 @@ class Host(RuleBasedStateMachine):
     def count_listeners(self, _processes: object, _finalized: object, _now_ns: int) -> None:
         pass
 
-    def count_if_brokers_changed(self, now_ns: int) -> None:
+    def count_if_due(self, now_ns: int) -> None:
         pass
 
     def take_snapshot(self, processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:

@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.kafka.broker import Facts, Listener
+from exporter.kafka.broker import Facts, LinkedFolder, Listener
+from exporter.model import FileId
 
 FACTS = Facts(
-    "5", (Listener("SSL", "SSL", 9093),), (11, 12), complete=True, problems=("x: Permission denied",), cluster_id="c"
+    "5",
+    (Listener("SSL", "SSL", 9093),),
+    (FileId(8, 11), FileId(8, 12)),
+    (LinkedFolder("t-0", FileId(9, 2)),),
+    problems=("x: Permission denied",),
+    cluster_id="c",
 )
 
 
@@ -35,6 +41,8 @@ def test_ids_do_not_change_while_a_broker_runs() -> None:
         {"listeners": [{"name": "SSL"}]},
         {"listeners": 1},
         {"log_directories": ["x"]},
+        {"log_directories": [[8, "x"]]},
+        {"linked_folders": [["t-0", 1]]},
         {"problems": None},
     ],
 )

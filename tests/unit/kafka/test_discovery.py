@@ -11,10 +11,11 @@ from exporter.host.procfs import Stat
 from exporter.kafka.broker import CHANGED_CONFIG, UNKNOWN, Facts, Listener, Node
 from exporter.kafka.discovery import SCAN_INTERVAL_SECONDS, Discovery, DiscoverySettings
 from exporter.kafka.inspector import InspectionError
+from exporter.model import FileId
 
 BROKER = ["java", "-cp", "x", "kafka.Kafka", "server.properties"]
-COMPLETE = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092),), (11,), complete=True)
-INCOMPLETE = Facts("1", (), (11,))
+COMPLETE = Facts("1", (Listener("PLAINTEXT", "PLAINTEXT", 9092),), (FileId(8, 11),), complete=True)
+INCOMPLETE = Facts("1", (), (FileId(8, 11),))
 
 
 @dataclass
@@ -280,7 +281,7 @@ def test_scans_continue_after_an_error(caplog: pytest.LogCaptureFixture) -> None
 
 def ports_of(*ports: int) -> Facts:
     listeners = tuple(Listener(f"L{port}", "PLAINTEXT", port) for port in ports)
-    return Facts("1", listeners, (11,), ports=ports, fingerprint="a", complete=True)
+    return Facts("1", listeners, (FileId(8, 11),), ports=ports, fingerprint="a", complete=True)
 
 
 def watched_ports(discovery: Discovery) -> list[list[int]]:
@@ -361,7 +362,7 @@ def test_facts_are_those_of_the_start() -> None:
     host.scan_for(discovery, 124)
     (broker,) = discovery.brokers()
     assert broker.facts.listeners == (Listener("L9092", "PLAINTEXT", 9092), Listener(UNKNOWN, UNKNOWN, 9094))
-    assert (broker.facts.node_id, broker.facts.log_directories) == ("1", (11,))
+    assert (broker.facts.node_id, broker.facts.log_directories) == ("1", (FileId(8, 11),))
     assert broker.facts.problems == (CHANGED_CONFIG,)
     host.facts[7] = Facts(listeners=(Listener(UNKNOWN, UNKNOWN, 9092),), ports=(9092,), problems=("No such file",))
     host.scan_for(discovery, 124)

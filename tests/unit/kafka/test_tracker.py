@@ -6,12 +6,12 @@ from exporter.kafka.broker import Broker, Facts
 from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
-from exporter.model import NS_PER_TICK, ROLES_MAX, Folder, FolderTransfer, Identity
+from exporter.model import NS_PER_TICK, ROLES_MAX, FileId, Folder, FolderTransfer, Identity
 from tests.support.sample_network_devices import SampleNetworkDevices
 
-BROKER = Broker(7, 100, "java", Facts("1", (), (50,)))
+BROKER = Broker(7, 100, "java", Facts("1", (), (FileId(8, 50),)))
 MOVED = (5,) + (0,) * (ROLES_MAX * len(FolderTransfer) - 1)
-FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), "t-0", 50, MOVED)
+FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), FileId(8, 1000), "t-0", 50, MOVED)
 
 
 class FoundBrokers:
@@ -38,15 +38,18 @@ class FolderMap:
         self.reads += 1
         return dict(self.present)
 
-    def forget_folders(self, keys: Iterable[bytes]) -> None:
-        for key in keys:
-            del self.present[key]
+    @property
+    def max_folders(self) -> int:
+        return 4
+
+    def take_folders(self, keys: Iterable[bytes]) -> dict[bytes, Folder]:
+        return {key: self.present.pop(key) for key in keys}
 
 
 def test_without_brokers_the_map_is_not_read() -> None:
     folder_map = FolderMap()
     tracker = KafkaTracker(folder_map, FoundBrokers(), TopicCounter(), LossDetector(SampleNetworkDevices()))
-    tracker.count_if_brokers_changed(0)
+    tracker.count_if_due(0)
     assert tracker.take_snapshot({}, 0).topics == {}
     assert folder_map.reads == 0
 
@@ -54,11 +57,13 @@ def test_without_brokers_the_map_is_not_read() -> None:
 def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
     folder_map, brokers = FolderMap(), FoundBrokers(BROKER)
     tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()))
-    tracker.count_if_brokers_changed(0)
-    tracker.count_if_brokers_changed(0)
-    assert folder_map.reads == 1, "only when a broker starts or exits"
+    tracker.count_if_due(0)
+    tracker.count_if_due(0)
+    assert folder_map.reads == 1, "only when a broker starts or exits, or after ten seconds"
+    tracker.count_if_due(10_000_000_000)
+    assert folder_map.reads == 2
     folder_map.present[b"1"] = FOLDER
     brokers.found = ()
-    tracker.count_if_brokers_changed(0)
+    tracker.count_if_due(0)
     assert folder_map.present == {}
     assert tracker.take_snapshot({}, 0).topics == {TopicKey(BROKER.node, "t"): MOVED}

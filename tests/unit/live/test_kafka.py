@@ -4,7 +4,7 @@ from exporter.kafka.broker import Broker, Facts, Listener
 from exporter.kafka.zero_copy_loss import Loss
 from exporter.live import rates
 from exporter.live.compute import compute_rates
-from exporter.model import ROLES_MAX, Endpoint, Folder, FolderTransfer, Operation, Row, RowKind
+from exporter.model import ROLES_MAX, Endpoint, FileId, Folder, FolderTransfer, Operation, Row, RowKind
 from tests.support.sample_data import READ, SENDFILE
 
 from .snapshots import HOST, ONE, counts, describe, snapshot
@@ -12,13 +12,17 @@ from .snapshots import HOST, ONE, counts, describe, snapshot
 SEND = Row(RowKind.CPU_COPY, Operation.SENDTO, Endpoint.USER, Endpoint.TCP, 9092, 0)
 RECEIVE = Row(RowKind.CPU_COPY, Operation.RECVFROM, Endpoint.TCP, Endpoint.USER, 9092, 0)
 FACTS = Facts(
-    "7", (Listener("PLAIN", "PLAINTEXT", 9092), Listener("TLS", "SSL", 9093)), (55,), complete=True, cluster_id="c"
+    "7",
+    (Listener("PLAIN", "PLAINTEXT", 9092), Listener("TLS", "SSL", 9093)),
+    (FileId(8, 55),),
+    complete=True,
+    cluster_id="c",
 )
 BROKER = Broker(ONE.pid, ONE.start_ticks, "java", FACTS)
 
 
 def folder(name: str, *moved: int, parent: int = 55) -> Folder:
-    return Folder(ONE, name, parent, (*moved, *(0,) * (ROLES_MAX * len(FolderTransfer) - len(moved))))
+    return Folder(ONE, FileId(8, 1000), name, parent, (*moved, *(0,) * (ROLES_MAX * len(FolderTransfer) - len(moved))))
 
 
 def kafka(before: dict[bytes, Folder], now: dict[bytes, Folder]) -> rates.Kafka:
@@ -40,7 +44,7 @@ def test_listeners():
 
 def test_topics():
     still = folder("idle-0", 9, 9, 9, 9)
-    before = {b"a": folder("orders-1", 100, 0, 0, 0), b"s": still}
+    before = {b"a": folder("orders-1", 100, 0, 0, 0), b"b": folder("orders-2", 1000, 0, 0, 0), b"s": still}
     now = {
         b"a": folder("orders-1", 300, 20, 10, 40),
         b"b": folder("orders-2", 2, 0, 0, 0),

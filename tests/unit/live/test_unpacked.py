@@ -1,6 +1,7 @@
 """Only what has changed is unpacked, and the result is what the map has."""
 
-from exporter.live.unpacked import Unpacked, UnpackedRows
+from exporter.counting.unpacked import Unpacked
+from exporter.live.unpacked import UnpackedRows
 from exporter.model import ROW_LAYOUT, SLOT_LAYOUT, Count, Endpoint, Identity, Operation, Row, RowKind
 
 

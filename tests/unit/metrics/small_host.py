@@ -46,7 +46,7 @@ class SampleKafka:
     def count_listeners(self, _processes: Mapping[Identity, Rows], _finalized: object, _now_ns: int) -> None:
         pass
 
-    def count_if_brokers_changed(self, now_ns: int) -> None:
+    def count_if_due(self, now_ns: int) -> None:
         pass
 
     def take_snapshot(self, _processes: Mapping[Identity, Rows], _now_ns: int) -> KafkaSnapshot:
