@@ -284,9 +284,11 @@ def _cpu() -> Iterator[Panel]:
     yield (
         timeline(
             "CPU time in copies",
-            "In the kernel's copy routines; sampled, so a short burst may be missed. Zero copy cannot save more.",
+            "In the kernel's copy routines; sampled, so a short burst may be missed. Zero copy cannot save more. "
+            "Beside it the time in the kernel's cipher routines, which kernel TLS needs.",
             CORES,
             Query(copying, q.PROCESS_LEGEND),
+            Query(q.total("copy_cipher_seconds_total", q.PROCESS_LABELS, q.PROCESS), "ciphers: " + q.PROCESS_LEGEND),
         )
         .span(8)
         .no_value(NO_COPY_CPU)

@@ -53,6 +53,8 @@ class RowKind(IntEnum):
     """The same for copy_from_user."""
     COPY_TIME = 8
     """Samples of the CPU clock inside the kernel's copy routines; the amount is in nanoseconds."""
+    CIPHER_TIME = 9
+    """The same inside its cipher routines."""
 
 
 MECHANISMS = {RowKind.CPU_COPY: "cpu", RowKind.ZERO_COPY: "zero_copy", RowKind.DMA: "dma"}
@@ -248,7 +250,7 @@ class Count(NamedTuple):
 
     events: int
     amount: int
-    """Bytes; nanoseconds for :attr:`RowKind.DURATION` and :attr:`RowKind.COPY_TIME`."""
+    """Bytes; nanoseconds for durations, copy time and cipher time."""
     since_ns: int
     """CLOCK_BOOTTIME of the first event."""
 

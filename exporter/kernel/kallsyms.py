@@ -1,6 +1,7 @@
 """Addresses of the kernel's functions, from /proc/kallsyms, which shows them to root and with CAP_SYSLOG."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -48,7 +49,7 @@ def _address(name: str, types: bytes) -> int:
     raise LookupError(f"{_SYMBOLS} does not list {name}")
 
 
-@cache  # a search takes a tenth of a second, and there are two: for whether there is any, and for the addresses
+@cache  # there are two searches: for whether there is any, and for the addresses
 def function_ranges(functions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     """First address and end of the kernel's own functions with these names, in order.
 
@@ -57,19 +58,56 @@ def function_ranges(functions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(joined(ranges(_symbols(), functions)))
 
 
+@cache
+def matching_ranges(pattern: str) -> tuple[tuple[int, int], ...]:
+    """The same for functions whose names match a pattern, those of loaded modules among them."""
+    return tuple(joined(ranges_in_modules(_symbols(), pattern)))
+
+
+def ranges_in_modules(symbols: bytes, pattern: str) -> Iterator[tuple[int, int]]:
+    """First address and end of each function in ``symbols`` that matches. Those of a module are in no order."""
+    names = re.compile(rb" [tTwW] %b(?:\.\S+)?(\t\S+)?(?=\n)" % pattern.encode())
+    modules: dict[bytes, list[int]] = {}
+    for found in names.finditer(symbols):
+        start, module = _address_before(symbols, found.start()), found[1]
+        if not module:
+            yield start, _next_address(symbols, found.end(), start)
+            continue
+        if module not in modules:
+            modules[module] = _addresses(symbols, module + b"\n")
+        after = bisect_right(modules[module], start)
+        if after < len(modules[module]):  # where the last of a module ends is not known
+            yield start, modules[module][after]
+
+
+def _addresses(symbols: bytes, ending: bytes) -> list[int]:
+    """All addresses of a module, whose lines have this ending and follow each other, in order."""
+    lines = symbols[symbols.rindex(b"\n", 0, symbols.index(ending)) : symbols.rindex(ending)]
+    return sorted(int(address, 16) for address in _ADDRESS.findall(lines))
+
+
+def _address_before(symbols: bytes, end: int) -> int:
+    """Return the address at the start of the line. A pattern of the whole line takes four times as long."""
+    address = int(symbols[symbols.rindex(b"\n", 0, end) + 1 : end], 16)
+    if not address:
+        raise HiddenAddressesError
+    return address
+
+
+def _next_address(symbols: bytes, position: int, start: int) -> int:
+    behind = (int(line[1], 16) for line in _ADDRESS.finditer(symbols, position))
+    return next(address for address in behind if address > start)
+
+
 def ranges(symbols: bytes, functions: Iterable[str]) -> Iterator[tuple[int, int]]:
     """First address and end of each function with one of these names, and of its parts, in ``symbols``.
 
     Compilers name a part by a suffix (``.isra.0``, ``.cold``). Functions of modules are left out.
     """
-    # A line is found by the newline before it, which takes half the time of (?m:^).
     names = "|".join(map(re.escape, functions)).encode()
-    for found in re.finditer(rb"\n([0-9a-f]+) [tTwW] (?:%b)(?:\.\S+)?(?=\n)" % names, symbols):
-        start = int(found[1], 16)
-        if not start:
-            raise HiddenAddressesError
-        behind = (int(line[1], 16) for line in _ADDRESS.finditer(symbols, found.end()))
-        yield start, next(address for address in behind if address > start)
+    for found in re.finditer(rb" [tTwW] (?:%b)(?:\.\S+)?(?=\n)" % names, symbols):
+        start = _address_before(symbols, found.start())
+        yield start, _next_address(symbols, found.end(), start)
 
 
 def joined(pieces: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""The kernel's functions that copy, by name, from v5.10 to v6.18. No kernel has all of them.
+"""The kernel's functions that copy, by name, from v5.10 to v6.18, and those that encrypt. No kernel has all of them.
 
 Where a copy of user memory is inlined (``rep movsb`` on CPUs that are fast at it), a sample falls into the function
 around it. So functions that step through an iterator and do little else are listed too. Functions that only clear
@@ -71,3 +71,6 @@ _ARM64 = (
 _MEMORY = ("memcpy", "__memcpy", "memmove", "__memmove", "copy_page")
 
 COPY_ROUTINES = (*_ITERATORS, *_USER, *_X86, *_ARM64, *_MEMORY)
+
+CIPHER_ROUTINES = r"_*(?:crypto_)?(?:aes|aria|chacha|clmul|gcm|gf128mul|ghash|neon_aes|pmull|poly1305|polyval|sm4)\w*"
+"""A pattern of names: the ciphers of kernel TLS, and what authenticates with them. CPUs have functions of their own."""

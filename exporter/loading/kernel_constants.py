@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from exporter.kernel.btf import Btf, UnknownToBtfError
-from exporter.kernel.kallsyms import function_address, function_ranges
+from exporter.kernel.kallsyms import function_address, function_ranges, matching_ranges
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,15 @@ def code_ranges(name: str, functions: Iterable[str]) -> Fact:
         if not ranges:
             raise LookupError(f"the kernel has none of the functions that {name} lists")
         return " ".join(f"WITHIN({start:#x}, {end:#x})" for start, end in ranges)
+
+    return Fact(name, look_up)
+
+
+def matching_code_ranges(name: str, pattern: str) -> Fact:
+    """The same for functions whose names match a pattern, also in modules; empty where there are none."""
+
+    def look_up(_: Btf) -> str:
+        return " ".join(f"WITHIN({start:#x}, {end:#x})" for start, end in matching_ranges(pattern))
 
     return Fact(name, look_up)
 

@@ -6,12 +6,13 @@ CONTRIBUTING.md has the list of what a new probe needs beside its row.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from exporter.loading.copy_routines import COPY_ROUTINES
+from exporter.loading.copy_routines import CIPHER_ROUTINES, COPY_ROUTINES
 from exporter.loading.kernel_constants import (
     Fact,
     argument,
     code_ranges,
     enumerator,
+    matching_code_ranges,
     offset,
     offsets,
     optional,
@@ -240,10 +241,11 @@ PROBES = (
         name="copy_time",
         source="copy_time.c",
         hooks=(Hook("perf_event", "cpu-clock", "copy_time_sample"),),
-        counts="CPU time in the kernel's copy routines, by samples",
-        missing="copy_cpu_seconds_total",
+        counts="CPU time in the kernel's copy and cipher routines, by samples",
+        missing="copy_cpu_seconds_total and copy_cipher_seconds_total",
         facts=(
             code_ranges("COPY_ROUTINES", COPY_ROUTINES),
+            matching_code_ranges("CIPHER_ROUTINES", CIPHER_ROUTINES),
             offset("bpf_perf_event_data", "sample_period"),
             offset("task_struct", "flags"),
         ),

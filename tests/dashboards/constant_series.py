@@ -93,6 +93,7 @@ def _host() -> Iterator[Row]:
 
 def _processes_only() -> Iterator[Row]:
     """Families of processes that have no host total."""
+    yield Row("copy_cipher_seconds_total", BROKER, 0.01)
     yield Row("copy_zero_copy_lost_bytes_total", {**COPIER, "port": "9092", "reason": "kernel_tls"}, 1000.0)
     yield Row("copy_kernel_copied_bytes_total", {**BROKER, **TCP_TO_USER}, RECEIVED)
     for family in OPTIONAL_FAMILIES:

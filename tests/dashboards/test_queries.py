@@ -25,6 +25,7 @@ MAY_BE_ABSENT = {
     "copy_network_": "a network device that reports its speed and features",
     "copy_cpu_seconds_": "a kernel with the symbols of its copy routines, and a sample in them",
     "copy_host_cpu_seconds_": "the same",
+    "copy_cipher_seconds_": "a process that the kernel encrypts for",
     DMA_BYTES: "a file on a disk",
 }
 """What a real exporter may not have, by the start of its name, and what it needs."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from exporter.kernel.perf_events import numbers
-from exporter.model import Endpoint, Operation, Row, RowKind
+from exporter.model import Endpoint, Operation, Row, RowKind, Rows
 
 from .probe_fixture import ProbeFixture, attached_probes
 
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.probe("copy_time")
 
 RATE = 3999
 MILLISECONDS = 500
+CIPHERING = Row(RowKind.CIPHER_TIME, Operation.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 COPYING = Row(RowKind.COPY_TIME, Operation.NONE, Endpoint.UNKNOWN, Endpoint.UNKNOWN, 0, 0)
 BESIDE_COPYING = 0.15
 Spend = Callable[..., "Spent"]
@@ -34,6 +35,7 @@ class Spent:
     worked: float
     """In the calls of the workload."""
     copying: float
+    ciphering: float
 
     @property
     def error(self) -> float:
@@ -47,6 +49,13 @@ def sampling(bpf: None) -> Iterator[ProbeFixture]:  # noqa: ARG001
         yield attached
 
 
+def sampled(rows: Rows, row: Row) -> float:
+    """Seconds."""
+    events, amount, _ = rows.get(row, (0, 0, 0))
+    assert amount == events * (1_000_000_000 // RATE)
+    return amount / 1e9
+
+
 @pytest.fixture
 def spend(sampling: ProbeFixture, workload: Callable[..., Path], tmp_path: Path) -> Spend:
     sampling.require("copy_time")
@@ -58,9 +67,7 @@ def spend(sampling: ProbeFixture, workload: Callable[..., Path], tmp_path: Path)
         sampling.maps.reclaim()
         finished = sampling.run(workload("copies"), name, tmp_path / "file", MILLISECONDS, *half)
         seconds = [int(number) / 1e9 for number in finished.output.split()]
-        events, amount, _ = finished.rows.get(COPYING, (0, 0, 0))
-        assert amount == events * (1_000_000_000 // RATE)
-        return Spent(*seconds, amount / 1e9)
+        return Spent(*seconds, sampled(finished.rows, COPYING), sampled(finished.rows, CIPHERING))
 
     return run
 
@@ -81,6 +88,14 @@ def test_a_process_that_does_not_copy(spend: Spend, work: str) -> None:
     """Except for the copies of clock_gettime, and interrupts."""
     spent = spend(work)
     assert spent.copying < 0.01 * spent.all
+
+
+def test_a_process_that_makes_the_kernel_cipher(spend: Spend) -> None:
+    """Random numbers come from ChaCha; the rest of the time they are copied."""
+    spent = spend("random")
+    assert 0.6 * spent.worked - spent.error <= spent.ciphering <= spent.worked + spent.error
+    assert spent.ciphering + spent.copying <= spent.worked + spent.error
+    assert spend("read").ciphering < 0.01
 
 
 @pytest.mark.parametrize("work", ["write", "transfer", "pipe", "send"])

@@ -96,7 +96,7 @@ def test_a_file_served_by_another_machine(probes: ProbeFixture, endpoints: Path)
     """In the virtual machines the repository is on 9p."""
     if command("findmnt", "--noheadings", "--output=FSTYPE", "--target", ROOT) != "9p":  # stat shows the host's
         skip_for_kernel("the repository on 9p")
-    assert probes.run(endpoints, "direct_for_a_while", ROOT / "Makefile").calls == {
+    assert probes.run(endpoints, "direct_for_a_while", ROOT / "docs/accounting.md").calls == {
         cpu(Operation.PREAD64, Endpoint.PAGE_CACHE, Endpoint.USER): (2, 8192),
         cpu(Operation.PREAD64, Endpoint.REMOTE, Endpoint.USER): (1, 8192),
     }

@@ -64,6 +64,18 @@ CPU_SECONDS = RowFamily(
     scale=NS_PER_SECOND,
     has_host_total=True,
 )
+CIPHER_SECONDS = RowFamily(
+    name="copy_cipher_seconds_total",
+    type="counter",
+    labels=PROCESS,
+    help="CPU time inside the kernel's cipher routines, by samples: kernel TLS, and other ciphers and random numbers "
+    "that the kernel computes for the process (docs/sampling.md). No part of copy_cpu_seconds_total.",
+    unit="seconds",
+    probe="copy_time",
+    kinds=(RowKind.CIPHER_TIME,),
+    number="amount",
+    scale=NS_PER_SECOND,
+)
 KERNEL_COPIED_BYTES = RowFamily(
     name="copy_kernel_copied_bytes_total",
     type="counter",
@@ -131,6 +143,7 @@ ROW_FAMILIES = (
     BYTES,
     LOST_BYTES,
     CPU_SECONDS,
+    CIPHER_SECONDS,
     KERNEL_COPIED_BYTES,
     TO_USER_BYTES,
     TO_USER_CALLS,

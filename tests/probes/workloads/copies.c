@@ -1,6 +1,7 @@
 /* Spends CPU time in one way: copies WORK FILE MILLISECONDS [half], half of it in user space with
  * the last argument. Prints nanoseconds of its CPU time, and of them those in WORK. */
 #include "common.h"
+#include <sys/random.h>
 #include <time.h>
 
 #define PIECE 65536
@@ -53,6 +54,8 @@ static void sendfile_once(void) {
     discard();
 }
 
+static void random_once(void) { RETURNS(PIECE, getrandom(buffer, PIECE, 0)); }
+
 /* Many calls at a time: to ask for the time is a system call that copies, too. */
 static long turn(void (*once)(void), int calls) {
     long start = cpu_ns();
@@ -90,5 +93,7 @@ WORK(transfer)
 WORK(pipe)
 WORK(send)
 WORK(sendfile)
+WORK(random)
 
-MAIN(NAMED(spin), NAMED(getppid), NAMED(read), NAMED(write), NAMED(transfer), NAMED(pipe), NAMED(send), NAMED(sendfile))
+MAIN(NAMED(spin), NAMED(getppid), NAMED(read), NAMED(write), NAMED(transfer), NAMED(pipe), NAMED(send), NAMED(sendfile),
+     NAMED(random))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from exporter.kernel.kallsyms import HiddenAddressesError, joined, ranges
+from exporter.kernel.kallsyms import HiddenAddressesError, joined, ranges, ranges_in_modules
 
 SYMBOLS = b"""
 0000000000000000 A fixed_percpu_data
@@ -45,3 +45,26 @@ def test_ranges_that_touch_become_one():
 def test_hidden_addresses_are_no_ranges():
     with pytest.raises(HiddenAddressesError):
         list(ranges(HIDDEN, ("memcpy",)))
+
+
+CIPHERS = b"""
+ffffffff81000000 T aes_encrypt
+ffffffff81000080 T crypto_aes_set_key
+ffffffff81000100 T caesar
+ffffffff81000200 d aes_table
+ffffffffc0000300 t gcm_last\t[gcm]
+ffffffffc0000100 t aesni_enc\t[aesni_intel]
+ffffffffc0000080 t helper\t[aesni_intel]
+ffffffffc0000140 t _aesni_dec.cold\t[aesni_intel]
+ffffffffc0000180 d table\t[aesni_intel]
+"""
+
+
+def test_functions_of_modules_end_where_the_next_one_begins_in_any_order():
+    pieces = ranges_in_modules(CIPHERS, r"_*(?:crypto_)?(?:aes|gcm)\w*")
+    assert [(start & 0xFFFF, end & 0xFFFF) for start, end in joined(pieces)] == [(0, 0x100), (0x100, 0x180)]
+
+
+def test_hidden_functions_of_modules_are_an_error():
+    with pytest.raises(HiddenAddressesError):
+        list(ranges_in_modules(HIDDEN, "memcpy"))
