@@ -6,10 +6,14 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The folder of the environment for the Python of this host: after an upgrade of the host there is none, and it is made again.
+PYTHON := $(shell /usr/bin/python3 -c 'import sys; print("python%d.%d" % sys.version_info[:2])' 2>/dev/null)
+ENVIRONMENT := $(VENV)/lib/$(PYTHON)
+
 # Debian packages: for `make run`, and in addition for the tests, the image, the benchmarks and the kernel matrix.
 RUN_PACKAGES := libbpf1 linux-libc-dev python3-bpfcc python3-venv
 TEST_PACKAGES := bpftool bpftrace btrfs-progs buildah chromium curl debootstrap dmsetup e2fsprogs ethtool fonts-dejavu-core gcc gdb \
-	iproute2 libc6-dev maven mount openjdk-17-jdk-headless prometheus prometheus-alertmanager strace systemd \
+	iproute2 libc6-dev maven mount default-jdk-headless prometheus prometheus-alertmanager strace systemd \
 	tmux util-linux xfsprogs
 # Debian's package conflicts with other packages of kubectl.
 TEST_PACKAGES += $(if $(shell command -v kubectl),,kubernetes-client)
@@ -120,14 +124,20 @@ clean: ## remove .venv and built packages; .cache with downloads and images stay
 clean-cache: ## remove .cache: downloads, images, built engines
 	@rm -rf .cache
 
-$(VENV)/.run: pyproject.toml
+$(ENVIRONMENT):
 	@./deploy/install-packages $(RUN_PACKAGES)
-	@/usr/bin/python3 -m venv --system-site-packages $(VENV)
+	@echo "making the environment $(VENV): a few seconds" >&2
+	@/usr/bin/python3 -m venv --clear --system-site-packages $(VENV)
+
+$(VENV)/.run: pyproject.toml $(ENVIRONMENT)
+	@./deploy/install-packages $(RUN_PACKAGES)
+	@echo "installing Python packages into $(VENV): less than a minute" >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[top]'
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.run
 	@./deploy/install-packages $(TEST_PACKAGES)
+	@echo "installing Python packages for the tests into $(VENV): about a minute" >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 

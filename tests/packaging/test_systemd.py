@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from exporter.loading.probes import DEFAULT_PROBE_NAMES
+from tests.support.control_group import control_group
 from tests.support.exporter_process import OPENMETRICS
 from tests.support.paths import ROOT
 from tests.support.ports import free_port
@@ -22,12 +23,11 @@ from tests.support.wait import wait_until
 from tests.support.watched_connection import BYTES, MAX_BYTES, WatchedConnection
 
 UNITS = ROOT / "deploy/systemd"
-CGROUPS = Path("/sys/fs/cgroup")
-UNIT_SUFFIXES = {".mount", ".scope", ".service", ".slice", ".socket"}
 EXPOSURE = re.compile(r"Overall exposure level for copy-exporter.service: ([0-9.]+)")
 BOOT = """
 mount --make-rprivate /
 mount -t proc proc /proc
+mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run
 mount -t tmpfs none /etc/systemd/system
 mount -t tracefs none /sys/kernel/tracing
@@ -44,27 +44,6 @@ INSPECTOR_CAPABILITIES = 1 << 6 | 1 << 7 | 1 << 19
 """CAP_SETGID, CAP_SETUID and CAP_SYS_PTRACE."""
 
 without_systemd = pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="this host runs a systemd")
-
-
-def directories() -> set[Path]:
-    """The control groups of systemd units; other programs on this host make control groups too."""
-    paths = (path for path in CGROUPS.rglob("*") if path.is_dir())
-    return {path for path in paths if any(Path(part).suffix in UNIT_SUFFIXES for part in path.parts)}
-
-
-@pytest.fixture
-def cgroups() -> Iterator[None]:
-    """Removes the control groups that systemd leaves behind."""
-    before = directories()
-    yield
-
-    def removed() -> bool:  # its processes may still be exiting
-        for directory in sorted(directories() - before, reverse=True):
-            with suppress(OSError):
-                directory.rmdir()
-        return directories() <= before
-
-    wait_until(removed, "the end of the control groups")
 
 
 @pytest.fixture
@@ -87,15 +66,16 @@ def units(installed: Path, connection: WatchedConnection, tmp_path: Path, reques
 
 
 @pytest.fixture
-def booted(units: Path, installed: Path, cgroups: None, unit: str) -> Iterator[httpx.Client]:  # noqa: ARG001
+def booted(units: Path, installed: Path, unit: str) -> Iterator[httpx.Client]:
     """A client of the service that a systemd has started from a unit."""
     unshare = ("unshare", "--fork", "--pid", "--kill-child", "--mount", "--cgroup", "--ipc", "--uts")
-    systemd = subprocess.Popen([*unshare, "sh", "-ec", BOOT, units, unit])
-    with httpx.Client(base_url=f"http://127.0.0.1:{(units / 'port').read_text()}", timeout=60) as client:
-        wait_until(lambda: systemd.poll() is not None or _answers(client), "the service", 60)
-        yield client
-    systemd.send_signal(signal.SIGKILL)
-    systemd.wait()
+    with control_group(f"copy-exporter-test-{os.getpid()}") as in_control_group:
+        systemd = subprocess.Popen([*in_control_group, *unshare, "sh", "-ec", BOOT, units, unit])
+        with httpx.Client(base_url=f"http://127.0.0.1:{(units / 'port').read_text()}", timeout=60) as client:
+            wait_until(lambda: systemd.poll() is not None or _answers(client), "the service", 60)
+            yield client
+        systemd.send_signal(signal.SIGKILL)
+        systemd.wait()
     print((installed.parents[1] / "log").read_text())  # pytest shows it when the test failed
 
 
