@@ -19,12 +19,12 @@ _NOT_RECORDED = 'instance!~"$recorded"'
 def recorded(name: str, *matchers: str) -> str:
     """A recorded series of the chosen hosts; computed for those hosts that have none."""
     own = f"{name}{{{', '.join((q.HOST, *matchers))}}}"
-    return f"({own} or {_computed(name, q.HOST, _NOT_RECORDED, *matchers)})"
+    return f"({q.once(own)} or {q.once(_computed(name, q.HOST, _NOT_RECORDED, *matchers))})"
 
 
 def computed(name: str) -> str:
     """The same as a recorded series of the chosen hosts, over Grafana's window."""
-    return f"({_computed(name, q.HOST).replace('[5m]', '[$__rate_interval]')})"
+    return f"({q.once(_computed(name, q.HOST).replace('[5m]', '[$__rate_interval]'))})"
 
 
 def _computed(name: str, *matchers: str) -> str:

@@ -279,7 +279,7 @@ def _exporters() -> Iterator[Panel]:
     )
     linked_columns(down, frame.row_links("Host"))
     yield down.span(12).height(6).no_value(NOTHING_WRONG)
-    builds = f"count by (version, pythonversion) (copy_exporter_build_info{{{q.HOST}}})"
+    builds = f"count by (version, pythonversion) ({q.gauge('copy_exporter_build_info', q.HOST)})"
     yield (
         listing(
             "Versions",

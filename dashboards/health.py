@@ -57,14 +57,15 @@ def summary() -> Iterator[Panel]:
     )
     lost = " or ".join(f"increase({metric}{{{q.HOST}}}[1h])" for metric in LOST_EVENTS)
     yield number(
-        "Events lost, last hour", _LOST, COUNT, Query(f"sum by (instance) ({lost})", "{{instance}}")
+        "Events lost, last hour", _LOST, COUNT, Query(f"sum by (instance) ({q.once(lost)})", "{{instance}}")
     ).thresholds(thresholds(ANY_IS_BAD))
+    refused = f"{q.gauge('copy_exporter_probe_attached', q.HOST)} == 0"
     yield number(
         "Probes not attached",
         "What these probes count is missing, because this kernel refused them. `copy-exporter doctor` shows the "
         "reason and what to do.",
         COUNT,
-        Query(f"count by (instance) (copy_exporter_probe_attached{{{q.HOST}}} == 0) or 0 * {success}", "{{instance}}"),
+        Query(f"count by (instance) ({refused}) or 0 * {success}", "{{instance}}"),
     ).thresholds(thresholds(ANY_IS_BAD))
     yield number(
         "Fullest map",
@@ -73,19 +74,20 @@ def summary() -> Iterator[Panel]:
         SHARE,
         Query(f"max by (instance) ({_fill()})", "{{instance}}"),
     ).thresholds(thresholds(HIGH_IS_BAD))
+    aggregated = q.gauge("copy_exporter_processes", q.HOST, 'state="aggregated"')
     yield number(
         "Aggregated processes",
         "They count in pid=other, because --process.max processes have series already. Raise it, or exclude processes "
         "with --process.exclude.",
         COUNT,
-        Query(f'sum by (instance) (copy_exporter_processes{{{q.HOST}, state="aggregated"}})', "{{instance}}"),
+        Query(f"sum by (instance) ({aggregated})", "{{instance}}"),
     )
     yield number(
         "Time of a scrape",
         "Time that all collectors took. If it comes near the scrape timeout, lower --process.max or use "
         "--process.labels=comm.",
         SECONDS,
-        Query(f"sum by (instance) (copy_exporter_scrape_duration_seconds{{{q.HOST}}})", "{{instance}}"),
+        Query(f"sum by (instance) ({q.gauge('copy_exporter_scrape_duration_seconds', q.HOST)})", "{{instance}}"),
     )
 
 
@@ -114,17 +116,15 @@ def details() -> Iterator[Panel]:
         Query(f"max by (instance, map) ({_fill()})", "{{map}}, {{instance}}"),
     ).max(1)
     yield lines_at(filled, HIGH_IS_BAD).span(8)
+    gave_way = q.once(f"increase(copy_exporter_series_evicted_total{{{q.HOST}}}[1h])")
     yield stacked(
         "Processes by state",
         "tracked: with series of their own. exited: their series end after --process.linger. aggregated: alive, and "
         "counted in pid=other; if there are many, raise --process.max. gave way: exited processes whose series ended "
         "early, in the last hour.",
         COUNT,
-        Query(f"sum by (instance, state) (copy_exporter_processes{{{q.HOST}}})", "{{state}}, {{instance}}"),
-        Query(
-            f"sum by (instance) (increase(copy_exporter_series_evicted_total{{{q.HOST}}}[1h]))",
-            "gave way, {{instance}}",
-        ),
+        Query(f"sum by (instance, state) ({q.gauge('copy_exporter_processes', q.HOST)})", "{{state}}, {{instance}}"),
+        Query(f"sum by (instance) ({gave_way})", "gave way, {{instance}}"),
     ).span(8)
     yield timeline(
         "Scrape time by collector",
@@ -139,9 +139,9 @@ def details() -> Iterator[Panel]:
         "Exporter's memory",
         "Resident memory of the serving process. Steady growth is a bug: please report it.",
         BYTES,
-        Query(f"process_resident_memory_bytes{{{q.HOST}}} and {q.OWN}", "{{instance}}"),
+        Query(q.once(f"process_resident_memory_bytes{{{q.HOST}}} and {q.OWN}"), "{{instance}}"),
     ).span(8)
-    cpu = f"{q.rate('process_cpu_seconds_total', q.HOST)} and {q.OWN}"
+    cpu = q.once(f"rate(process_cpu_seconds_total{{{q.HOST}}}[$__rate_interval]) and {q.OWN}")
     run_seconds = "copy_exporter_probe_run_seconds_total"
     yield timeline(
         "Exporter's CPU time",

@@ -29,14 +29,24 @@ MOVES_ENOUGH = 2**18
 """Bytes per second, 256 KiB, below which calls per MiB and the part by zero copy say nothing."""
 
 
+def once(expression: str) -> str:
+    """The series of an exporter that two jobs scrape as one, which sums would count twice."""
+    return f"max without (job) ({expression})"
+
+
 def rate(metric: str, *scope: str) -> str:
     """Increase per second, over Grafana's window."""
-    return f"rate({metric}{{{', '.join(scope)}}}[$__rate_interval])"
+    return once(f"rate({metric}{{{', '.join(scope)}}}[$__rate_interval])")
+
+
+def gauge(metric: str, *scope: str) -> str:
+    """Present values."""
+    return once(f"{metric}{{{', '.join(scope)}}}")
 
 
 def recent(metric: str, *scope: str) -> str:
     """The series that existed in the window of rates: after a failed scrape a gauge is missing, but a rate is not."""
-    return f"last_over_time({metric}{{{', '.join(scope)}}}[$__rate_interval])"
+    return once(f"last_over_time({metric}{{{', '.join(scope)}}}[$__rate_interval])")
 
 
 def total(metric: str, by: str, *scope: str) -> str:
@@ -89,7 +99,8 @@ def top(metric: str, by: str, *scope: str, count: int = 10) -> str:
 
 def largest(metric: str, by: str, *scope: str, count: int) -> str:
     """The series that counted most over the whole time range."""
-    return f"topk({count}, sum by ({by}) (increase({metric}{{{', '.join(scope)}}}[$__range] @ end())))"
+    counted = once(f"increase({metric}{{{', '.join(scope)}}}[$__range] @ end())")
+    return f"topk({count}, sum by ({by}) ({counted}))"
 
 
 def with_broker(expression: str) -> str:
