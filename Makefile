@@ -90,8 +90,9 @@ dashboards-check: $(VENV)/.test $(GRAFANA)/node_modules/.data ## test what panel
 bench: $(VENV)/.bench ## measure the figures of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
 
-soak: $(VENV)/.test ## check that counts are exact after 10 minutes of mixed load (SECONDS=60)
+soak: $(VENV)/.test ## check that counts are exact after 10 minutes of mixed load, and of random calls (SECONDS=60)
 	@$(BIN)/python -m tests.soak $(SECONDS)
+	@$(BIN)/python -m tests.soak.random_calls $(SECONDS)
 
 fleet: $(VENV)/.test ## measure series per host and a Prometheus that scrapes 200 hosts (docs/fleet.md)
 	@$(BIN)/python -m bench.series

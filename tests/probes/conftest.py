@@ -11,7 +11,7 @@ import pytest
 
 from exporter.loading.probes import PROBE_NAMES
 from tests.support.compiler import compile_c
-from tests.support.filesystems import on_disk
+from tests.support.filesystems import command, on_disk
 from tests.support.ports import free_port
 from tests.support.requirements import require_bpf
 
@@ -75,6 +75,23 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A directory on ext4 with a disk below, whatever file system temporary files are on."""
     with on_disk(tmp_path_factory.mktemp("disk")) as directory:
         yield directory
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
+    """Mount overlayfs that reads and writes in a directory; returns where."""
+    mounted = tmp_path / "overlay"
+    mounted.mkdir()
+
+    def mount(directory: Path) -> Path:
+        for name in ("lower", "upper", "work"):
+            (directory / name).mkdir()
+        lower, upper, work = (f"{name}dir={directory / name}" for name in ("lower", "upper", "work"))
+        command("mount", "-t", "overlay", "-o", f"{lower},{upper},{work}", "test", mounted)
+        return mounted
+
+    yield mount
+    command("umount", mounted)
 
 
 @pytest.fixture

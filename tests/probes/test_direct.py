@@ -49,23 +49,6 @@ def memory(tmp_path: Path) -> Iterator[Path]:
     command("umount", directory)
 
 
-@pytest.fixture
-def overlay(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
-    """Mount overlayfs that reads and writes in a directory; returns where."""
-    mounted = tmp_path / "overlay"
-    mounted.mkdir()
-
-    def mount(directory: Path) -> Path:
-        for name in ("lower", "upper", "work"):
-            (directory / name).mkdir()
-        lower, upper, work = (f"{name}dir={directory / name}" for name in ("lower", "upper", "work"))
-        command("mount", "-t", "overlay", "-o", f"{lower},{upper},{work}", "test", mounted)
-        return mounted
-
-    yield mount
-    command("umount", mounted)
-
-
 def written(path: Path) -> Path:
     path.write_bytes(bytes(SIZE))
     return path
