@@ -61,7 +61,11 @@ def test_short_lived_processes(own: ProbeFixture, processes: Path) -> None:
     assert not forgotten & own.maps.sample().processes.keys()
 
 
-@pytest.mark.parametrize("own", [64], indirect=True)
+ROOM = 1024
+"""Entries of a map that fills up, but not before the first rows of a process, even on a busy host."""
+
+
+@pytest.mark.parametrize("own", [ROOM], indirect=True)
 def test_a_full_map(own: ProbeFixture, processes: Path) -> None:
     """Existing entries count correctly. Other updates are lost, and their number is counted."""
     with own.start("sh", "-c", "while read _; do echo; done", stdin=-1, bufsize=0) as first:
@@ -70,14 +74,14 @@ def test_a_full_map(own: ProbeFixture, processes: Path) -> None:
         first.stdin.write(b"\n")
         assert first.stdout.read(1) == b"\n"
         dropped = own.maps.dropped()["counts"]
-        lost = 100
-        own.run(processes, "births", lost)
-        assert own.maps.dropped()["counts"] - dropped >= lost - 64
+        born = ROOM + 100
+        own.run(processes, "births", born)
+        assert own.maps.dropped()["counts"] - dropped >= born - ROOM
         for _ in range(9):
             first.stdin.write(b"\n")
             assert first.stdout.read(1) == b"\n"
         rows = own.rows(first.pid)
         assert rows[cpu(Operation.WRITE, Endpoint.USER, Endpoint.PIPE)][:2] == (10, 10)
         assert rows[cpu(Operation.READ, Endpoint.PIPE, Endpoint.USER)][:2] == (10, 10)
-        assert {use.name: use.entries for use in own.maps.map_use()}["counts"] == 64
+        assert {use.name: use.entries for use in own.maps.map_use()}["counts"] == ROOM
         first.stdin.close()
