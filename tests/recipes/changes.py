@@ -223,7 +223,7 @@ LABEL = Change(
         "probes/types.h": replace_first("    u32 padding;", "    u32 uid; /* of the process */"),
         "exporter/model.py": both(
             replace_first('"padding": "4x",', '"uid": "I",'),
-            insert(r'"""Errno of an error, bucket of a duration, else 0."""\n', "    uid: int = 0\n"),
+            insert(r'"""Errno of an error, bucket of a duration, .*, else 0."""\n', "    uid: int = 0\n"),
         ),
         "probes/syscalls.c": insert(
             r"struct row row = ROW_OF_TASK\(task\);\n", "    row.uid = bpf_get_current_uid_gid();\n"
