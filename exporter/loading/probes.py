@@ -62,6 +62,7 @@ class Probe:
 
 
 _NO_SECCOMP_ERRNO = "calls that a seccomp filter answers itself are not seen"
+_NO_DELAYED_READS = "reads that an I/O limit of a cgroup delays are not seen: a kernel thread submits them"
 _REQUESTED_LENGTHS = (
     "requested lengths, and only of copies whose length is not a constant; neither the page cache's copies nor those "
     "of pipes (docs/kernel-level.md)"
@@ -191,7 +192,7 @@ PROBES = (
         name="block",
         source="block.c",
         hooks=(
-            Hook("raw_tracepoint", "block_bio_queue", "block_bio_queue"),
+            Hook("raw_tracepoint", "block_bio_queue", "block_bio_queue", _NO_DELAYED_READS),
             Hook("kprobe", "submit_bio", "submit_bio_function"),
         ),
         counts="bytes that disks read into the page cache for a process",

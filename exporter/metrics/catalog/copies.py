@@ -33,7 +33,7 @@ BYTES = RowFamily(
     labels=(*PROCESS, "mechanism", "syscall", *_HOP, "port"),
     help="Bytes moved from source to destination: copied by the CPU (cpu), passed by reference (zero_copy) or moved by "
     "a device (dma). It counts once per hop: a byte that is read and sent counts twice. syscall is empty for what the "
-    "block layer reads for a process.",
+    "block layer reads for a process, without reads that an I/O limit of a cgroup delayed.",
     unit="bytes",
     probe="syscalls",
     kinds=tuple(MECHANISMS),
