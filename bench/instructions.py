@@ -16,11 +16,12 @@ from bench.tracing_programs import tracing_programs, wait_for_removal
 from bench.variants import NOTHING, PROGRAMS, Variant, links
 from bench.workload import Workload
 from exporter.kernel.btf import Btf
+from exporter.loading import cheap_probes
 from exporter.loading.attach import ATTACHERS
 from exporter.loading.compiler import Compiled, compile_probes
 from exporter.loading.loader import attach, free_all_slots, usable
 from exporter.loading.preemption import kernel_preemption, preemptible_attach_methods
-from exporter.loading.probes import DEFAULT_PROBE_NAMES, PROBES, Hook, Probe
+from exporter.loading.probes import CHEAP_PROBE_NAMES, DEFAULT_PROBE_NAMES, PROBES, Hook, Probe
 
 OPERATIONS = {
     "getppid": "getppid",
@@ -65,8 +66,9 @@ def _all_attached(compiled: Compiled, probes: tuple[Probe, ...]) -> Iterator[Non
     preemptible = preemptible_attach_methods(compiled, preempts=kernel_preemption(platform.version()).preempts)
     with ExitStack() as stack:
         for probe in probes:
-            if probe.name in DEFAULT_PROBE_NAMES:
-                _, attached = attach(compiled, probe, preemptible)
+            if probe.name in DEFAULT_PROBE_NAMES + CHEAP_PROBE_NAMES:
+                hooks = cheap_probes.limit(probe, preemptible) if probe.name in CHEAP_PROBE_NAMES else probe
+                _, attached = attach(compiled, hooks, preemptible)
                 stack.enter_context(links(attached))
         yield
 

@@ -54,7 +54,7 @@ def build() -> dashboard.Dashboard:
         "By process": _by_process(),
         "Hops and system calls": _hops(),
         "CPU and network": _cost(),
-        "In the kernel's copy functions (optional probes)": _kernel(),
+        "In the kernel's copy functions": _kernel(),
         "Is the data complete? Health of the exporter": (*health.summary(), *health.details()),
     }
     return frame.with_rows(built, rows)
@@ -317,7 +317,7 @@ def _kernel() -> Iterator[Panel]:
         yield (
             timeline(
                 family.name.removesuffix("_total"),
-                f"{family.help} By process, with --probe.{family.probe}.",
+                f"{family.help} By process; by default only on some kernels, on others with --probe.{family.probe}.",
                 _RATES.get(family.unit, CALL_RATE),
                 Query(q.top(family.name, q.PROCESS_LABELS, q.PROCESSES), q.PROCESS_LEGEND),
             )

@@ -18,7 +18,7 @@ DATASOURCE = kinds.DataSourceRef(type_val="prometheus", uid="${datasource}")
 NO_EVENTS = "No data: this did not happen in the time range, or no exporter is scraped"
 NO_KAFKA = "No data: no Kafka broker was found (run the exporter with --kafka, or with --watch.port N for a port alone)"
 NO_NETWORK = "No data: no network device reports its speed (virtual devices often do not)"
-OPTIONAL = "No data: this probe is off by default, or this kernel does not support it (copy-exporter doctor)"
+OPTIONAL = "No data: this probe is off, or this kernel does not support it (copy-exporter doctor shows why)"
 NO_TRAFFIC = "No data: no network device sends 256 KiB/s; traffic to clients on the same host passes none"
 NOTHING_WRONG = "None"
 EMPTY_CELL = "-"

@@ -165,7 +165,7 @@ def _hops() -> Iterator[Panel]:
         Query(q.moved("port, destination", q.PROCESS, 'port!=""'), "{{port}} → {{destination}}"),
     ).no_value("No data: this process uses no watched port (run the exporter with --watch.port N)")
     yield timeline(
-        "Below the system calls (optional probes)",
+        "Below the system calls",
         "Copies counted in the kernel's own functions, copy_to_user and copy_from_user. Much more than the hops above: "
         "io_uring, or many calls other than reads and writes.",
         BYTE_RATE,
@@ -213,7 +213,7 @@ def _calls() -> Iterator[Panel]:
     ]
     yield (
         timeline(
-            "Mean size of copy_to_user and copy_from_user (optional probes)",
+            "Mean size of copy_to_user and copy_from_user",
             "Bytes that one call of the kernel's own copy functions was asked to copy: mostly structures of system "
             "calls.",
             BYTES,

@@ -261,10 +261,11 @@ def serve(log_level: str, log_format: str, **flags: Any) -> None:
 def _probe_flags(command: click.Command) -> None:
     for probe in PROBES:
         name = f"probe_{probe.name}"
+        where_cheap = " By default where this costs little and loses nothing." if probe.cheap_attach_method else ""
         flag = click.Option(
             [f"--probe.{probe.name}/--no-probe.{probe.name}", name],
-            default=probe.by_default,
-            help=f"Count {probe.counts}.",
+            default=None if probe.cheap_attach_method else probe.by_default,
+            help=f"Count {probe.counts}.{where_cheap}",
         )
         command.params.append(flag)
 
@@ -375,10 +376,16 @@ def _config(flags: dict[str, Any]) -> config.Config:
     procfs = flags["procfs"]
     if not os.path.exists(os.path.join(procfs, "self", "stat")):
         raise UsageError(f"--path.procfs={procfs} is not a procfs; mount the host's there, or omit the flag")
-    probes = tuple(probe.name for probe in PROBES if flags.pop(f"probe_{probe.name}"))
+    by_flag = {probe.name: flags.pop(f"probe_{probe.name}") for probe in PROBES}
     map_entries = {spec.name: flags.pop(f"map_{spec.name}") for spec in MAPS.values() if spec.flag}
     limits = Limits(**{name: flags.pop(name) for name in _LIMITS})
-    return config.Config(limits=limits, probes=probes, map_entries=map_entries, **flags)
+    return config.Config(
+        limits=limits,
+        probes=tuple(name for name, is_on in by_flag.items() if is_on),
+        probes_if_cheap=tuple(name for name, is_on in by_flag.items() if is_on is None),
+        map_entries=map_entries,
+        **flags,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

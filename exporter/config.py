@@ -42,6 +42,8 @@ class Config:
     ports: tuple[int, ...]
     limits: Limits
     probes: tuple[str, ...]
+    probes_if_cheap: tuple[str, ...]
+    """Those that no flag sets: on where they cost little and lose no runs."""
     map_entries: dict[str, int]
     """Sizes of maps, by name."""
     strict: bool

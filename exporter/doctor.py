@@ -3,7 +3,7 @@
 import json
 import os
 import platform
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from rich.console import Console
 from rich.table import Table
@@ -49,6 +49,8 @@ class Diagnosis:
     machine: str
     checks: tuple[Check, ...]
     probes: tuple[ProbeState, ...]
+    left_off: dict[str, str] = field(default_factory=dict)
+    """Why probes are off by default on this kernel that are on by default on others."""
 
     @property
     def exit_status(self) -> int:
@@ -61,6 +63,7 @@ def examine(user: str = "nobody") -> Diagnosis:
     """Check the host, attach every probe, and detach them again."""
     checks = [_btf(), _privileges(), _processes()]
     probes: tuple[ProbeState, ...] = ()
+    left_off: dict[str, str] = {}
     try:
         loaded = handover.load(LoadRequest(probes=PROBE_NAMES, map_entries={"counts": _MAP_ENTRIES}), _TIMEOUT_SECONDS)
     except KernelError as error:
@@ -72,9 +75,9 @@ def examine(user: str = "nobody") -> Diagnosis:
         ]
         if loaded.syscall_hook:
             checks.append(Check("hook of system calls", True, loaded.syscall_hook))
-        probes = loaded.probes
+        probes, left_off = loaded.probes, loaded.left_off
         loaded.close()
-    return Diagnosis(platform.release(), platform.machine(), tuple(checks), probes)
+    return Diagnosis(platform.release(), platform.machine(), tuple(checks), probes, left_off)
 
 
 def _btf() -> Check:
@@ -117,7 +120,7 @@ def _reading(loaded: LoadedProbes, user: str) -> Check:
 def as_json(diagnosis: Diagnosis) -> str:
     """The diagnosis as a JSON document."""
     probes = [
-        asdict(probe) | {"essential": probe.name in ESSENTIAL_PROBE_NAMES, "note": _note(probe)}
+        asdict(probe) | {"essential": probe.name in ESSENTIAL_PROBE_NAMES, "note": _note(probe, diagnosis)}
         for probe in diagnosis.probes
     ]
     facts = {
@@ -138,11 +141,11 @@ def show(diagnosis: Diagnosis, console: Console) -> None:
         checks.add_row(check.name, _mark(check.ok), _found(check.why, check.remedy))
     console.print(checks)
     if diagnosis.probes:
-        notes = list(dict.fromkeys(filter(None, map(_explanation, diagnosis.probes))))
+        notes = list(dict.fromkeys(filter(None, (_explanation(probe, diagnosis) for probe in diagnosis.probes))))
         probes = _table("Probe", "", "Hook", "Counts")
         for probe in diagnosis.probes:
             hook = f"{probe.attach_method} {probe.hook}"
-            probes.add_row(probe.name, _probe_mark(probe), hook, _counts(probe, notes))
+            probes.add_row(probe.name, _probe_mark(probe), hook, _counts(probe, diagnosis, notes))
         console.print(probes)
         for number, note in enumerate(notes, 1):
             console.print(Text(f"({number}) {note}"))
@@ -170,21 +173,23 @@ def _found(why: str, remedy: str) -> Text:
     return Text(f"{why}; what to do: {remedy}" if remedy else why)
 
 
-def _counts(probe: ProbeState, notes: list[str]) -> Text:
-    row, explanation = _ROWS[probe.name], _explanation(probe)
+def _counts(probe: ProbeState, diagnosis: Diagnosis, notes: list[str]) -> Text:
+    row, explanation = _ROWS[probe.name], _explanation(probe, diagnosis)
     counts = row.counts if probe.attached else f"missing: {row.missing}"
-    if not row.by_default:
+    if not row.by_default and (probe.name in diagnosis.left_off or not row.cheap_attach_method):
         counts = f"off by default: {counts}"
     return Text(f"{counts} ({notes.index(explanation) + 1})" if explanation else counts)
 
 
-def _explanation(probe: ProbeState) -> str:
+def _explanation(probe: ProbeState, diagnosis: Diagnosis) -> str:
     """Why it is not attached, or what its hook misses; probes with the same explanation share one note."""
-    return _note(probe) if probe.attached else str(_found(probe.reason, probe.remedy))
+    return _note(probe, diagnosis) if probe.attached else str(_found(probe.reason, probe.remedy))
 
 
-def _note(probe: ProbeState) -> str:
+def _note(probe: ProbeState, diagnosis: Diagnosis) -> str:
     if not probe.attached:
         return ""
     note = hook_note(probe.name, probe.attach_method, probe.hook)
-    return "; ".join(filter(None, (note, _INEXACT if probe.preemptible else "")))
+    left_off = diagnosis.left_off.get(probe.name)
+    why_off = f"off by default, because {left_off}" if left_off else ""
+    return "; ".join(filter(None, (note, _INEXACT if probe.preemptible else "", why_off)))

@@ -29,6 +29,8 @@ class LoadRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     probes: tuple[str, ...]
+    probes_if_cheap: tuple[str, ...] = ()
+    """Probes to attach only where they cost little and lose no runs (:mod:`exporter.loading.cheap_probes`)."""
     map_entries: dict[str, int] = {}
     """Sizes of maps, by name, that are not those of :data:`exporter.kernel.probe_maps.MAPS`."""
     statistics: bool = False
@@ -49,6 +51,8 @@ class LoadReport(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     probes: tuple[ProbeState, ...] = ()
+    left_off: dict[str, str] = {}
+    """Why probes are off by default on this kernel that are on by default on others."""
     maps: tuple[str, ...] = ()
     programs: dict[str, int] = {}
     """How many programs each probe has."""
@@ -71,6 +75,8 @@ class LoadedProbes:
     """The descriptors of everything that was loaded. The kernel detaches the probes when the last one is closed."""
 
     probes: tuple[ProbeState, ...]
+    left_off: dict[str, str]
+    """Why probes are off by default on this kernel that are on by default on others."""
     maps: dict[str, int]
     programs: dict[str, tuple[int, ...]]
     free_slots: int
@@ -149,6 +155,7 @@ def _loaded(report: LoadReport, descriptors: list[int]) -> LoadedProbes:
 
     return LoadedProbes(
         probes=report.probes,
+        left_off=report.left_off,
         maps=dict(zip(report.maps, take(len(report.maps)), strict=True)),
         programs={name: take(count) for name, count in report.programs.items()},
         free_slots=next(following),

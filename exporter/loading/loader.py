@@ -17,6 +17,7 @@ from exporter.host.surroundings import forbid_tracing
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.kernel.free_slots import FreeSlots
+from exporter.loading import cheap_probes
 from exporter.loading.attach import ATTACHERS, TRAMPOLINES, Attached
 from exporter.loading.attach_errors import explain
 from exporter.loading.compiler import RETURN_0, Compiled, compile_probes
@@ -40,12 +41,14 @@ def usable(btf: Btf, probes: tuple[Probe, ...]) -> tuple[tuple[Probe, ...], dict
     return tuple(known), refused
 
 
-def attach(compiled: Compiled, probe: Probe, preemptible: frozenset[str]) -> tuple[ProbeState, Attached]:
+def attach(compiled: Compiled, probe: Probe, preemptible: frozenset[str]) -> tuple[ProbeState | None, Attached]:
     """Attach by the first hook that the kernel allows; those with a ``preemptible`` attach method are tried last.
 
-    Returns the state of the probe and its descriptors. When no hook can be attached, the state has the reason of the
-    first hook whose target this kernel has.
+    Returns the state of the probe, None if it has no hooks, and its descriptors. When no hook can be attached, the
+    state has the reason of the first hook whose target this kernel has.
     """
+    if not probe.hooks:
+        return None, Attached((), ())
     refused: dict[Hook, Exception] = {}
     for hook in sorted(probe.hooks, key=lambda hook: hook.attach_method in preemptible):
         try:
@@ -81,22 +84,31 @@ def load(request: LoadRequest) -> tuple[LoadReport, list[int]]:
     btf = Btf()
     preemption = kernel_preemption(platform.version())
     syscall_hook = choose(btf, preemption, request.syscall_hook)
-    probes, states = usable(btf, tuple(map(syscall_hook.limit, select(request.probes))))
+    wanted = select({*request.probes, *request.probes_if_cheap})
+    probes, states = usable(btf, tuple(map(syscall_hook.limit, wanted)))
     compiled = compile_all(btf, probes, request, syscall_functions=syscall_hook.functions)
     free_slots = free_all_slots(compiled)
     preemptible = preemptible_attach_methods(compiled, preempts=preemption.preempts)
     programs: dict[str, tuple[int, ...]] = {}
     links = [_run_statistics()] if request.statistics else []
     slow_links: list[int] = []
+    left_off: dict[str, str] = {}
     for probe in probes:
-        states[probe.name], attached = attach(compiled, probe, preemptible)
+        by_flag = probe.name in request.probes
+        state, attached = attach(compiled, probe if by_flag else cheap_probes.limit(probe, preemptible), preemptible)
+        if why := cheap_probes.why_off(probe, state, preemption):
+            left_off[probe.name] = why
+        if state is None or (why and not by_flag):
+            continue
+        states[probe.name] = state
         if attached.programs:
             programs[probe.name] = attached.programs
-        (slow_links if states[probe.name].attach_method in TRAMPOLINES else links).extend(attached.links)
+        (slow_links if state.attach_method in TRAMPOLINES else links).extend(attached.links)
     maps = compiled.maps()
     mode_reader = [] if preemption.mode_reader is None else [preemption.mode_reader]
     report = LoadReport(
-        probes=tuple(states[probe.name] for probe in select(request.probes)),
+        probes=tuple(states[probe.name] for probe in wanted if probe.name in states),
+        left_off=left_off,
         maps=tuple(maps),
         programs={name: len(descriptors) for name, descriptors in programs.items()},
         mode_readers=len(mode_reader),

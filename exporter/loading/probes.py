@@ -59,6 +59,8 @@ class Probe:
     """Whether the exporter cannot serve without it. Its C is compiled even when the probe is switched off."""
     by_default: bool = True
     """False for probes that add more than 100 ns per call to a hot path: they need ``--probe.NAME``."""
+    cheap_attach_method: str = ""
+    """The attach method by which a probe that is off by default is on nevertheless, where it loses no runs."""
 
 
 _NO_SECCOMP_ERRNO = "calls that a seccomp filter answers itself are not seen"
@@ -101,21 +103,6 @@ _REQUEST_FACTS: tuple[Fact, ...] = (
     offset("signal_struct", "live"),
     *(type_id(structure) for structure in ("io_kiocb", "io_sr_msg", "io_splice")),
 )
-
-
-def _usercopy(direction: str) -> Probe:
-    return Probe(
-        name=f"copy_{direction}_user",
-        source="usercopy.c",
-        hooks=(
-            Hook("kprobe", f"_copy_{direction}_user", f"copy_{direction}_user_function"),
-            Hook("fentry", "__check_object_size", f"check_{direction}_user", _REQUESTED_LENGTHS),
-            Hook("kprobe", "__check_object_size", f"check_{direction}_user_by_registers", _REQUESTED_LENGTHS),
-        ),
-        counts=f"calls of the kernel's own copy_{direction}_user",
-        missing=f"copy_{direction}_user_bytes_total and copy_{direction}_user_calls_total",
-        by_default=False,
-    )
 
 
 def _kernel_copy(program: str, functions: tuple[str, ...], hop: str) -> Probe:
@@ -251,8 +238,18 @@ PROBES = (
             offset("task_struct", "flags"),
         ),
     ),
-    _usercopy("to"),
-    _usercopy("from"),
+    Probe(
+        name="usercopy",
+        source="usercopy.c",
+        hooks=(
+            Hook("fentry", "__check_object_size", "check_object_size", _REQUESTED_LENGTHS),
+            Hook("kprobe", "__check_object_size", "check_object_size_by_registers", _REQUESTED_LENGTHS),
+        ),
+        counts="calls of the kernel's own copy_to_user and copy_from_user",
+        missing="copy_to_user_… and copy_from_user_…",
+        by_default=False,
+        cheap_attach_method="fentry",
+    ),
     _kernel_copy("filemap_read", ("filemap_read", "generic_file_buffered_read"), "page_cache to user"),
     _kernel_copy("shmem_file_read_iter", ("shmem_file_read_iter",), "page_cache (tmpfs) to user"),
     _kernel_copy("generic_perform_write", ("generic_perform_write",), "user to page_cache"),
@@ -265,6 +262,8 @@ PROBES = (
 PROBE_NAMES = tuple(probe.name for probe in PROBES)
 ESSENTIAL_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.essential)
 DEFAULT_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.by_default)
+CHEAP_PROBE_NAMES = tuple(probe.name for probe in PROBES if probe.cheap_attach_method)
+"""Those that are on by default on some kernels only (:mod:`exporter.loading.cheap_probes`)."""
 
 
 def hook_note(name: str, attach_method: str, target: str) -> str:

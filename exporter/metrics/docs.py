@@ -1,6 +1,7 @@
 """``python -m exporter.metrics.docs`` prints docs/metrics.md, made from the catalog."""
 
 from exporter.kernel.probe_maps import MAPS, Map
+from exporter.loading.probes import CHEAP_PROBE_NAMES
 from exporter.metrics.catalog import FAMILIES, OPTIONAL_FAMILIES
 from exporter.metrics.family import Family
 from exporter.model import Endpoint
@@ -67,7 +68,8 @@ def _map_row(spec: Map) -> str:
 
 def _needs(family: Family) -> str:
     if family in OPTIONAL_FAMILIES:
-        return f"`--probe.{family.probe}`"
+        by_default = " or by default (kernel-level.md)" if family.probe in CHEAP_PROBE_NAMES else ""
+        return f"`--probe.{family.probe}`{by_default}"
     return f"`{family.flag}`" if family.flag else family.probe
 
 

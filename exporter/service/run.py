@@ -60,6 +60,9 @@ def _announce(config: Config, loaded: LoadedProbes, sockets: list[socket.socket]
     _log.info("probes attached: %s (%s)", ", ".join(attached) or "none", loaded.read_method)
     if loaded.syscall_hook:
         _log.info("system calls are counted at %s", loaded.syscall_hook)
+    for name, why in loaded.left_off.items():
+        if name not in attached:
+            _log.info("probe %s is off: %s; --probe.%s attaches it nevertheless", name, why, name)
     if missing:
         _log.warning("probes missing: %s; `copy-exporter doctor` shows why", ", ".join(missing))
     if inexact:

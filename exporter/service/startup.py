@@ -49,6 +49,7 @@ def load(config: Config, signals: TerminationSignals, meanwhile: Callable[[], No
     """
     request = LoadRequest(
         probes=config.probes,
+        probes_if_cheap=config.probes_if_cheap,
         map_entries=config.map_entries,
         statistics=config.probe_stats,
         sampling_rate=config.sampling_rate,

@@ -86,6 +86,6 @@ def test_they_count_as_one_process(all_probes: ProbeFixture, tmp_path: Path) -> 
     assert {row: amount for row, (_, amount) in added.items() if row.kind is RowKind.KERNEL_COPY} == {
         socket_copy(Endpoint.UNIX): received
     }
-    if all_probes.state("copy_to_user").attached:
+    if all_probes.state("usercopy").attached:
         assert all(added[row][1] > 0 for row in USER_COPIES)
     assert kernel_threads(all_probes) == set()

@@ -10,9 +10,8 @@ from exporter.model import Endpoint, Operation, Row, RowKind
 
 from .probe_fixture import ProbeFixture, added_between, attached_probes
 
-pytestmark = pytest.mark.probe("copy_to_user", "copy_from_user")
+pytestmark = pytest.mark.probe("usercopy")
 
-PROBES = ("copy_to_user", "copy_from_user")
 TIMES = 40
 """Twice this number has as many digits: that matters because arguments are copied too."""
 VERSION = len(Path("/proc/version").read_bytes())
@@ -20,20 +19,20 @@ HOOKS_LOADER = Path(__file__).with_name("hooks_loader.py")
 
 
 def hooks(probes: ProbeFixture) -> set[tuple[str, str]]:
-    return {(probe.hook, probe.attach_method) for probe in probes.loaded.probes if probe.name in PROBES}
+    return {(probe.hook, probe.attach_method) for probe in probes.loaded.probes if probe.name == "usercopy"}
 
 
 @pytest.fixture(scope="module", params=["fentry", "kprobe"])
 def by_attach_method(all_probes: ProbeFixture, request: pytest.FixtureRequest) -> Iterator[ProbeFixture]:
     """The probes on __check_object_size, by one attach method."""
-    all_probes.require(*PROBES)
+    all_probes.require("usercopy")
     wanted = {("__check_object_size", request.param)}
     if hooks(all_probes) == wanted:
         yield all_probes
         return
     command = (sys.executable, str(HOOKS_LOADER), request.param)
-    with attached_probes(command=command, probes=("exits", *PROBES)) as probes:
-        probes.require(*PROBES)
+    with attached_probes(command=command, probes=("exits", "usercopy")) as probes:
+        probes.require("usercopy")
         assert hooks(probes) == wanted
         yield probes
 
@@ -71,3 +70,10 @@ def test_page_cache_and_pipes_are_copied_elsewhere(by_attach_method: ProbeFixtur
         RowKind.TO_USER: (0, 0),
         RowKind.FROM_USER: (0, 0),
     }
+
+
+def test_on_by_default_only_where_fentry_loses_nothing(all_probes: ProbeFixture) -> None:
+    all_probes.require("usercopy")
+    state = all_probes.state("usercopy")
+    exact = state.attach_method == "fentry" and not state.preemptible
+    assert ("usercopy" in all_probes.loaded.left_off) is not exact

@@ -43,6 +43,7 @@ KERNEL_NAMES = {
     *(probe.name for probe in PROBES),
     *(operation.name.lower() for operation in Operation),
     *COPY_ROUTINES,
+    *(name.removeprefix("_") for name in COPY_ROUTINES),
     "copy_linear_skb",
     *(field.name for field in fields(Totals)),
 }

@@ -16,9 +16,9 @@ ATTACHED = ProbeState("pipe_write", "pipe_write", "fexit", attached=True, preemp
 DIAGNOSIS = Diagnosis("1.2", "x86_64", (), (*REFUSED, ATTACHED))
 
 
-def shown() -> str:
+def shown(diagnosis: Diagnosis = DIAGNOSIS) -> str:
     text = io.StringIO()
-    show(DIAGNOSIS, Console(file=text, width=200))
+    show(diagnosis, Console(file=text, width=200))
     return text.getvalue()
 
 
@@ -52,3 +52,12 @@ def test_in_json_every_probe_has_its_own_reason():
     assert [probe["reason"] for probe in probes] == ["there is no f", "there is no f", ""]
     assert "copy_exporter_probe_missed_runs_total" in probes[2]["note"]
     assert not probes[0]["note"]
+
+
+def test_why_a_probe_is_off_on_this_kernel_but_on_by_default_on_others():
+    usercopy = ProbeState("usercopy", "__check_object_size", "kprobe", attached=True)
+    on = shown(Diagnosis("1.2", "x86_64", (), (usercopy,)))
+    assert "off by default" not in on
+    off = shown(Diagnosis("1.2", "x86_64", (), (usercopy,), {"usercopy": "the kernel preempts itself"}))
+    assert "off by default: calls of the kernel's own copy_to_user and copy_from_user (1)" in off
+    assert "off by default, because the kernel preempts itself" in " ".join(off.split())

@@ -93,7 +93,7 @@ TO_USER_BYTES = RowFamily(
     labels=PROCESS,
     help="Bytes that the kernel's own copy_to_user was asked to copy.",
     unit="bytes",
-    probe="copy_to_user",
+    probe="usercopy",
     kinds=(RowKind.TO_USER,),
     number="amount",
 )
@@ -102,7 +102,7 @@ TO_USER_CALLS = RowFamily(
     type="counter",
     labels=PROCESS,
     help="Calls of the kernel's own copy_to_user.",
-    probe="copy_to_user",
+    probe="usercopy",
     kinds=(RowKind.TO_USER,),
     number="events",
 )
@@ -112,7 +112,7 @@ FROM_USER_BYTES = RowFamily(
     labels=PROCESS,
     help="Bytes that the kernel's own copy_from_user was asked to copy.",
     unit="bytes",
-    probe="copy_from_user",
+    probe="usercopy",
     kinds=(RowKind.FROM_USER,),
     number="amount",
 )
@@ -121,7 +121,7 @@ FROM_USER_CALLS = RowFamily(
     type="counter",
     labels=PROCESS,
     help="Calls of the kernel's own copy_from_user.",
-    probe="copy_from_user",
+    probe="usercopy",
     kinds=(RowKind.FROM_USER,),
     number="events",
 )
