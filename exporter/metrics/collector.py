@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
-from prometheus_client import registry
+from prometheus_client import Metric, registry
 
 from exporter.counting.sampler import Reading
 from exporter.counting.series import Series
@@ -18,7 +18,7 @@ from exporter.metrics.catalog.exporter import ExporterReading, Scrape
 from exporter.metrics.catalog.network import read_network
 from exporter.metrics.family import NS_PER_SECOND
 from exporter.metrics.rows import RowMetrics, histogram_metric, merge_series
-from exporter.metrics.text_format import Metric
+from exporter.metrics.text_format import WrittenMetric
 from exporter.metrics.values import ValueMetrics
 from exporter.model import ProbeState
 
@@ -33,7 +33,7 @@ class Collector(Protocol):
         """The label ``collector``."""
         ...
 
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[WrittenMetric]:
         """Read, and return all metrics. Raises any exception when they cannot be read or made."""
         ...
 
@@ -73,7 +73,7 @@ class CopyCollector(registry.Collector):
         exporter = ExporterReading(self._probes, self._stalled_probes(), scrapes)
         yield from self._values.metrics(exporter)
 
-    def _collect(self, collector: Collector) -> list[Metric] | None:
+    def _collect(self, collector: Collector) -> list[WrittenMetric] | None:
         try:
             metrics = collector.metrics()
         except Exception as error:
@@ -104,7 +104,7 @@ class ProcessesCollector:
         self._host_totals = RowMetrics(catalog.HOST_TOTALS)
         self._rows = RowMetrics(catalog.ROW_FAMILIES, self._booted)
 
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[WrittenMetric]:
         """Read the maps. Raises :class:`OSError` when they cannot be read."""
         with self._lock:  # compressed and plain scrapes share the kept labels
             reading = self._read()
@@ -126,6 +126,6 @@ class NetworkCollector:
         self._devices = devices
         self._values = ValueMetrics(catalog.NETWORK_FAMILIES)
 
-    def metrics(self) -> list[Metric]:
+    def metrics(self) -> list[WrittenMetric]:
         """Read the devices. Raises :class:`OSError` when they cannot be read."""
         return self._values.metrics(read_network(self._devices))

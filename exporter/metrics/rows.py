@@ -9,37 +9,38 @@ from exporter.counting.rows import add_rows
 from exporter.counting.series import Series
 from exporter.host.label_text import label_text
 from exporter.kernel.errno_names import errno_name
-from exporter.metrics.family import NS_PER_SECOND, RowFamily, RowHistogram
-from exporter.metrics.text_format import Labels, Metric, Sample, metric_of
+from exporter.metrics.family import NS_PER_SECOND, PROCESS, RowFamily, RowHistogram
+from exporter.metrics.text_format import NO_LABELS, Entry, Labels, WrittenMetric, number_text
 from exporter.model import MECHANISMS, CopyReason, Count, Operation, Row
 
-_LABEL_VALUES: dict[str, Callable[[Series, Row], str]] = {
-    "pid": lambda series, _: series.pid,
-    "comm": lambda series, _: series.comm,
-    "mechanism": lambda _, row: MECHANISMS[row.kind],
-    "syscall": lambda _, row: row.operation.name.lower() if row.operation else "",
-    "reason": lambda _, row: CopyReason(row.errno_or_bucket).name.lower(),
-    "errno": lambda _, row: errno_name(row.errno_or_bucket),
+_LABEL_VALUES: dict[str, Callable[[Row], str]] = {
+    "mechanism": lambda row: MECHANISMS[row.kind],
+    "syscall": lambda row: row.operation.name.lower() if row.operation else "",
+    "reason": lambda row: CopyReason(row.errno_or_bucket).name.lower(),
+    "errno": lambda row: errno_name(row.errno_or_bucket),
 }
-"""The labels that are not the member of the row that has their name."""
+"""The labels of rows that are not the member of the row that has their name."""
+_MAX_KNOWN_ROWS = 16384
+"""Any port may be watched for a while, so that their number has no other limit."""
 
 
-def _label_value(label: str, series: Series, row: Row) -> str:
+def _label_value(label: str, row: Row) -> str:
     if label in _LABEL_VALUES:
-        return _LABEL_VALUES[label](series, row)
+        return _LABEL_VALUES[label](row)
     member = getattr(row, label)
     return member.name.lower() if isinstance(member, IntEnum) else str(member or "")
 
 
 class _Target:
-    """The sample that a row is added to. Rows that no label distinguishes share one."""
+    """The sample of each process that a row is added to. Rows that no label distinguishes share one."""
 
-    __slots__ = ("family", "labels", "position")
+    __slots__ = ("labels", "name", "position", "scale")
 
     def __init__(self, position: int, family: RowFamily, labels: Labels) -> None:
-        """``position``: of the family among those of the :class:`RowMetrics`."""
+        """``position``: of the family among those of the :class:`RowMetrics`; ``labels``: all but the process's."""
         self.position = position
-        self.family = family
+        self.name = family.name
+        self.scale = family.scale
         self.labels = labels
 
 
@@ -58,55 +59,58 @@ def _added_up(series: Series, other: Series) -> Series:
     return replace(series, rows=rows, since_ns=min(series.since_ns, other.since_ns))
 
 
-_Targets = dict[Row, list[tuple[_Target, int]]]
-"""Where the rows of one process are added, and which of their numbers (an index into :class:`Count`)."""
-
-
 class RowMetrics:
-    """The metrics of row families. Labels of one scrape are kept for the next, which has most of them too."""
+    """The metrics of row families."""
 
     def __init__(self, families: Sequence[RowFamily], booted: float | None = None) -> None:
         """``booted``: the time of the boot, in seconds since the epoch; None to leave out ``_created``."""
         self._families = families
         self._created_names = [f"{family.name.removesuffix('_total')}_created" for family in families]
         self._booted = booted
-        self._kept: dict[tuple[str, str], _Targets] = {}
+        self._targets: dict[tuple[int, str], _Target] = {}
+        self._targets_of: dict[Row, list[tuple[_Target, int]]] = {}
+        """Where a row of any process is added, and which of its numbers (an index into :class:`Count`)."""
 
-    def metrics(self, all_series: Iterable[Series]) -> list[Metric]:
+    def metrics(self, all_series: Iterable[Series]) -> list[WrittenMetric]:
         """Return one metric for each family, also when it has no samples."""
-        metrics = [metric_of(family) for family in self._families]
-        samples = [metric.samples for metric in metrics]
-        kept: dict[tuple[str, str], _Targets] = {}
+        if len(self._targets_of) > _MAX_KNOWN_ROWS:
+            self._targets_of.clear()
+            self._targets.clear()
+        metrics = [WrittenMetric(family) for family in self._families]
+        entries = [metric.entries for metric in metrics]
+        has_process = self._families[0].labels[: len(PROCESS)] == PROCESS
         for series in all_series:
-            targets = kept[series.pid, series.comm] = self._kept.get((series.pid, series.comm), {})
-            self._append(samples, self._totals(series, targets), series.since_ns)
-        self._kept = kept
+            process = _process_labels(series) if has_process else NO_LABELS
+            created = _created(self._booted, series)
+            for target, total in self._totals(series).items():
+                position, labels = target.position, target.labels
+                number = _scaled(total, target.scale)
+                entries[position].append((target.name, process, labels, number))
+                if created:
+                    entries[position].append((self._created_names[position], process, labels, created))
         return metrics
 
-    def _totals(self, series: Series, targets: _Targets) -> dict[_Target, int]:
+    def _totals(self, series: Series) -> dict[_Target, int]:
         totals: dict[_Target, int] = {}
+        known = self._targets_of
         for row, count in series.rows.items():
-            addends = targets.get(row)
+            addends = known.get(row)
             if addends is None:
-                addends = targets[row] = list(self._targets_of(row, series, targets))
+                addends = self._add_targets(row)
             for target, number in addends:
                 totals[target] = totals.get(target, 0) + count[number]
         return totals
 
-    def _append(self, samples: list[list[Sample]], totals: dict[_Target, int], since_ns: int) -> None:
-        created = None if self._booted is None else self._booted + since_ns / NS_PER_SECOND
-        for target, total in totals.items():
-            position, labels, family = target.position, target.labels, target.family
-            samples[position].append(Sample(family.name, labels, _scaled(total, family.scale)))
-            if created is not None:
-                samples[position].append(Sample(self._created_names[position], labels, created))
-
-    def _targets_of(self, row: Row, series: Series, targets: _Targets) -> Iterator[tuple[_Target, int]]:
+    def _add_targets(self, row: Row) -> list[tuple[_Target, int]]:
+        targets = []
         for position, family in enumerate(self._families):
             if _takes(family, row):
-                values = [_label_value(label, series, row) for label in family.labels]
-                target = _Target(position, family, Labels(family.labels, values))
-                yield _shared(target, targets), Count._fields.index(family.number)
+                names = [label for label in family.labels if label not in PROCESS]
+                labels = Labels(names, [_label_value(label, row) for label in names])
+                target = self._targets.setdefault((position, labels.text), _Target(position, family, labels))
+                targets.append((target, Count._fields.index(family.number)))
+        self._targets_of[row] = targets
+        return targets
 
 
 def _takes(family: RowFamily, row: Row) -> bool:
@@ -117,33 +121,31 @@ def _takes(family: RowFamily, row: Row) -> bool:
     )
 
 
-def _shared(target: _Target, targets: _Targets) -> _Target:
-    """Return the target of an earlier row with the same labels, if there is one."""
-    for addends in targets.values():
-        for other, _ in addends:
-            if other.position == target.position and other.labels == target.labels:
-                return other
-    return target
+def _process_labels(series: Series) -> Labels:
+    return Labels(PROCESS, (series.pid, series.comm))
 
 
-def _scaled(number: int, scale: int) -> float:
-    return number if scale == 1 else number / scale  # no float where it is not needed: bytes stay exact beyond 2^53
+def _created(booted: float | None, series: Series) -> str:
+    return "" if booted is None else repr(booted + series.since_ns / NS_PER_SECOND)
 
 
-def histogram_metric(family: RowHistogram, all_series: Iterable[Series], booted: float | None) -> Metric:
+def _scaled(number: int, scale: int) -> str:
+    return number_text(number if scale == 1 else number / scale)  # no float where none is needed: bytes stay exact
+
+
+def histogram_metric(family: RowHistogram, all_series: Iterable[Series], booted: float | None) -> WrittenMetric:
     """Return the metric of a histogram; ``booted`` as for :class:`RowMetrics`."""
-    metric = metric_of(family)
+    metric = WrittenMetric(family)
     for series in all_series:
         counts = [(row.errno_or_bucket, count) for row, count in series.rows.items() if row.kind is family.kind]
         if counts:
-            created = None if booted is None else booted + series.since_ns / NS_PER_SECOND
-            metric.samples.extend(_histogram_samples(family, (series.pid, series.comm), counts, created))
+            metric.entries.extend(_histogram_entries(family, _process_labels(series), counts, _created(booted, series)))
     return metric
 
 
-def _histogram_samples(
-    family: RowHistogram, process: tuple[str, str], counts: list[tuple[int, Count]], created: float | None
-) -> Iterator[Sample]:
+def _histogram_entries(
+    family: RowHistogram, process: Labels, counts: list[tuple[int, Count]], created: str
+) -> Iterator[Entry]:
     bounds = [f"{bound / family.scale:.9f}".rstrip("0") for bound in family.bounds] + ["+Inf"]
     events: Counter[int] = Counter()
     for bucket, count in counts:
@@ -151,9 +153,8 @@ def _histogram_samples(
     total = 0
     for bucket, bound in enumerate(bounds):
         total += events[bucket]
-        yield Sample(f"{family.name}_bucket", Labels((*family.labels, "le"), (*process, bound)), total)
-    labels = Labels(family.labels, process)
-    yield Sample(f"{family.name}_count", labels, total)
-    yield Sample(f"{family.name}_sum", labels, _scaled(sum(count.amount for _, count in counts), family.scale))
-    if created is not None:
-        yield Sample(f"{family.name}_created", labels, created)
+        yield f"{family.name}_bucket", process, Labels(("le",), (bound,)), repr(total)
+    yield f"{family.name}_count", process, NO_LABELS, repr(total)
+    yield f"{family.name}_sum", process, NO_LABELS, _scaled(sum(count.amount for _, count in counts), family.scale)
+    if created:
+        yield f"{family.name}_created", process, NO_LABELS, created
