@@ -17,7 +17,7 @@ from rich.progress import Progress
 from bench.alternatives import alternatives
 from bench.figures import Section, markdown
 from bench.overhead import overhead
-from bench.resource_usage import resource_usage, unscraped_usage
+from bench.resource_usage import many_processes, resource_usage, unscraped_usage
 from bench.sampling import sampling
 from bench.variants import compiled
 from bench.viewers import viewers_usage
@@ -71,6 +71,7 @@ def run(rounds: int) -> Iterator[Section]:
         third = max(1, rounds // 3)
         yield _with_progress("sampling", third, lambda step: sampling(directory, third, step))
         yield _with_progress("resources", STARTS + 3, lambda step: resource_usage(directory, SCRAPES, STARTS, step))
+        yield _with_progress("processes", 2, lambda step: many_processes(directory, SCRAPES, step))
         unscraped = partial(unscraped_usage, directory, UNSCRAPED_SECONDS, BIRTHS_PER_SECOND)
         yield _with_progress("unscraped", 1, unscraped)
         yield _with_progress("viewers", 6, lambda step: viewers_usage(directory, UNSCRAPED_SECONDS, step))

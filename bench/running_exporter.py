@@ -62,11 +62,11 @@ class RunningExporter:
             body: bytes = answer.read()
             return (decompress(body) if answer.headers["Content-Encoding"] == "gzip" else body).decode()
 
-    def scrape_seconds(self, scrapes: int, pause: float = 0.1) -> float:
+    def scrape_seconds(self, scrapes: int, pause: float = 0.1, *, openmetrics: bool = True) -> float:
         """CPU seconds per scrape, the mean of ``scrapes`` scrapes with a pause of ``pause`` seconds."""
         before = thread_times(self._process.pid)
         for _ in range(scrapes):
-            self.scrape()
+            self.scrape(openmetrics=openmetrics)
             time.sleep(pause)
         return cpu_seconds(before, thread_times(self._process.pid)) / scrapes
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from exporter.counting.series import Limits, SeriesGroup
-from exporter.model import Count, Identity, Rows
+from exporter.model import Count, Identity, Row, Rows
 
 OTHER = "other"
 RESET_SHOWN_NS = 60_000_000_000
@@ -28,7 +28,7 @@ class TrackedGroups:
         self._count = 0
         self._lingering: dict[_Labels, SeriesGroup] = {}
         """Those whose process has left them, in this order."""
-        self._ended_rows: dict[_Labels, Rows] = {}
+        self._ended_rows: dict[_Labels, tuple[Row, ...]] = {}
         """What was shown with labels that may be taken again; at most as many as there are groups."""
         self._at_zero_until_ns: dict[_Labels, int] = {}
         self.evicted = 0
@@ -128,7 +128,7 @@ class TrackedGroups:
         self._at_zero_until_ns.pop(labels, None)
         group.is_ended = True
         self._ended_rows.pop(labels, None)
-        self._ended_rows[labels] = group.carried_over
+        self._ended_rows[labels] = tuple(group.carried_over)
         while len(self._ended_rows) > self._limits.process_max + self._limits.brokers_max:
             del self._ended_rows[next(iter(self._ended_rows))]
 
