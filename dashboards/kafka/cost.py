@@ -172,3 +172,26 @@ def coverage() -> Iterator[Panel]:
         SHARE,
         Query(q.busy(f"{counted} / {transmitted}", transmitted), "{{instance}}"),
     ).no_value(NO_TRAFFIC)
+    yield timeline(
+        "Ports of brokers",
+        "Ports on which a broker listens, those that are counted separately, those that its configuration does not "
+        "have (dynamic listeners, JMX), and configured ones that are not open. Fewer watched than listening: raise "
+        "--kafka.ports.max.",
+        COUNT,
+        Query(
+            f"max by (instance, cluster_id, node_id, state) (copy_kafka_ports{{{q.HOST}}})",
+            "{{state}} {{node_id}} {{instance}}",
+        ),
+    ).no_value(NO_KAFKA)
+    changed = f"max by (instance, cluster_id, node_id) (copy_kafka_config_changed{{{q.HOST}}})"
+    info = f"group by (instance, cluster_id, node_id, roles, version, jdk) (copy_kafka_broker_info{{{q.HOST}}})"
+    yield timeline(
+        "Configuration edited since the start",
+        "1 while the file differs from what the broker has read. It takes effect at the next restart. The legend has "
+        "the roles and versions of each broker.",
+        COUNT,
+        Query(
+            f"{changed} * on (instance, cluster_id, node_id) group_left (roles, version, jdk) {info}",
+            "{{node_id}} ({{roles}}) Kafka {{version}}, JDK {{jdk}} {{instance}}",
+        ),
+    ).no_value(NO_KAFKA)

@@ -19,6 +19,7 @@ _JAVA_OPTIONS_WITH_VALUE = {
     "--limit-modules",
     "--patch-module",
     "--enable-native-access",
+    "--source",
 }
 
 

@@ -69,6 +69,17 @@ class Facts:
     cluster_id: str = ""
     directory_id: str = ""
     """Of its first log directory; Kafka has it since 3.7."""
+    roles: str = ""
+    """``process.roles``, joined by commas; empty while the configuration is not known."""
+    version: str = ""
+    """Of Kafka, from the names of its open jars; empty when they do not have it."""
+    jdk: str = ""
+    closed: tuple[int, ...] = ()
+    """Configured ports that are not open."""
+    unconfigured: tuple[int, ...] = ()
+    """Open ports that the configuration does not have."""
+    config_changed: bool = False
+    """Whether the configuration was changed after the start."""
 
     def since_start(self, now: "Facts") -> "Facts":
         """The facts ``now`` of a process with these facts before: a running broker has the configuration of its start.
@@ -81,7 +92,16 @@ class Facts:
         known = {listener.port: listener for listener in self.listeners}
         shown = sorted({listener.port for listener in now.listeners} | known.keys())
         listeners = (known.get(port) or Listener(UNKNOWN, UNKNOWN, port) for port in shown if port in now.ports)
-        return replace(self, listeners=tuple(listeners), ports=now.ports, problems=(CHANGED_CONFIG,), **ids)
+        return replace(
+            self,
+            listeners=tuple(listeners),
+            ports=now.ports,
+            problems=(CHANGED_CONFIG,),
+            closed=tuple(sorted({*self.closed, *known} - set(now.ports))),
+            unconfigured=tuple(port for port in now.ports if port not in known or port in self.unconfigured),
+            config_changed=True,
+            **ids,
+        )
 
     def encode(self) -> bytes:
         """JSON."""
@@ -104,6 +124,11 @@ class Facts:
                 problems=tuple(str(problem) for problem in fields["problems"]),
                 cluster_id=label_text(str(fields["cluster_id"])),
                 directory_id=label_text(str(fields["directory_id"])),
+                roles=label_text(str(fields["roles"])),
+                version=label_text(str(fields["version"])),
+                jdk=label_text(str(fields["jdk"])),
+                closed=tuple(int(port) for port in fields["closed"]),
+                unconfigured=tuple(int(port) for port in fields["unconfigured"]),
             )
         except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise ValueError(f"invalid facts of a broker: {error}") from None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from exporter.kafka.broker import MAX_LISTENERS, UNKNOWN
 
-_LISTENER = re.compile(r"(?P<name>[^:/,\s]+)://(?P<host>\[[^\]]*\]|[^:\[\]]*):(?P<port>[0-9]{1,5})")
+_LISTENER = re.compile(r"(?P<name>[^:/,\s]+)://(?P<host>\[[^\]]*\]|[^,\s\[\]]*):(?P<port>[0-9]{1,5})")
 _PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 _DEFAULT_LISTENERS = "PLAINTEXT://:9092"
 _DEFAULT_DIRECTORY = "/tmp/kafka-logs"
@@ -39,6 +39,9 @@ class BrokerConfig:
     log_directories: tuple[str, ...]
     problems: tuple[str, ...]
     """What could not be understood, and is missing in the other fields."""
+    old_listener: ListenerConfig | None = None
+    """What ``host.name`` and ``port`` mean before Kafka 3.0, which ignores them."""
+    roles: str = "broker"
 
 
 def parse_broker_config(properties: Mapping[str, str]) -> BrokerConfig:
@@ -52,7 +55,16 @@ def parse_broker_config(properties: Mapping[str, str]) -> BrokerConfig:
         listeners=() if "listeners" in unresolved else _listeners(values, protocols, problems),
         log_directories=() if unresolved & {"log.dirs", "log.dir"} else _log_directories(values, problems),
         problems=tuple(problems),
+        old_listener=_old_listener(values),
+        roles=",".join(sorted(_items(values.get("process.roles", "")))) or "broker",
     )
+
+
+def _old_listener(values: Mapping[str, str]) -> ListenerConfig | None:
+    port = values.get("port", "")
+    if values.get("listeners") or not re.fullmatch(r"[0-9]{1,5}", port):
+        return None
+    return ListenerConfig("PLAINTEXT", "PLAINTEXT", values.get("host.name", ""), int(port))
 
 
 def _node_id(values: Mapping[str, str]) -> str:

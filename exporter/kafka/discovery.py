@@ -11,7 +11,7 @@ from typing import Protocol
 
 from exporter.host.procfs import Stat
 from exporter.kafka.broker import Broker, Facts, Node
-from exporter.kafka.command_line import parse_broker_command
+from exporter.kafka.command_line import COMMS, parse_broker_command
 from exporter.kafka.inspector import InspectionError
 from exporter.kafka.port_limit import allot_ports
 from exporter.kafka.twins import shared_nodes, tell_apart
@@ -19,7 +19,6 @@ from exporter.kafka.twins import shared_nodes, tell_apart
 _log = logging.getLogger(__name__)
 
 SCAN_INTERVAL_SECONDS = 2.0
-_COMM = "java"
 _NEW_PROCESS_SECONDS = 60.0
 """A process is checked at every scan for this time, in which a start script becomes a broker; then once per minute."""
 _INCOMPLETE_SECONDS = 120.0
@@ -72,6 +71,8 @@ class _Schedule:
     last: float
     failures: int = 0
     """Inspections without an answer since the last one with an answer."""
+    closed_reported: tuple[int, ...] = ()
+    """Configured ports that are not open, as the log has them."""
 
     @property
     def retry_seconds(self) -> float:
@@ -190,7 +191,7 @@ class Discovery:
     def _find(self, pid: int, now: float, running: list[Broker]) -> Broker | None:
         """The broker with this process id; None when that is not a broker, or there are too many."""
         stat = self._processes.stat(pid)
-        if not stat or stat.comm != _COMM or parse_broker_command(self._processes.arguments(pid)) is None:
+        if not stat or stat.comm not in COMMS or parse_broker_command(self._processes.arguments(pid)) is None:
             return None
         owner = self._processes.owner(pid)
         if not self._make_room(running, owner):
@@ -258,6 +259,9 @@ class Discovery:
             inspection.failures += 1
             return replace(broker, facts=replace(broker.facts, problems=(str(error),)))
         inspection.failures = 0
+        if facts.closed != inspection.closed_reported and now - inspection.first > _INCOMPLETE_SECONDS:
+            _log_closed(broker, facts.closed)
+            inspection.closed_reported = facts.closed
         return replace(broker, facts=facts)
 
     def _update_watched(self, now: float) -> None:
@@ -287,10 +291,16 @@ def _list(items: Sequence[str], separator: str) -> str:
     return separator.join([*items[:_MAX_LOGGED], *([f"{more} more"] if more > 0 else [])])
 
 
+def _log_closed(broker: Broker, closed: Sequence[int]) -> None:
+    for port in closed:
+        _log.warning("broker: %s: its configuration has a listener on port %d, which is not open", _title(broker), port)
+
+
 def _log_facts(broker: Broker) -> None:
     facts = broker.facts
+    kind = "controller" if facts.roles == "controller" else "broker"
     listeners = [f"{listener.name} ({listener.protocol}) on {listener.port}" for listener in facts.listeners]
-    _log.info("broker: %s: listeners %s", _title(broker), _list(listeners, ", ") or "not known yet")
+    _log.info("%s: %s: listeners %s", kind, _title(broker), _list(listeners, ", ") or "not known yet")
     if facts.problems:
         problems = _list(facts.problems, "; ")
-        _log.warning("broker: %s: %s; add missing ports with --watch.port", _title(broker), problems)
+        _log.warning("%s: %s: %s", kind, _title(broker), problems)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from exporter.host.procfs import MAX_ARGUMENTS
-from exporter.kafka.broker import MAX_LINKED_FOLDERS, MAX_LISTENERS, MAX_PORTS, UNKNOWN, Facts, LinkedFolder
+from exporter.kafka.broker import MAX_LINKED_FOLDERS, MAX_LISTENERS, MAX_PORTS, UNKNOWN, Facts, LinkedFolder, Listener
 from exporter.kafka.broker_config import BrokerConfig, parse_broker_config
 from exporter.kafka.command_line import BrokerCommand, parse_broker_command
 from exporter.kafka.listening_sockets import ListeningSocket, match_listeners, parse_listening, unknown_listeners
@@ -16,6 +16,7 @@ from exporter.kafka.partition_folders import is_partition_folder
 from exporter.kafka.process_files import Directory, ProcessFiles
 from exporter.kafka.process_handles import ProcessHandles
 from exporter.kafka.properties import parse_properties
+from exporter.kafka.versions import jdk_version, kafka_version
 
 _CHUNK_BYTES = 1 << 16
 
@@ -31,6 +32,8 @@ class _ConfigOnHost:
     linked_folders: tuple[LinkedFolder, ...]
     identity: DirectoryIdentity
     problems: tuple[str, ...]
+    version: str
+    jdk: str
 
 
 def inspect_broker(handles: ProcessHandles) -> Facts:
@@ -62,13 +65,19 @@ def listening_sockets(handles: ProcessHandles) -> list[ListeningSocket]:
 
 def _facts(on_host: _ConfigOnHost, sockets: list[ListeningSocket]) -> Facts:
     config, ports = on_host.config, _ports(sockets)
+    if config.old_listener and config.old_listener.port in ports:
+        config = replace(config, listeners=(config.old_listener,))
     if config.listeners:
         matched, missing = match_listeners(config.listeners, sockets[:MAX_PORTS])
         open_ports = set(ports)
-        listeners = tuple(listener for listener in matched if listener.port in open_ports)
-        all_listen = not missing and listeners == matched
+        configured = tuple(listener for listener in matched if listener.port in open_ports)
+        all_listen = not missing and configured == matched
+        known = {listener.port for listener in configured}
+        unconfigured = tuple(port for port in ports if port not in known)
+        closed = tuple(listener.port for listener in matched if listener.port not in open_ports)
+        listeners = (*configured, *(Listener(UNKNOWN, UNKNOWN, port) for port in unconfigured))
     else:
-        listeners, all_listen = unknown_listeners(sockets), False
+        listeners, all_listen, unconfigured, closed = unknown_listeners(sockets), False, (), ()
     return Facts(
         node_id=on_host.identity.node_id or config.node_id,
         listeners=listeners[:MAX_LISTENERS],
@@ -83,6 +92,11 @@ def _facts(on_host: _ConfigOnHost, sockets: list[ListeningSocket]) -> Facts:
         problems=(*config.problems, *on_host.problems),
         cluster_id=on_host.identity.cluster_id,
         directory_id=on_host.identity.directory_id,
+        roles=config.roles,
+        version=on_host.version,
+        jdk=on_host.jdk,
+        closed=closed[:MAX_PORTS],
+        unconfigured=unconfigured,
     )
 
 
@@ -108,7 +122,14 @@ def _read_config(handles: ProcessHandles, command: BrokerCommand) -> _ConfigOnHo
         del links[MAX_LINKED_FOLDERS:]
     identity, unread = _identity(files, config.log_directories)
     return _ConfigOnHost(
-        config, _fingerprint(properties), tuple(directories), tuple(links), identity, (*problems, *unread)
+        config,
+        _fingerprint(properties),
+        tuple(directories),
+        tuple(links),
+        identity,
+        (*problems, *unread),
+        kafka_version(handles.jars),
+        jdk_version(files, handles.executable),
     )
 
 

@@ -13,7 +13,7 @@ OTHER = "other"
 SENT, RECEIVED = "sent", "received"
 _LINGER_NS = 300_000_000_000
 """Totals continue if a broker restarts within this time."""
-_MAX_LISTENERS = 200
+_MAX_LISTENERS = 100
 """That have totals of their own: programs that look like brokers can have a new name for each start."""
 _KINDS = (RowKind.CPU_COPY, RowKind.ZERO_COPY)
 

@@ -14,6 +14,7 @@ from exporter.kernel import libc
 _SOCKET = re.compile(r"socket:\[([0-9]+)\]")
 _MAX_COMMAND_LINE_BYTES = 1 << 21
 _MAX_STATUS_BYTES = 1 << 20
+_JAR = re.compile(r"/kafka[^/]*\.jar$")
 _LOCK = "/.lock"
 _MAX_LOCKS = 100
 _SET_ID = stat.S_ISUID | stat.S_ISGID
@@ -35,6 +36,9 @@ class ProcessHandles:
     """Inode numbers of its sockets."""
     locks: tuple[str, ...]
     """Paths of its open files named ``.lock``: Kafka has one open in each log directory."""
+    jars: tuple[str, ...]
+    """Paths of its open jars whose names begin with ``kafka``."""
+    executable: str
     tables: tuple[int, ...]
     """Its /proc/PID/net/tcp and tcp6."""
     mounts: int
@@ -58,6 +62,8 @@ def open_handles(procfs: str, pid: int) -> ProcessHandles:
         working_directory=os.readlink("cwd", dir_fd=process),
         sockets=frozenset(int(match[1]) for link in links if (match := _SOCKET.fullmatch(link))),
         locks=tuple(link for link in links if link.endswith(_LOCK))[:_MAX_LOCKS],
+        jars=tuple(link for link in links if _JAR.search(link))[:_MAX_LOCKS],
+        executable=os.readlink("exe", dir_fd=process),
         tables=tuple(_tables(process)),
         mounts=os.open("mountinfo", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process),
     )

@@ -108,7 +108,7 @@ def find_reasons(
 
     ``bytes_without_scatter_gather``: sent since ``before`` by network devices without that feature.
     """
-    if listener.protocol in _ENCRYPTED:
+    if listener.protocol in _ENCRYPTED and not now.ports.get(listener.port, PortTraffic()).zero_copy_bytes:
         yield "tls"
         return
     traffic = now.ports.get(listener.port, PortTraffic()).since(before.ports.get(listener.port, PortTraffic()))

@@ -151,6 +151,11 @@ def _kafka() -> Iterator[Row]:
     ):
         listener = {**BROKER, "listener": name, "protocol": protocol, "port": port, "cluster_id": "c1", "node_id": "1"}
         yield Row("copy_kafka_listener_info", listener, 1)
+    ids = {**BROKER, "cluster_id": "c1", "node_id": "1"}
+    yield Row("copy_kafka_broker_info", {**ids, "roles": "broker,controller", "version": "4.1.0", "jdk": "17.0.9"}, 1)
+    yield Row("copy_kafka_config_changed", ids, 0)
+    for state, ports in (("listening", 4), ("watched", 3), ("unconfigured", 1), ("closed", 0)):
+        yield Row("copy_kafka_ports", {**ids, "state": state}, ports)
     for port, name, traffic in LISTENERS:
         for direction, mechanism, size, calls in traffic:
             labels = {

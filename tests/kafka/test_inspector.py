@@ -19,6 +19,7 @@ from exporter.kafka.inspector import INSPECTOR, InspectionError, Inspector
 from exporter.model import FileId, kernel_device
 from tests.support.fake_broker import PYTHON, FakeBroker, write_config
 from tests.support.paths import ROOT
+from tests.support.ports import free_ports
 from tests.support.requirements import require_readable_checkout, require_root
 from tests.support.wait import wait_until
 
@@ -56,6 +57,9 @@ def test_a_broker(inspector: Inspector, tmp_path: Path) -> None:
         port = broker.do("listen", "127.0.0.1", 0)
         after = inspector.inspect(broker.pid)
         assert after == replace(before, listeners=(Listener("SSL", "SSL", port),), ports=(port,), complete=True)
+        added = broker.do("listen", "127.0.0.1", 0)
+        found = inspector.inspect(broker.pid)
+        assert Listener(UNKNOWN, UNKNOWN, added) in found.listeners, "not in the configuration, but open"
         assert after.fingerprint
         assert (after.cluster_id, after.node_id, after.directory_id) == ("c", "5", "d")
 
@@ -70,6 +74,25 @@ def test_a_broker_whose_configuration_has_neither_ids_nor_directories(inspector:
         broker.do("hold", data / ".lock")
         facts = inspector.inspect(broker.pid)
         assert (facts.cluster_id, facts.node_id, facts.log_directories) == ("c", "1001", (file_id(data),))
+
+
+def test_sockets_decide_over_the_configuration(inspector: Inspector, tmp_path: Path) -> None:
+    used, unused = free_ports(2)
+    write_config(tmp_path, node_id=5, listeners=f"A://127.0.0.1:{used},B://127.0.0.1:{unused}")
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        broker.do("listen", "127.0.0.1", used)
+        dynamic = broker.do("listen", "127.0.0.1", 0)
+        facts = inspector.inspect(broker.pid)
+        assert facts.listeners == (Listener("A", UNKNOWN, used), Listener(UNKNOWN, UNKNOWN, dynamic))
+        assert (facts.unconfigured, facts.closed) == ((dynamic,), (unused,))
+
+
+def test_host_name_and_port_before_kafka_3(inspector: Inspector, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    write_config(tmp_path, broker_id=5, host_name="127.0.0.1", port=port)
+    with FakeBroker(tmp_path, "server.properties") as broker:
+        broker.do("listen", "127.0.0.1", port)
+        assert inspector.inspect(broker.pid).listeners == (Listener("PLAINTEXT", "PLAINTEXT", port),)
 
 
 def test_the_reason_for_an_unknown_cluster_id(inspector: Inspector, tmp_path: Path) -> None:
@@ -150,7 +173,7 @@ def huge(path: Path) -> None:
 
 
 def malformed(path: Path) -> None:
-    path.write_bytes(os.urandom(1 << 16) + b"\nlisteners=A\nnode.id=x")
+    path.write_bytes(os.urandom(1 << 16) + b"\n\nlisteners=A\nnode.id=x")
 
 
 def surrogate(path: Path) -> None:

@@ -1,5 +1,6 @@
 """A real broker loaded by Kafka's own tools: bytes by listener and by topic equal what it did."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.kafka.java import Java
-from bench.kafka.kafka_server import KafkaServer
+from bench.kafka.kafka_server import CLUSTER_ID, KafkaServer
 from tests.support.wait import wait_until
 
 from .conftest import Increase, KafkaFixture
@@ -202,3 +203,19 @@ def test_a_second_broker_on_a_newer_jdk(kafka: KafkaFixture, server: KafkaServer
         assert topic_bytes(increase, server, PAYMENTS) == NO_BYTES
         assert sent_bytes(increase, server, server.plaintext_port) == (0, 0)
     assert kafka.scrape().sum(ERRORS, pid=str(server.pid), **refusals) == 0
+
+
+def test_what_a_broker_runs(kafka: KafkaFixture, server: KafkaServer) -> None:
+    """From ``meta.properties``, the names of the jars, and the JDK's own folder."""
+    kafka.wait_until_found(server)
+    scrape = kafka.scrape()
+    (info,) = scrape.series("copy_kafka_broker_info", pid=str(server.pid))
+    assert (info["cluster_id"], info["node_id"], info["roles"]) == (CLUSTER_ID, server.node_id, "broker,controller")
+    assert re.fullmatch(r"[0-9]+(\.[0-9]+)+", info["version"])
+    assert re.match(r"[0-9]+", info["jdk"])
+    ports = {
+        labels["state"]: int(scrape.sum("copy_kafka_ports", **labels))
+        for labels in scrape.series("copy_kafka_ports", pid=str(server.pid))
+    }
+    assert ports == {"listening": 3, "watched": 3, "unconfigured": 0, "closed": 0}
+    assert scrape.sum("copy_kafka_config_changed", pid=str(server.pid)) == 0

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exporter.counting.sampler import Reading
+from exporter.kafka.broker import UNKNOWN
 from exporter.kafka.listener_traffic import Amount
 from exporter.metrics.family import PROCESS, ValueFamily, Values
 from exporter.model import MECHANISMS, FolderTransfer, Role, RowKind, moved_index
@@ -24,6 +25,38 @@ def _listeners(reading: Reading) -> Values:
                 (pid, broker.comm, *broker.node, listener.name, listener.protocol, str(listener.port)),
                 1,
             )
+
+
+def _brokers(reading: Reading) -> Values:
+    for broker in reading.kafka.brokers:
+        facts = broker.facts
+        yield (
+            (
+                *(reading.snapshot.pid_label(broker.pid), broker.comm, *broker.node),
+                *(facts.roles or UNKNOWN, facts.version or UNKNOWN, facts.jdk or UNKNOWN),
+            ),
+            1,
+        )
+
+
+def _ports(reading: Reading) -> Values:
+    for broker in reading.kafka.brokers:
+        facts = broker.facts
+        watched = {listener.port for listener in facts.listeners}
+        states = {
+            "listening": len(facts.ports),
+            "watched": len(watched.intersection(facts.ports)),
+            "unconfigured": len(facts.unconfigured),
+            "closed": len(facts.closed),
+        }
+        for state, ports in states.items():
+            yield (reading.snapshot.pid_label(broker.pid), broker.comm, *broker.node, state), ports
+
+
+def _changed_configs(reading: Reading) -> Values:
+    for broker in reading.kafka.brokers:
+        labels = (reading.snapshot.pid_label(broker.pid), broker.comm, *broker.node)
+        yield labels, int(broker.facts.config_changed)
 
 
 def _listener_bytes(reading: Reading) -> Values:
@@ -64,6 +97,31 @@ LISTENER_INFO = ValueFamily(
     help="1; a listener of a running Kafka broker or controller. Join other metrics on pid, comm and port.",
     flag="--kafka",
     values=_listeners,
+)
+BROKER_INFO = ValueFamily(
+    name="copy_kafka_broker_info",
+    type="gauge",
+    labels=(*PROCESS, "cluster_id", "node_id", "roles", "version", "jdk"),
+    help="1; a running Kafka broker or controller: its roles, and the versions of Kafka and of the JDK.",
+    flag="--kafka",
+    values=_brokers,
+)
+PORTS = ValueFamily(
+    name="copy_kafka_ports",
+    type="gauge",
+    labels=(*PROCESS, "cluster_id", "node_id", "state"),
+    help="TCP ports of a Kafka broker: that it listens on (listening), the part that is counted separately (watched) "
+    "or that its configuration does not have (unconfigured); configured ones that are not open (closed).",
+    flag="--kafka",
+    values=_ports,
+)
+CONFIG_CHANGED = ValueFamily(
+    name="copy_kafka_config_changed",
+    type="gauge",
+    labels=(*PROCESS, "cluster_id", "node_id"),
+    help="1 when the configuration file of a Kafka broker was changed after its start; else 0.",
+    flag="--kafka",
+    values=_changed_configs,
 )
 _LISTENER_TRAFFIC = ("cluster_id", "node_id", "listener", "port", "direction", "mechanism")
 LISTENER_BYTES = ValueFamily(
@@ -113,4 +171,14 @@ DISCOVERY_SUCCESS = ValueFamily[Reading](
     values=lambda reading: [((), int(reading.kafka.discovery_success))],
 )
 
-KAFKA_FAMILIES = (LISTENER_INFO, LISTENER_BYTES, LISTENER_CALLS, ZERO_COPY_LOST, TOPIC_BYTES, DISCOVERY_SUCCESS)
+KAFKA_FAMILIES = (
+    BROKER_INFO,
+    PORTS,
+    CONFIG_CHANGED,
+    LISTENER_INFO,
+    LISTENER_BYTES,
+    LISTENER_CALLS,
+    ZERO_COPY_LOST,
+    TOPIC_BYTES,
+    DISCOVERY_SUCCESS,
+)

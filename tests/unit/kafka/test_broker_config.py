@@ -37,6 +37,7 @@ def test_the_shipped_file() -> None:
         ),
         log_directories=("/tmp/kraft-combined-logs",),
         problems=(),
+        roles="broker,controller",
     )
 
 
@@ -79,7 +80,7 @@ def test_a_listener_that_is_not_in_the_map() -> None:
     assert parsed(text).listeners == (ListenerConfig("A", UNKNOWN, "", 9092),)
 
 
-@pytest.mark.parametrize("text", ["9092", "A:9092", "A://h:port", "A://h:70000", "://:9092", "A://::1:9092"])
+@pytest.mark.parametrize("text", ["9092", "A:9092", "A://h:port", "A://h:70000", "://:9092"])
 def test_malformed_listeners_are_problems(text: str) -> None:
     config = parsed(f"listeners={text},B://:1")
     assert [listener.name for listener in config.listeners] == ["B"]
@@ -116,3 +117,25 @@ def test_any_listeners(listeners: dict[str, tuple[str, int]]) -> None:
     config = parsed(f"listener.security.protocol.map={protocols}\nlisteners={addresses}")
     assert config.problems == ()
     assert {listener.name: (listener.protocol, listener.port) for listener in config.listeners} == listeners
+
+
+def test_an_ipv6_address_without_brackets() -> None:
+    """Kafka accepts it."""
+    assert parsed("listeners=V6://::1:9092").listeners == (ListenerConfig("V6", UNKNOWN, "::1", 9092),)
+
+
+def test_host_name_and_port() -> None:
+    assert parsed("port=9192\nhost.name=h").old_listener == ListenerConfig("PLAINTEXT", "PLAINTEXT", "h", 9192)
+    assert parsed("port=9192\nlisteners=PLAINTEXT://:9092").old_listener is None
+
+
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [
+        ("", "broker"),
+        ("process.roles=controller", "controller"),
+        ("process.roles=controller, broker", "broker,controller"),
+    ],
+)
+def test_roles(text: str, roles: str) -> None:
+    assert parsed(text).roles == roles

@@ -82,3 +82,31 @@ def test_brokers(arguments: list[str], command: BrokerCommand) -> None:
 )
 def test_other_command_lines(arguments: list[str]) -> None:
     assert parse_broker_command(arguments) is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["java", "com.cloudera.kafka.wrap.Kafka", "a.properties"],
+        ["java", "-p", "libs", "-m", "kafka/kafka.Kafka", "a.properties"],
+        ["java", "--source", "17", "kafka.Kafka", "a.properties"],
+        ["java", "org.tanukisoftware.wrapper.WrapperSimpleApp", "kafka.Kafka", "a.properties"],
+        ["jsvc", "-cp", "libs", "kafka.Kafka", "a.properties"],
+        ["/opt/kafka/kafka.Kafka", "start", "--config", "a.properties"],
+    ],
+)
+def test_other_ways_to_start_a_broker(arguments: list[str]) -> None:
+    assert parse_broker_command(arguments) == BrokerCommand("a.properties")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["java", "kafka.Kafka", "--version"],
+        ["java", "kafka.Kafka", "--help"],
+        ["/opt/kafka/kafka.Kafka", "setup"],
+        ["java", "org.tanukisoftware.wrapper.WrapperSimpleApp", "x.Main", "kafka.Kafka"],
+    ],
+)
+def test_commands_that_are_no_brokers(arguments: list[str]) -> None:
+    assert parse_broker_command(arguments) is None

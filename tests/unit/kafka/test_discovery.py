@@ -220,8 +220,7 @@ def test_problems_are_logged_once(caplog: pytest.LogCaptureFixture) -> None:
         host.scan_for(discovery, 10)
     assert [record.getMessage() for record in caplog.records] == [
         "broker: cluster unknown, node unknown, process 7: listeners unknown (unknown) on 9092",
-        "broker: cluster unknown, node unknown, process 7: x.properties: Permission denied; "
-        "add missing ports with --watch.port",
+        "broker: cluster unknown, node unknown, process 7: x.properties: Permission denied",
     ]
 
 
@@ -236,8 +235,7 @@ def test_discovery_recovers_from_late_answers(caplog: pytest.LogCaptureFixture) 
     assert (pids(discovery), discovery.success) == ([7], False)
     assert len(host.inspected) == 5, "after 4, 8, 16, 32 s"
     assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == [
-        "broker: cluster unknown, node unknown, process 7: the inspector did not answer within 8 s; "
-        "add missing ports with --watch.port"
+        "broker: cluster unknown, node unknown, process 7: the inspector did not answer within 8 s"
     ]
     host.facts[7] = COMPLETE
     host.scan_for(discovery, 122)
@@ -381,3 +379,34 @@ def test_two_brokers_with_the_same_ids(caplog: pytest.LogCaptureFixture) -> None
     del host.processes[1]
     discovery.scan()
     assert [broker.node for broker in discovery.brokers()] == [Node("c", "1@d2")]
+
+
+def test_configured_ports_that_stay_closed_are_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    host = Host()
+    host.start(1, replace(COMPLETE, closed=(9095,), complete=False))
+    host.scan_for(host.discovery(), 100.0)
+    assert "which is not open" not in caplog.text
+    discovery = host.discovery()
+    host.scan_for(discovery, 600.0)
+    assert caplog.text.count("its configuration has a listener on port 9095, which is not open") == 1
+
+
+def test_a_controller_is_not_announced_as_a_broker(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    host = Host()
+    host.start(1, replace(COMPLETE, roles="controller"))
+    host.discovery().scan()
+    assert "controller: cluster unknown, node 1, process 1: listeners" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("comm", "arguments"),
+    [("jsvc", BROKER), ("kafka.Kafka", ["/opt/kafka/kafka.Kafka", "start", "--config", "server.properties"])],
+)
+def test_brokers_that_no_java_command_started(comm: str, arguments: list[str]) -> None:
+    host = Host()
+    host.start(1)
+    host.processes[1] = (comm, 100, arguments)
+    discovery = host.discovery()
+    discovery.scan()
+    assert pids(discovery) == [1]

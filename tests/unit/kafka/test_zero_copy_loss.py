@@ -175,3 +175,8 @@ def test_unreadable_devices_do_not_hide_other_reasons() -> None:
     devices = Devices(eth0=False)
     devices.traffic = lambda: (_ for _ in ()).throw(FileNotFoundError(2, "gone"))  # type: ignore[method-assign]
     assert LossDetector(devices).evaluate(0, [(broker("SSL"), {})]) == (loss("tls"),)
+
+
+def test_a_port_that_sends_by_sendfile_is_not_tls() -> None:
+    assert reasons(counts(SENDFILES=(2000, 900)), "SSL") == []
+    assert reasons(counts(ACKNOWLEDGEMENTS=(9000, 1)), "SSL") == ["tls"]

@@ -1,6 +1,7 @@
 """The metrics of brokers, listeners and topics."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -42,10 +43,27 @@ def shown(
     return [line.removeprefix("copy_kafka_") for line in lines if line.startswith("copy_kafka_")]
 
 
+def infos(*brokers: Broker, by_comm: bool = False) -> list[str]:
+    return [line for line in shown(*brokers, by_comm=by_comm) if line.startswith("listener_info")]
+
+
 def test_listeners() -> None:
-    assert shown(Broker(7, 1, "java", FACTS)) == [
+    assert infos(Broker(7, 1, "java", FACTS)) == [
         f'listener_info{{pid="7",comm="java",{ID},listener="PLAINTEXT",protocol="PLAINTEXT",port="9092"}} 1',
         f'listener_info{{pid="7",comm="java",{ID},listener="SECURE",protocol="SASL_SSL",port="9093"}} 1',
+    ]
+
+
+def test_brokers() -> None:
+    facts = replace(FACTS, ports=(9092, 9093, 9999), unconfigured=(9999,), closed=(9095,), roles="broker", jdk="17.0.9")
+    labels = f'pid="7",comm="java",{ID}'
+    assert [line for line in shown(Broker(7, 1, "java", facts)) if not line.startswith("listener_info")] == [
+        f'broker_info{{{labels},roles="broker",version="unknown",jdk="17.0.9"}} 1',
+        f'ports{{{labels},state="listening"}} 3',
+        f'ports{{{labels},state="watched"}} 2',
+        f'ports{{{labels},state="unconfigured"}} 1',
+        f'ports{{{labels},state="closed"}} 1',
+        f"config_changed{{{labels}}} 0",
     ]
 
 
@@ -64,7 +82,7 @@ def test_losses() -> None:
 def test_listeners_without_pid() -> None:
     """Brokers with the same labels are one series."""
     twins = (Broker(7, 1, "java", FACTS), Broker(8, 1, "java", FACTS))
-    assert [line.split("{")[1].split(",")[0] for line in shown(*twins, by_comm=True)] == ['comm="java"'] * 2
+    assert [line.split("{")[1].split(",")[0] for line in infos(*twins, by_comm=True)] == ['comm="java"'] * 2
 
 
 @pytest.mark.parametrize(
