@@ -25,11 +25,12 @@ GRAFANA_PACKAGES := $(if $(shell command -v npm),,npm)
 MATRIX_PACKAGES := busybox-static kmod mmdebstrap qemu-system-arm qemu-system-x86
 
 ARGS ?=
+SUITE ?=
 SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines chart lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
+.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines chart deb packages lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -69,6 +70,13 @@ chart: $(VENV)/.test ## check the Helm chart with helm, built once with Go
 	@./tests/support/build-go tests/packaging/programs.txt $${COPY_EXPORTER_CACHE:-.cache}/go
 	@$(BIN)/python -m pytest -m chart tests/packaging/test_chart.py $(ARGS)
 
+deb: $(VENV)/.run ## build the Debian package for a release into dist/ (SUITE=trixie)
+	@./deploy/install-packages $(IMAGE_PACKAGES)
+	@./deploy/deb/build $(SUITE)
+
+packages: $(VENV)/.test ## install, start, upgrade and remove the Debian package in a fresh root of each release
+	@$(BIN)/python -m pytest -m packages --durations=0 tests/packages $(ARGS)
+
 lint: $(VENV)/.test ## check style and types with ruff and mypy
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
@@ -102,8 +110,9 @@ image: $(VENV)/.run ## build the container image copy-exporter with buildah (BAS
 	@./deploy/install-packages $(IMAGE_PACKAGES)
 	@./deploy/image/build copy-exporter
 
-lock: $(VENV)/.test ## write deploy/image/*requirements.txt, the pinned packages of the image
+lock: $(VENV)/.test ## write the pinned packages of the image and of the Debian package
 	@$(LOCK) pyproject.toml --output-file deploy/image/requirements.txt
+	@$(LOCK) pyproject.toml --extra top --output-file deploy/deb/requirements.txt
 	@echo 'hatchling>=1.25' | $(LOCK) - --output-file deploy/image/build-requirements.txt
 
 audit: $(VENV)/.run ## list known vulnerabilities of the Python packages in the image

@@ -45,6 +45,8 @@ _DOCKER = NotRun("no Docker engine where the tests run; tests/packaging compares
 _CLUSTER = NotRun("no Kubernetes cluster; tests/packaging/test_kubernetes.py builds and checks the manifests")
 _BROKER_TOOLS = NotRun("tools of Apache Kafka, with a broker of the reader's")
 _HARDWARE = NotRun("needs a network card")
+_PACKAGES = By("tests/packages/test_packages.py")
+_RELEASE = NotRun("a step of a release")
 _MANUAL = NotRun("takes minutes and is not a test: run by hand for the figures of the page")
 HOW: dict[str, Run | By | NotRun] = {
     "make run": By("tests/service/test_doc_commands.py"),
@@ -68,6 +70,19 @@ HOW: dict[str, Run | By | NotRun] = {
     "cp deploy/systemd/copy-exporter.service /etc/systemd/system/": _SYSTEMD,
     "echo 'OPTIONS=--process.labels comm' > /etc/default/copy-exporter": _SYSTEMD,
     "systemctl enable --now copy-exporter": _SYSTEMD,
+    "make deb": _PACKAGES,
+    "make deb SUITE=trixie": _PACKAGES,
+    "apt-get install ./dist/copy-exporter_*.deb": _PACKAGES,
+    "systemctl status copy-exporter": _PACKAGES,
+    "curl http://localhost:10435/metrics": _PACKAGES,
+    "systemctl disable --now copy-exporter": _PACKAGES,
+    "make lock audit": _RELEASE,
+    "make test matrix chart packages": _ITSELF,
+    "git tag --annotate v$(.venv/bin/python -c 'import exporter; print(exporter.__version__)') "
+    '--message "copy-exporter"': _RELEASE,
+    ".venv/bin/python -m pytest tests/packaging/test_release.py": _ITSELF,
+    "helm package deploy/helm/copy-exporter --destination dist": By("tests/packaging/test_chart.py"),
+    ".venv/bin/python -m build --outdir dist": By("tests/packaging/test_wheel.py"),
     "systemctl status copy-exporter; journalctl -u copy-exporter -n 50": NotRun("needs the reader's systemd"),
     "curl -sS localhost:10435/-/healthy; curl -sS localhost:10435/-/ready": Run("ready"),
     "ss -tlnp 'sport = :10435'": Run("10435"),
