@@ -34,13 +34,14 @@ def test_live_process_has_its_own_series(start: Start, move: Move, connection: W
 def test_end_between_and_after_scrapes(start: Start, move: Move, connection: WatchedConnection) -> None:
     # A sample while a mover starts, or its program read from disk, would show it to the first scrape.
     service, recorder = start("--no-probe.copy_time", "--no-probe.block"), ScrapeRecorder()
-    seen, unseen, last = move(), move(), move()
-    everyone = (seen, unseen, last)
+    seen, last = move(), move()
     seen.move(100)
     last.move(200)
     agree(service, recorder, connection, 2, 300)
     seen.move(11)  # scraped after its exit
     seen.end()
+    unseen = move()  # not before: what a program does when it starts counts too
+    everyone = (seen, unseen, last)
     unseen.move(5000)  # no scrape sees it alive
     unseen.end()
     last.move(3)
