@@ -33,6 +33,7 @@ TESTS = (
     "--ignore=tests/probes/test_loader.py",
     "--ignore=tests/probes/test_network.py",
     "--ignore=tests/probes/test_fallback_hooks.py",
+    "--ignore=tests/probes/test_zero_copy_reports.py",
     "--deselect=tests/probes/test_churn.py::test_a_full_map",
     "--deselect=tests/probes/test_folders.py::test_the_same_where_the_verifier_can_do_less",
     "tests/service/test_privileges.py::test_nobody_without_a_capability",
