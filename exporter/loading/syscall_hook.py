@@ -4,6 +4,7 @@ import os
 import resource
 from dataclasses import dataclass, replace
 
+from exporter.errors import KernelError
 from exporter.kernel import libbpf
 from exporter.kernel.btf import Btf
 from exporter.loading.attach_errors import explain
@@ -57,7 +58,12 @@ class SyscallHook:
 
 
 def choose(btf: Btf, preemption: Preemption, setting: str) -> SyscallHook:
-    """The hooks to try; ``setting`` is one of :data:`exporter.model.SYSCALL_HOOKS`."""
+    """The hooks to try; ``setting`` is one of :data:`exporter.model.SYSCALL_HOOKS`.
+
+    Raises :class:`KernelError` when the setting needs more open files than the process may have.
+    """
+    if setting == "functions" and (too_few := _too_few_open_files()):
+        raise KernelError(f"{_FLAG}=functions: {too_few}; raise the limit, or omit the flag")
     if setting in _BY_SETTING:
         return SyscallHook(_BY_SETTING[setting], f"set by {_FLAG}")
     if refusal := _refusal(btf):
@@ -74,15 +80,22 @@ def _refusal(btf: Btf) -> str:
     function = any_syscall_function(btf)  # a list of all takes 0.1 s
     if not function:
         return "the functions of system calls have other names in this kernel"
-    needed = _OPEN_FILES_MIN + (os.cpu_count() or 1)
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if limit != resource.RLIM_INFINITY and limit < needed:
-        return f"hooks on functions need a limit of open files of at least {needed}, and it is {limit} (ulimit -n)"
+    if too_few := _too_few_open_files():
+        return too_few
     try:
         os.close(_load_empty(btf.function_id(function)))
     except OSError as error:
         return explain(_FUNCTIONS, error)[0]
     return ""
+
+
+def _too_few_open_files() -> str:
+    """Why the limit of open files is too low for a program and a link for each function; empty when it is not."""
+    needed = _OPEN_FILES_MIN + (os.cpu_count() or 1)
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if limit == resource.RLIM_INFINITY or limit >= needed:
+        return ""
+    return f"hooks on functions need a limit of open files of at least {needed}, and it is {limit} (ulimit -n)"
 
 
 def _load_empty(target: int) -> int:

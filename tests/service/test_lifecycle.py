@@ -8,8 +8,9 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from .movers import Mover, agree
 Start = Callable[..., ExporterProcess]
 Move = Callable[..., Mover]
 END_SECONDS = 5
+BUSY_END_SECONDS = 2
 _KINDS = {"prog_id": "bpf_prog_get_fd_by_id", "map_id": "bpf_map_get_fd_by_id"}
 REQUEST = b"GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n"
 
@@ -71,6 +73,26 @@ def test_nothing_stays_attached(
     assert Scrape(again.metrics()).sum(BYTES, port=connection.label) == 0
     mover.move(10)
     agree(again, recorder, connection, 1, 10)
+
+
+@pytest.fixture
+def _busy_cpus() -> Iterator[None]:
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() or 1)]
+    yield
+    for loop in loops:
+        loop.kill()
+        loop.wait()
+
+
+@pytest.mark.usefixtures("_busy_cpus")
+def test_ends_soon_on_a_busy_host(start: Start) -> None:
+    """Where programs are on functions, the kernel needs a grace period to detach each of them."""
+    service = start()
+    started = time.monotonic()
+    assert service.terminate() == 0
+    seconds = time.monotonic() - started
+    print(f"{seconds:.2f} s from SIGTERM to the end")
+    assert seconds < BUSY_END_SECONDS
 
 
 def test_interrupt_ends_it(start: Start) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exporter.errors import KernelError
 from exporter.kernel.btf import Btf
 from exporter.loading import syscall_hook
 from exporter.loading.preemption import Preemption
@@ -46,6 +47,8 @@ def test_a_low_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(syscall_hook.resource, "getrlimit", lambda _: (100, 100))
     hook = choose(Btf(), DOES_NOT, "auto")
     assert "and it is 100 (ulimit -n)" in hook.why
+    with pytest.raises(KernelError, match=r"^--probe.syscalls.hook=functions: .* it is 100 \(ulimit -n\); raise the"):
+        choose(Btf(), DOES_NOT, "functions")
 
 
 @pytest.mark.usefixtures("_functions_allow_programs")
