@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from exporter.kafka.broker import Broker
+from exporter.kafka.broker import Broker, Node
 from exporter.kafka.listener_traffic import ListenerCounter, ListenerTotals
 from exporter.kafka.topics import TopicCounter, TopicKey
-from exporter.kafka.zero_copy_loss import Loss, LossDetector
-from exporter.model import Folder, Identity, Rows
+from exporter.kafka.zero_copy_loss import FolderBytes, Loss, LossDetector
+from exporter.model import Folder, FolderTransfer, Identity, Role, Rows, moved_index
 
 _COUNT_INTERVAL_NS = 10_000_000_000
 
@@ -109,10 +109,11 @@ class KafkaTracker:
         self._listeners.end_totals(now_ns)
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
         broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
+        topics = self._topics.totals()
         return KafkaSnapshot(
             brokers,
-            self._topics.totals(),
-            self._losses.evaluate(now_ns, broker_rows),
+            topics,
+            self._losses.evaluate(now_ns, broker_rows, _folder_bytes(topics)),
             self._discovery.success,
             self._discovery.watched_ports,
             self._listeners.totals(),
@@ -127,3 +128,14 @@ class KafkaTracker:
         self._counted_brokers = brokers
         self._counted_ns = now_ns
         return brokers
+
+
+def _folder_bytes(topics: Mapping[TopicKey, tuple[int, ...]]) -> dict[Node, FolderBytes]:
+    """What each broker did with the folders of all its topics."""
+    found: dict[Node, FolderBytes] = {}
+    for key, moved in topics.items():
+        read = sum(moved[moved_index(role, FolderTransfer.CPU_READ)] for role in (Role.NETWORK, Role.UNKNOWN))
+        fetched = moved[moved_index(Role.REPLICA_FETCHER, FolderTransfer.CPU_WRITTEN)]
+        before = found.get(key.node, FolderBytes())
+        found[key.node] = FolderBytes(before.read_to_serve + read, before.fetched + fetched)
+    return found

@@ -5,7 +5,7 @@ docs/kafka.md lists for each reason what is evidence and what is inferred.
 
 import errno
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -56,8 +56,27 @@ class PortTraffic(NamedTuple):
     @property
     def lost_zero_copy(self) -> bool:
         """Whether at least 16 MiB, and a tenth, of the records were copied."""
-        records = self.copied_record_bytes
+        return self.is_loss(self.copied_record_bytes)
+
+    def is_loss(self, records: int) -> bool:
+        """Whether so many copied bytes of records are at least 16 MiB, and a tenth of all records."""
         return records >= max(MIN_BYTES, _MIN_SHARE * (records + self.zero_copy_bytes))
+
+
+class FolderBytes(NamedTuple):
+    """What a broker did with its partition folders."""
+
+    read_to_serve: int = 0
+    """Copied from them by threads that serve clients, or whose role is not known."""
+    fetched: int = 0
+    """Written to them by threads that fetch from leaders."""
+
+    def since(self, before: "FolderBytes") -> "FolderBytes":
+        """The increase since ``before``; totals of topics that end are no decrease."""
+        return FolderBytes(*(max(0, now - then) for now, then in zip(self, before, strict=True)))
+
+
+NO_FOLDERS = FolderBytes()
 
 
 @dataclass(frozen=True)
@@ -65,8 +84,9 @@ class Observation:
     """What was counted of one broker."""
 
     ports: Mapping[int, PortTraffic] = field(default_factory=dict)
-    read_bytes: int = 0
-    """Copied from files to the broker."""
+    folders: FolderBytes = NO_FOLDERS
+    received_elsewhere: int = 0
+    """Received over connections that the broker has opened: to leaders and to a remote tier."""
     refused_sendfiles: int = 0
     """Calls of sendfile that the kernel refused."""
 
@@ -80,15 +100,15 @@ class _Sample:
     """Bytes by network device."""
 
 
-def observe(rows: Rows) -> Observation:
+def observe(rows: Rows, folders: FolderBytes = NO_FOLDERS) -> Observation:
     """Add up a broker's rows."""
     ports: dict[int, PortTraffic] = {}
-    read_bytes = refused = 0
+    received_elsewhere = refused = 0
     for row, count in rows.items():
         if row.kind is RowKind.ERROR and row.operation is Operation.SENDFILE and row.errno_or_bucket in _REFUSALS:
             refused += count.events
-        elif row.kind is RowKind.CPU_COPY and (row.source, row.destination) == (Endpoint.PAGE_CACHE, Endpoint.USER):
-            read_bytes += count.amount
+        elif row.kind is RowKind.CPU_COPY and row.source is Endpoint.TCP and not row.port:
+            received_elsewhere += count.amount
         elif row.port and row.destination is Endpoint.TCP:
             traffic = ports.get(row.port, PortTraffic())
             if row.kind is RowKind.ZERO_COPY:
@@ -98,15 +118,20 @@ def observe(rows: Rows) -> Observation:
                     copied_bytes=traffic.copied_bytes + count.amount,
                     copying_calls=traffic.copying_calls + count.events,
                 )
-    return Observation(ports, read_bytes, refused)
+    return Observation(ports, folders, received_elsewhere, refused)
 
 
 def find_reasons(
-    listener: Listener, now: Observation, before: Observation, bytes_without_scatter_gather: int
+    listener: Listener,
+    now: Observation,
+    before: Observation,
+    bytes_without_scatter_gather: int,
+    encrypted_ports: Collection[int] = (),
 ) -> Iterator[str]:
     """The reasons why a listener has lost zero copy; none when it has not, or sends too little to decide.
 
     ``bytes_without_scatter_gather``: sent since ``before`` by network devices without that feature.
+    ``encrypted_ports``: those of the broker that use TLS, for which it reads all that it sends.
     """
     if listener.protocol in _ENCRYPTED and not now.ports.get(listener.port, PortTraffic()).zero_copy_bytes:
         yield "tls"
@@ -114,10 +139,28 @@ def find_reasons(
     traffic = now.ports.get(listener.port, PortTraffic()).since(before.ports.get(listener.port, PortTraffic()))
     if traffic.lost_zero_copy and now.refused_sendfiles:
         yield "jvm_fallback"
-    elif traffic.lost_zero_copy and now.read_bytes - before.read_bytes >= traffic.copied_record_bytes / 2:
+    elif traffic.is_loss(min(_read_for_plaintext(now, before, encrypted_ports), traffic.copied_bytes)):
         yield "copied"
+    elif traffic.lost_zero_copy and _read_from_remote(now, before) >= traffic.copied_record_bytes / 2:
+        yield "remote"
     if traffic.zero_copy_bytes >= MIN_BYTES and bytes_without_scatter_gather >= traffic.zero_copy_bytes / 2:
         yield "scatter_gather"
+
+
+def _read_for_plaintext(now: Observation, before: Observation, encrypted_ports: Collection[int]) -> int:
+    """Bytes that were copied from partition folders to serve clients, without what was sent encrypted."""
+    encrypted = sum(
+        traffic.since(before.ports.get(port, PortTraffic())).copied_bytes
+        for port, traffic in now.ports.items()
+        if port in encrypted_ports
+    )
+    return now.folders.read_to_serve - before.folders.read_to_serve - encrypted
+
+
+def _read_from_remote(now: Observation, before: Observation) -> int:
+    """Bytes that were received over the broker's own connections, without what it fetched from leaders."""
+    received = now.received_elsewhere - before.received_elsewhere
+    return received - (now.folders.fetched - before.folders.fetched)
 
 
 class LossDetector:
@@ -126,14 +169,27 @@ class LossDetector:
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
         self._samples: deque[_Sample] = deque()
+        self._folders_at_start: dict[tuple[int, int], FolderBytes] = {}
+        """What the node of each broker had done with its folders when the process was first seen."""
 
-    def evaluate(self, now_ns: int, brokers: Iterable[tuple[Broker, Rows]]) -> tuple[Loss, ...]:
+    def evaluate(
+        self,
+        now_ns: int,
+        brokers: Iterable[tuple[Broker, Rows]],
+        folders: Mapping[Node, FolderBytes] | None = None,
+    ) -> tuple[Loss, ...]:
         """The losses of these brokers within the last five minutes, or since their start.
 
         ``now_ns``: of any clock that never decreases. ``brokers``: each with its rows.
+        ``folders``: what brokers did with their partition folders since the exporter began.
         """
         rows_by_broker = list(brokers)
-        observations = {_key(broker): observe(rows) for broker, rows in rows_by_broker}
+        by_broker = {_key(broker): (folders or {}).get(broker.node, NO_FOLDERS) for broker, _ in rows_by_broker}
+        self._folders_at_start = {key: self._folders_at_start.get(key, now) for key, now in by_broker.items()}
+        observations = {
+            _key(broker): observe(rows, by_broker[_key(broker)].since(self._folders_at_start[_key(broker)]))
+            for broker, rows in rows_by_broker
+        }
         now = _Sample(now_ns, observations, self._transmitted())
         before = self._advance_window(now)
         bytes_without_scatter_gather = self._bytes_without_scatter_gather(now, before)
@@ -146,6 +202,7 @@ class LossDetector:
                 observations[_key(broker)],
                 before.observations.get(_key(broker), Observation()),
                 bytes_without_scatter_gather,
+                [other.port for other in broker.facts.listeners if other.protocol in _ENCRYPTED],
             )
         }
         return tuple(losses)

@@ -28,7 +28,8 @@ def exporter() -> Iterator[ExporterProcess]:
 
 @pytest.fixture
 def records(tmp_path: Path) -> Path:
-    file = tmp_path / "records"
+    (tmp_path / "t-0").mkdir()
+    file = tmp_path / "t-0/records"
     file.write_bytes(bytes(SIZE))
     return file
 
@@ -42,7 +43,7 @@ class ObservedBroker:
         ports = free_ports(2)
         plaintext, ssl = ports
         listeners = f"PLAINTEXT://127.0.0.1:{plaintext},SSL://127.0.0.1:{ssl}"
-        config = write_config(directory, node_id=21, listeners=listeners)
+        config = write_config(directory, node_id=21, listeners=listeners, log_dirs=directory)
         self._broker = FakeBroker(directory, config.name, before=before)
         for port in ports:
             self._broker.do("listen", "127.0.0.1", port)

@@ -33,7 +33,8 @@ def start(directory: Path, protocol: str) -> FakeBroker:
     """A broker with one listener; the name of its directory is its directory id."""
     directory.mkdir(exist_ok=True)
     (directory / "meta.properties").write_text(META.format(directory.name))
-    (directory / "records").write_bytes(bytes(SIZE))
+    (directory / "t-0").mkdir(exist_ok=True)
+    (directory / "t-0/records").write_bytes(bytes(SIZE))
     write_config(directory, node_id=1, log_dirs=directory, listeners=f"{protocol}://:{PORT}")
     broker = FakeBroker(directory, "server.properties", before=IN_A_NETWORK)
     broker.do("listen", "127.0.0.1", PORT)
@@ -52,8 +53,8 @@ def test_brokers_with_the_same_port_and_ids_are_told_apart(exporter: ExporterPro
         secure = running.enter_context(start(tmp_path / "secure", "SSL"))
         wait_until(lambda: node_ids() == {"1@plain", "1@secure"}, "both brokers are found")
         for broker, directory in ((plain, "plain"), (secure, "secure")):
-            assert broker.do("copy", tmp_path / directory / "records", SIZE) == SIZE
-        assert plain.do("sendfile", tmp_path / "plain/records", 4096) == 4096
+            assert broker.do("copy", tmp_path / directory / "t-0/records", SIZE) == SIZE
+        assert plain.do("sendfile", tmp_path / "plain/t-0/records", 4096) == 4096
         after = scrape()
         sent = {
             (labels["node_id"], labels["mechanism"]): after.sum(BYTES, **labels)
@@ -76,6 +77,6 @@ def test_totals_of_a_listener_continue_when_its_broker_restarts(exporter: Export
         with start(tmp_path / "plain", "PLAINTEXT") as broker:
             pid = str(broker.pid)
             wait_until(lambda pid=pid: Scrape(exporter.metrics()).series(INFO, pid=pid), "the broker is found")
-            assert broker.do("sendfile", tmp_path / "plain/records", SIZE) == SIZE
+            assert broker.do("sendfile", tmp_path / "plain/t-0/records", SIZE) == SIZE
         wait_until(lambda pid=pid: not Scrape(exporter.metrics()).series(INFO, pid=pid), "the broker is gone")
         assert Scrape(exporter.metrics()).sum(BYTES, **labels) == (restarts + 1) * SIZE

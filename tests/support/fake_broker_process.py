@@ -10,10 +10,16 @@ import os
 import resource
 import socket
 import sys
+import threading
 
 PR_SET_NAME = 15
 held = []
 connections = []
+
+
+def set_name(name):
+    """Of the thread that calls this."""
+    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
 
 
 def listen(address, port):
@@ -72,8 +78,25 @@ def sendfile(path, size):
     return send(path, size, lambda broker, file, at, step: os.sendfile(broker.fileno(), file.fileno(), at, step))
 
 
+def as_network_thread(function):
+    """The result of a function that a thread with the name of a network thread calls."""
+    results = []
+
+    def call():
+        set_name(b"data-plane-kafka-network-thread"[:15])
+        results.append(function())
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    return results[0]
+
+
 def copy(path, size):
-    return send(path, size, lambda broker, file, at, step: broker.send(os.pread(file.fileno(), step, at)))
+    def once(broker, file, at, step):
+        return broker.send(os.pread(file.fileno(), step, at))
+
+    return as_network_thread(lambda: send(path, size, once))
 
 
 def fall_back(path, size):
@@ -135,7 +158,7 @@ def copy_range(source, target, size):
         return os.copy_file_range(there.fileno(), here.fileno(), int(size))
 
 
-ctypes.CDLL(None).prctl(PR_SET_NAME, b"java", 0, 0, 0)
+set_name(b"java")
 print("ready", flush=True)
 for line in sys.stdin:
     name, *arguments = line.rstrip("\n").split("\t")

@@ -146,7 +146,8 @@ ZERO_COPY_LOST = ValueFamily(
     name="copy_kafka_zero_copy_lost",
     type="gauge",
     labels=(*PROCESS, "cluster_id", "node_id", "listener", "port", "reason"),
-    help="1; why a listener sends without zero copy: tls, jvm_fallback, copied, scatter_gather (docs/kafka.md).",
+    help="1; why a listener sends without zero copy: tls, jvm_fallback, copied, remote or scatter_gather "
+    "(docs/kafka.md).",
     flag="--kafka",
     values=_losses,
 )

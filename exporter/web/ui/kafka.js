@@ -8,6 +8,7 @@ const REASONS = {
   tls: "TLS encrypts in user memory, so every byte is copied",
   jvm_fallback: "The JVM's sendfile was refused, so it copies",
   copied: "The broker reads records and writes them to the socket",
+  remote: "Records seem to come from a remote tier over TCP",
   scatter_gather: "The network card cannot gather pieces of a packet",
 };
 
