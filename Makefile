@@ -30,7 +30,7 @@ SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines chart deb packages lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
+.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines kafka chart deb packages lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -94,6 +94,9 @@ dashboards: $(VENV)/.test ## write dashboards/grafana/*.json and the recording r
 
 dashboards-check: $(VENV)/.test $(GRAFANA)/node_modules/.data ## test what panels show, with Grafana's own code from npm
 	@$(BIN)/python -m pytest -m grafana tests/dashboards $(ARGS)
+
+kafka: $(VENV)/.test ## run the tests of brokers alone, real and imitated ones (ARGS="-k twin")
+	@$(BIN)/python -m pytest -v tests/kafka $(ARGS)
 
 bench: $(VENV)/.bench ## measure the figures of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)
