@@ -211,6 +211,14 @@ class Identity(NamedTuple):
         return self.start // NS_PER_TICK
 
 
+class Thread(NamedTuple):
+    """A thread of a process."""
+
+    identity: Identity
+    tid: int
+    """In the initial pid namespace."""
+
+
 KERNEL = Identity(0, 0)
 """Stands for all kernel threads, which have no series of their own."""
 
@@ -271,6 +279,7 @@ class Exit:
 
 
 PROCESS_LAYOUT = Layout("process", {"start": "Q", "tgid": "I", "padding": "4x"})
+THREAD_KEY_LAYOUT = Layout("thread_key", {"start": "Q", "tgid": "I", "tid": "I"})
 EXIT_EVENT_LAYOUT = Layout("exit_event", {"comm": "16s"})
 
 

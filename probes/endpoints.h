@@ -2,6 +2,7 @@
  * From a file to the endpoint of a hop, and from two endpoints to the hop: for system calls and for io_uring.
  * docs/accounting.md has the table of hops that this follows. */
 
+#include "brokers.h"
 #include "counts.h"
 #include "files.h"
 #include "sockets_and_pages.h"
@@ -26,7 +27,10 @@ struct endpoint_info {
 static inline u16 watched_port_or_zero(u16 port) {
     u32 zero = 0;
     struct port_set *set = ports.lookup(&zero);
-    return set && (set->words[port >> 6] >> (port & 63)) & 1 ? port : 0;
+    if (!set || !((set->words[port >> 6] >> (port & 63)) & 1))
+        return 0;
+    note_network_thread(port);
+    return port;
 }
 
 static inline u64 superblock_magic(void *inode) {

@@ -3,19 +3,12 @@
  * folder for each partition of a topic. A folder is identified by its inode; its name is read once, when it is first seen.
  * Files that are renamed, deleted or rolled stay in their folder, and a folder that is renamed stays the same one. */
 
+#include "brokers.h"
 #include "endpoints.h"
 #include "roles.h"
 
-/* One bit for each process id: whether it is a broker's. The serving process writes it. */
-BPF_ARRAY(brokers, u64, BROKERS_ENTRIES);
 BPF_TABLE("hash", struct folder_key, struct folder, folders, FOLDERS_ENTRIES);
 BPF_ARRAY(no_folder, struct folder, 1); /* only zeros, to copy from: a folder is too big for the stack */
-
-static inline bool is_broker(u32 tgid) {
-    u32 word = tgid / 64;
-    u64 *bits = brokers.lookup(&word);
-    return bits && *bits >> (tgid & 63) & 1;
-}
 
 static inline struct folder *add_folder(struct folder_key *key, void *dentry) {
     u32 first = 0;

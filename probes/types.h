@@ -30,6 +30,12 @@ struct process {
     u32 padding;
 };
 
+struct thread_key {
+    u64 start; /* the process, as in struct row */
+    u32 tgid;
+    u32 tid;
+};
+
 struct exit_event {
     char comm[16]; /* of the thread-group leader, at its end */
 };

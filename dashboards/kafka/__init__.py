@@ -3,7 +3,7 @@
 from grafana_foundation_sdk.builders import dashboard
 
 from dashboards import frame, health
-from dashboards.kafka import cost, listeners, topics
+from dashboards.kafka import cost, listeners, roles, topics
 
 
 def build() -> dashboard.Dashboard:
@@ -23,6 +23,7 @@ def build() -> dashboard.Dashboard:
         "Summary": listeners.summary(),
         "By listener and broker": listeners.listeners(),
         "By topic": topics.topics(),
+        "Who moves bytes, and CPU time by listener": roles.roles(),
         "Produce path": listeners.produce(),
         "Calls, and time in sendfile": cost.calls(),
         "Which saturates first, CPU or network?": cost.saturation(),

@@ -21,6 +21,7 @@ from exporter.model import (
     PROCESS_LAYOUT,
     ROW_LAYOUT,
     SLOT_LAYOUT,
+    THREAD_KEY_LAYOUT,
     Count,
     Exit,
     FileId,
@@ -30,6 +31,7 @@ from exporter.model import (
     ProbeRuns,
     Row,
     Rows,
+    Thread,
 )
 
 _OWNER = ROW_LAYOUT.part("start", "tgid")
@@ -48,6 +50,7 @@ _NOTHING = bytes(16)
 """No events and no amount. Bytes of a call may be in another row than the call."""
 _PROCESS = PROCESS_LAYOUT.part()
 _EXIT_EVENT = EXIT_EVENT_LAYOUT.part()
+_THREAD_KEY = THREAD_KEY_LAYOUT.part()
 _FOLDER_KEY = FOLDER_KEY_LAYOUT.part()
 _FOLDER = FOLDER_LAYOUT.part()
 _INDEX = struct.Struct("=I")
@@ -189,6 +192,12 @@ class KernelMaps:
         return self._folders.update(
             dict(zip(_slices(keys, _FOLDER_KEY.size), _slices(values, _FOLDER.size), strict=True))
         )
+
+    def network_threads(self) -> dict[Thread, int]:
+        """Return the threads of brokers that use a watched local port, with that port."""
+        keys, values = libbpf.read_map(self._maps["network_threads"], self._infos["network_threads"])
+        threads = zip(_THREAD_KEY.iter_unpack(keys), _INDEX.iter_unpack(values), strict=True)
+        return {Thread(Identity(start, pid), tid): port for (start, pid, tid), (port,) in threads}
 
     @property
     def max_folders(self) -> int:

@@ -94,6 +94,14 @@ class Procfs:
             return stat
         return replace(stat, start_ticks=stat.start_ticks - self._offset_ticks, start_slack_ticks=self._slack_ticks)
 
+    def thread_cpu_seconds(self, pid: int, tid: int) -> float | None:
+        """The CPU time of a thread; None if there is no such thread, or it is hidden."""
+        text = self._read(pid, f"task/{tid}/stat")
+        if not text:
+            return None
+        stat = parse_stat(text)
+        return stat.user_seconds + stat.system_seconds
+
     def own(self) -> OwnProcess | None:
         """The calling process; None if this /proc does not show it."""
         try:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from exporter.kafka.broker import Broker, Node
-from exporter.kafka.listener_traffic import ListenerCounter, ListenerTotals
+from exporter.kafka.listener_cpu import ListenerCpuCounter
+from exporter.kafka.listener_traffic import ListenerCounter, ListenerKey, ListenerTotals
 from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.zero_copy_loss import FolderBytes, Loss, LossDetector
-from exporter.model import Folder, FolderTransfer, Identity, Role, Rows, moved_index
+from exporter.model import Folder, FolderTransfer, Identity, Role, Rows, Thread, moved_index
 
 _COUNT_INTERVAL_NS = 10_000_000_000
 
 
-class FolderMap(Protocol):
+class BrokerMaps(Protocol):
     """The part of :class:`exporter.counting.maps.KernelMaps` that the tracker needs."""
 
     def folders(self) -> Mapping[bytes, Folder]:
@@ -23,6 +24,10 @@ class FolderMap(Protocol):
     @property
     def max_folders(self) -> int:
         """How many there is room for."""
+        ...
+
+    def network_threads(self) -> dict[Thread, int]:
+        """The threads of brokers that use a watched local port, with that port."""
         ...
 
     def take_folders(self, keys: Iterable[bytes]) -> dict[bytes, Folder]:
@@ -62,6 +67,8 @@ class KafkaSnapshot:
     """The ports that are counted separately; None when these never change."""
     listeners: ListenerTotals = field(default_factory=dict)
     """What went over each listener."""
+    listener_cpu: Mapping[ListenerKey, float] = field(default_factory=dict)
+    """CPU seconds of the threads that serve each listener."""
 
 
 NO_KAFKA = KafkaSnapshot()
@@ -72,12 +79,14 @@ class KafkaTracker:
 
     def __init__(
         self,
-        folder_map: FolderMap,
+        maps: BrokerMaps,
         discovery: FoundBrokers,
         topics: TopicCounter,
         losses: LossDetector,
+        listener_cpu: ListenerCpuCounter,
     ) -> None:
-        self._folder_map = folder_map
+        self._maps = maps
+        self._listener_cpu = listener_cpu
         self._discovery = discovery
         self._topics = topics
         self._losses = losses
@@ -107,6 +116,7 @@ class KafkaTracker:
         brokers = self._count(now_ns)
         self._topics.end_totals(now_ns)
         self._listeners.end_totals(now_ns)
+        self._listener_cpu.count(self._maps.network_threads() if brokers else {}, brokers, now_ns)
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
         broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
         topics = self._topics.totals()
@@ -117,14 +127,15 @@ class KafkaTracker:
             self._discovery.success,
             self._discovery.watched_ports,
             self._listeners.totals(),
+            self._listener_cpu.totals(),
         )
 
     def _count(self, now_ns: int) -> tuple[Broker, ...]:
         brokers = self._discovery.brokers()
         if brokers or self._counted_brokers:
-            self._topics.count(self._folder_map.folders(), brokers, now_ns)
-            forgettable = self._topics.select_forgettable(self._folder_map.max_folders, now_ns)
-            self._topics.forget(forgettable, self._folder_map.take_folders(forgettable), now_ns)
+            self._topics.count(self._maps.folders(), brokers, now_ns)
+            forgettable = self._topics.select_forgettable(self._maps.max_folders, now_ns)
+            self._topics.forget(forgettable, self._maps.take_folders(forgettable), now_ns)
         self._counted_brokers = brokers
         self._counted_ns = now_ns
         return brokers

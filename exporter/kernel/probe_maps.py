@@ -10,6 +10,7 @@ from exporter.model import (
     PROCESS_LAYOUT,
     ROW_LAYOUT,
     SLOT_LAYOUT,
+    THREAD_KEY_LAYOUT,
     Layout,
 )
 
@@ -96,6 +97,13 @@ _NEVER_FULL = (
     Map("dropped", len(_DROPPABLE), "lost updates, by the map that was full", access="read"),
     Map("running_programs", 1, "a map, written to wait until the programs that are running have ended"),
     Map("ports", 1, "one bit for each local TCP port: whether it is watched", value=PORT_SET_LAYOUT),
+    Map(
+        "network_threads",
+        4_096,
+        "threads of Kafka brokers that use a listener's port; the least recently used give way",
+        access="read",
+        key=THREAD_KEY_LAYOUT,
+    ),
     Map("brokers", 4_194_304 // 64, "one bit for each process id (PID_MAX_LIMIT): whether it is a Kafka broker"),
 )
 MAPS = {spec.name: spec for spec in (*_DROPPABLE, *_NEVER_FULL)}

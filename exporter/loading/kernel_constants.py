@@ -128,7 +128,7 @@ def optional(fact: Fact, *, absent: int) -> Fact:
 
 COMMON: tuple[Fact, ...] = (
     # start_boottime was called real_start_time before cf25e24db61c (v5.5)
-    *offsets("task_struct", "tgid", "group_leader", "start_boottime", "files", "flags", "comm"),
+    *offsets("task_struct", "tgid", "pid", "group_leader", "start_boottime", "files", "flags", "comm"),
     offset("task_struct", "pending_signal", "pending.signal"),
     offset("files_struct", "fdt"),
     *offsets("fdtable", "max_fds", "fd"),

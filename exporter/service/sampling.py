@@ -11,6 +11,7 @@ from exporter.counting.sampler import Sampler
 from exporter.errors import KernelError
 from exporter.host.procfs import Procfs
 from exporter.kafka.discovery import Discovery, DiscoverySettings
+from exporter.kafka.listener_cpu import ListenerCpuCounter
 from exporter.kafka.topics import TopicCounter, TopicLimits
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
@@ -72,4 +73,5 @@ def _track_kafka(
     topics = TopicCounter(
         TopicLimits(config.kafka_topics_max, 2 * config.limits.brokers_max), by_partition=config.kafka_partitions
     )
-    return KafkaTracker(kernel_maps, discovery, topics, LossDetector(privileged.devices))
+    cpu = ListenerCpuCounter(Procfs(config.procfs).thread_cpu_seconds)
+    return KafkaTracker(kernel_maps, discovery, topics, LossDetector(privileged.devices), cpu)

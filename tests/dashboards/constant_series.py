@@ -123,10 +123,16 @@ TOPICS = {
 }
 
 
+OTHER_ROLES = (
+    ("replica_fetcher", WRITTEN, 7.0 * MIB),
+    ("cleaner", READ_WITH_COPY, 3.0 * MIB),
+    ("recovery", READ_WITH_COPY, 2.0 * MIB),
+)
 WITH_PARTITIONS = {"clicks": "7"}
 """The partition that has all bytes of a topic."""
 
 
+LISTENER_CPU = {"PLAINTEXT": 0.25, "SSL": 1.3, "CONTROLLER": 0.01}
 LISTENERS = (
     (
         "9092",
@@ -168,6 +174,8 @@ def _kafka() -> Iterator[Row]:
             }
             yield Row("copy_kafka_listener_bytes_total", labels, size)
             yield Row("copy_kafka_listener_calls_total", labels, calls)
+        of_listener = {"cluster_id": "c1", "node_id": "1", "listener": name, "port": port}
+        yield Row("copy_kafka_listener_cpu_seconds_total", of_listener, LISTENER_CPU[name])
     lost = {**BROKER, "cluster_id": "c1", "node_id": "1", "listener": "SSL", "port": "9093", "reason": "tls"}
     yield Row("copy_kafka_zero_copy_lost", lost, 1)
     for topic, rates in TOPICS.items():
@@ -183,6 +191,13 @@ def _kafka() -> Iterator[Row]:
             if topic in WITH_PARTITIONS:
                 labels["partition"] = WITH_PARTITIONS[topic]
             yield Row("copy_kafka_topic_bytes_total", labels, rate)
+
+
+def _other_roles() -> Iterator[Row]:
+    """Of a topic that no client reads."""
+    for role, (operation, mechanism), rate in OTHER_ROLES:
+        labels = {"cluster_id": "c1", "node_id": "1", "topic": "idle", "role": role}
+        yield Row("copy_kafka_topic_bytes_total", {**labels, "operation": operation, "mechanism": mechanism}, rate)
 
 
 def _exporter() -> Iterator[Row]:
@@ -214,7 +229,7 @@ def _exporter() -> Iterator[Row]:
     yield Row("process_resident_memory_bytes", {}, 60 * MIB)
 
 
-ROWS = (*_host(), *_processes(), *_processes_only(), *_kafka(), *_exporter())
+ROWS = (*_host(), *_processes(), *_processes_only(), *_kafka(), *_other_roles(), *_exporter())
 _COUNTERS = ("_total", "_bucket", "_sum", "_count")
 
 

@@ -165,6 +165,18 @@ def test_topic_panels_show_what_each_topic_does(scene: Scene):
     assert set(chosen) == {("orders",)}
 
 
+def test_who_moves_bytes_and_what_listeners_cost(scene: Scene):
+    panels = Panels(scene, scene.constant)
+    moved = panels.values("kafka", "Who moves bytes", "role", "operation", "mechanism")
+    written = sum(rates[constants.WRITTEN] for rates in constants.TOPICS.values())
+    assert moved["network", "write", "cpu"] == near(written)
+    assert panels.values("kafka", "CPU time by listener", "listener") == {
+        (name,): near(cpus) for name, cpus in constants.LISTENER_CPU.items()
+    }
+    ratio = panels.values("kafka", "Written per received byte", "node_id")
+    assert ratio == {("1",): near(written / constants.RECEIVED)}
+
+
 def test_saturation_panels_compare_cpu_and_network(scene: Scene):
     panels = Panels(scene, scene.constant)
     use = constants.NETWORK_SENT / constants.NETWORK_SPEED

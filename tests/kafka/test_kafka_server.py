@@ -20,6 +20,7 @@ ORDERS, PAYMENTS = RECORDS
 PAYLOAD = {topic: records * RECORD_BYTES for topic, records in RECORDS.items()}
 BYTES = "copy_bytes_total"
 ERRORS = "copy_syscall_errors_total"
+LISTENER_CPU = "copy_kafka_listener_cpu_seconds_total"
 TOPIC_BYTES = "copy_kafka_topic_bytes_total"
 READ_CPU, READ_ZERO_COPY, READ_DMA, WRITE_CPU = (
     ("read", "cpu"),
@@ -115,6 +116,24 @@ def test_a_tls_consumer_is_served_by_copying(kafka: KafkaFixture, loaded: Loaded
     assert counted[READ_ZERO_COPY] == 0
     assert is_payload(counted[READ_CPU], PAYLOAD[ORDERS])
     assert topic_bytes(increase, server, PAYMENTS) == NO_BYTES
+
+
+def test_cpu_time_is_counted_by_listener(kafka: KafkaFixture, loaded: LoadedServer) -> None:
+    """Encryption, by the same client of the same records, costs more; the other listener's threads do nothing."""
+    server = loaded.server
+    seconds = {}
+    for port, other in ((server.plaintext_port, server.ssl_port), (server.ssl_port, server.plaintext_port)):
+        before = kafka.scrape()
+        server.consume(ORDERS, RECORDS[ORDERS], port)
+        after = kafka.scrape()
+        used = {
+            each: after.sum(LISTENER_CPU, node_id=server.node_id, port=str(each))
+            - before.sum(LISTENER_CPU, node_id=server.node_id, port=str(each))
+            for each in (port, other)
+        }
+        seconds[port] = used[port]
+        assert used[other] <= 0.05
+    assert seconds[server.ssl_port] > seconds[server.plaintext_port] > 0
 
 
 def test_disk_reads_are_counted_by_topic(kafka: KafkaFixture, loaded: LoadedServer) -> None:

@@ -157,6 +157,25 @@ def test_only_processes_that_are_marked_as_brokers(
         assert folders(probes, other) == []
 
 
+def test_threads_that_use_a_watched_port(probes: ProbeFixture, broker: FakeBroker, logs: Path, tmp_path: Path) -> None:
+    """Of brokers alone."""
+    (tmp_path / "other").mkdir()
+    with FakeBroker(tmp_path / "other") as other:
+        ports = {process.pid: process.do("listen", "127.0.0.1", 0) for process in (broker, other)}
+        unwatched = broker.do("listen", "127.0.0.1", 0)
+        file = segment(logs / "t-0")
+        probes.maps.watch_ports(ports.values())
+        for process in (broker, other):
+            process.do("sendfile", file, 1000)
+        probes.maps.watch_ports([])
+        threads = probes.maps.network_threads()
+        assert unwatched not in threads.values()
+        mine = {thread: port for thread, port in threads.items() if thread.identity.pid in ports}
+        assert {(thread.identity.pid, thread.tid): port for thread, port in mine.items()} == {
+            (broker.pid, broker.pid): ports[broker.pid]
+        }
+
+
 THREADS = {
     # JDKs up to 25; newer ones
     "data-plane-kafk": Role.NETWORK,

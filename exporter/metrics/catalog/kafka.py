@@ -75,6 +75,11 @@ def _listener_totals(reading: Reading) -> Iterator[tuple[tuple[str, ...], Amount
             yield (*node, listener, port, *traffic), amount
 
 
+def _listener_cpu(reading: Reading) -> Values:
+    for (node, listener, port), seconds in reading.kafka.listener_cpu.items():
+        yield (*node, listener, port), seconds
+
+
 def _losses(reading: Reading) -> Values:
     for loss in reading.kafka.losses:
         pid = reading.snapshot.pid_label(loss.pid)
@@ -142,6 +147,16 @@ LISTENER_CALLS = ValueFamily(
     flag="--kafka",
     values=_listener_calls,
 )
+LISTENER_CPU = ValueFamily(
+    name="copy_kafka_listener_cpu_seconds_total",
+    type="counter",
+    labels=("cluster_id", "node_id", "listener", "port"),
+    help="CPU time of the network threads that serve a listener of a Kafka broker, in user and kernel mode: encryption "
+    "is a part of it. Request handlers serve all listeners and are not.",
+    unit="seconds",
+    flag="--kafka",
+    values=_listener_cpu,
+)
 ZERO_COPY_LOST = ValueFamily(
     name="copy_kafka_zero_copy_lost",
     type="gauge",
@@ -179,6 +194,7 @@ KAFKA_FAMILIES = (
     LISTENER_INFO,
     LISTENER_BYTES,
     LISTENER_CALLS,
+    LISTENER_CPU,
     ZERO_COPY_LOST,
     TOPIC_BYTES,
     DISCOVERY_SUCCESS,

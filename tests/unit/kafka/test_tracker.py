@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 
 from exporter.kafka.broker import Broker, Facts
+from exporter.kafka.listener_cpu import ListenerCpuCounter
 from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.tracker import KafkaTracker
 from exporter.kafka.zero_copy_loss import LossDetector
-from exporter.model import NS_PER_TICK, ROLES_MAX, FileId, Folder, FolderTransfer, Identity
+from exporter.model import NS_PER_TICK, ROLES_MAX, FileId, Folder, FolderTransfer, Identity, Thread
 from tests.support.sample_network_devices import SampleNetworkDevices
 
 BROKER = Broker(7, 100, "java", Facts("1", (), (FileId(8, 50),)))
 MOVED = (5,) + (0,) * (ROLES_MAX * len(FolderTransfer) - 1)
 FOLDER = Folder(Identity(100 * NS_PER_TICK, 7), FileId(8, 1000), "t-0", 50, MOVED)
+
+CPU = ListenerCpuCounter(lambda _pid, _tid: None)
 
 
 class FoundBrokers:
@@ -38,6 +41,9 @@ class FolderMap:
         self.reads += 1
         return dict(self.present)
 
+    def network_threads(self) -> dict[Thread, int]:
+        return {}
+
     @property
     def max_folders(self) -> int:
         return 4
@@ -48,7 +54,7 @@ class FolderMap:
 
 def test_without_brokers_the_map_is_not_read() -> None:
     folder_map = FolderMap()
-    tracker = KafkaTracker(folder_map, FoundBrokers(), TopicCounter(), LossDetector(SampleNetworkDevices()))
+    tracker = KafkaTracker(folder_map, FoundBrokers(), TopicCounter(), LossDetector(SampleNetworkDevices()), CPU)
     tracker.count_if_due(0)
     assert tracker.take_snapshot({}, 0).topics == {}
     assert folder_map.reads == 0
@@ -56,7 +62,7 @@ def test_without_brokers_the_map_is_not_read() -> None:
 
 def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
     folder_map, brokers = FolderMap(), FoundBrokers(BROKER)
-    tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()))
+    tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()), CPU)
     tracker.count_if_due(0)
     tracker.count_if_due(0)
     assert folder_map.reads == 1, "only when a broker starts or exits, or after ten seconds"

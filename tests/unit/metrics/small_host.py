@@ -57,6 +57,7 @@ class SampleKafka:
             {TopicKey(NODE, "orders"): moved(1 << 40, 1, 2, 3), TopicKey(NODE, "clicks", "7"): moved(4, 5, 6, 7)},
             (Loss(JAVA, "java", NODE, "SECURE", secure, "tls"),),
             listeners={ListenerKey(NODE, "PLAINTEXT", str(plain)): {Traffic(SENT, "zero_copy"): Amount(1 << 40, 3)}},
+            listener_cpu={ListenerKey(NODE, "PLAINTEXT", str(plain)): 1.5},
         )
 
 
