@@ -95,8 +95,8 @@ dashboards: $(VENV)/.test ## write dashboards/grafana/*.json and the recording r
 dashboards-check: $(VENV)/.test $(GRAFANA)/node_modules/.data ## test what panels show, with Grafana's own code from npm
 	@$(BIN)/python -m pytest -m grafana tests/dashboards $(ARGS)
 
-kafka: $(VENV)/.test ## run the tests of brokers alone, real and imitated ones (ARGS="-k twin")
-	@$(BIN)/python -m pytest -v tests/kafka $(ARGS)
+kafka: $(VENV)/.test ## run the tests of brokers alone, also the long ones (ARGS="-k twin")
+	@$(BIN)/python -m pytest -v -m "kafka or not kafka" tests/kafka $(ARGS)
 
 bench: $(VENV)/.bench ## measure the figures of docs/performance.md
 	@$(BIN)/python -m bench $(ARGS)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -131,6 +132,24 @@ def test_partitions_that_come_and_go(tmp_path: Path) -> None:
             wait_until(lambda: folders_in_map(exporter) <= 64, "unused folders are forgotten", 20)
         assert by_topic(exporter, "cpu") == {"wave": waves * folders * size}
         assert Scrape(exporter.metrics()).sum("copy_exporter_dropped_updates_total", map="folders") == 0
+
+
+@pytest.mark.kafka
+def test_twenty_waves_of_a_thousand_partitions(exporter: ExporterProcess, tmp_path: Path) -> None:
+    """More than the map has room for, with its default size and times."""
+    waves, folders, size = 20, 1000, 10
+    data = tmp_path / "data"
+    data.mkdir()
+    dropped = Scrape(exporter.metrics()).sum("copy_exporter_dropped_updates_total", map="folders")
+    with started_broker(exporter, tmp_path, data) as broker:
+        for wave in range(waves):
+            broker.do("write_partitions", data, wave * folders, folders, size)
+            broker.do("remove_partitions", data, wave * folders, folders)
+            time.sleep(2)  # a broker takes longer for as many
+        assert by_topic(exporter, "cpu")["wave"] == waves * folders * size
+        after = Scrape(exporter.metrics())
+        assert after.sum("copy_exporter_dropped_updates_total", map="folders") == dropped
+        assert folders_in_map(exporter) < waves * folders
 
 
 def folders_in_map(exporter: ExporterProcess) -> float:

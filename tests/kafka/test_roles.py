@@ -13,6 +13,8 @@ from tests.support.wait import wait_until
 from .conftest import Increase, KafkaFixture
 from .java_versions import installed_javas
 
+pytestmark = pytest.mark.kafka
+
 RECORD_BYTES = 10_240
 RECORDS = 2_048
 PAYLOAD = RECORDS * RECORD_BYTES
