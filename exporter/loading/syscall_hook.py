@@ -71,6 +71,7 @@ def choose(btf: Btf, preemption: Preemption, setting: str) -> SyscallHook:
     if preemption.preempts:
         why = f"programs on functions would lose runs, because the kernel preempts itself ({preemption.why})"
         return SyscallHook(_WITHOUT_FUNCTIONS, why)
+    # Not exact even here: programs that others attach to the same functions make the kernel skip ours (e21aa341785c).
     why = f"{_FLAG}=functions would cost other system calls nothing, as the kernel does not preempt itself"
     return SyscallHook(_WITHOUT_FUNCTIONS, f"{why} ({preemption.why})")
 
