@@ -122,15 +122,21 @@ static inline void count_mapped_receive(struct row *row, struct syscall *syscall
     add_bytes_to_row(row, copied);
 }
 
+/* The calls that do not simply move their result between user memory and one file. */
+static inline void count_other_call(struct row *row, struct syscall *syscall, void *task, s64 result) {
+    if (syscall->layout == LAYOUT_MAPPED_RECEIVE)
+        count_mapped_receive(row, syscall, task);
+    else
+        add_to_row(row, classify_without_file(row, syscall, result));
+}
+
 static inline int count_syscall(void *task, struct syscall *syscall, s64 result) {
     struct row row = ROW_OF_TASK(task);
     row.operation = syscall->operation;
     if (result < 0) {
         add_error_to_row(&row, result);
-    } else if (syscall->layout >= LAYOUT_USER_TO_USER) {
-        add_to_row(&row, classify_without_file(&row, syscall, result));
-    } else if (syscall->layout == LAYOUT_MAPPED_RECEIVE) {
-        count_mapped_receive(&row, syscall, task);
+    } else if (syscall->layout >= LAYOUT_MAPPED_RECEIVE) {
+        count_other_call(&row, syscall, task, result);
     } else {
         classify(&row, syscall, task, result);
         if (syscall->layout == LAYOUT_RECV_MANY || syscall->layout == LAYOUT_SEND_MANY) {
