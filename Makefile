@@ -26,11 +26,12 @@ MATRIX_PACKAGES := busybox-static kmod mmdebstrap qemu-system-arm qemu-system-x8
 
 ARGS ?=
 SUITE ?=
+NEW ?=
 SECONDS ?= 600
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 
-.PHONY: help setup dashboards dashboards-check run demo doctor test matrix matrix-modes instructions engines kafka chart deb packages lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock clean clean-cache audit
+.PHONY: help setup dashboards dashboards-check run demo top doctor test matrix matrix-modes instructions engines kafka chart deb packages lint format docs bench bench-kafka kafka-demo screenshots soak fleet image lock version clean clean-cache audit
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 18
@@ -109,14 +110,17 @@ fleet: $(VENV)/.test ## measure series per host and a Prometheus that scrapes 20
 	@$(BIN)/python -m bench.series
 	@$(BIN)/python -m bench.fleet $(ARGS)
 
-image: $(VENV)/.run ## build the container image copy-exporter with buildah (BASE=base image)
+image: $(VENV)/.run ## build the image copy-exporter:VERSION with buildah (BASE=base image)
 	@./deploy/install-packages $(IMAGE_PACKAGES)
-	@./deploy/image/build copy-exporter
+	@./deploy/image/build
 
 lock: $(VENV)/.test ## write the pinned packages of the image and of the Debian package
 	@$(LOCK) pyproject.toml --output-file deploy/image/requirements.txt
 	@$(LOCK) pyproject.toml --extra top --output-file deploy/deb/requirements.txt
 	@echo 'hatchling>=1.25' | $(LOCK) - --output-file deploy/image/build-requirements.txt
+
+version: ## print the version, or set it in all files (NEW=0.2.0)
+	@./deploy/version $(NEW)
 
 audit: $(VENV)/.run ## list known vulnerabilities of the Python packages in the image
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[audit]'

@@ -134,7 +134,7 @@ def test_life(root: BootedRoot, package: Path) -> None:
     assert root.run("stat", "--format=%u", f"/proc/{main_pid(root)}").strip() not in ("0", "65534")
     assert json.loads(root.run("copy-exporter", "doctor", "--json"))["ok"] is True
     assert "probes attached" in root.run("copy-exporter", "top", "--once")
-    assert root.run("copy-exporter", "--version").split()[2:] == ["(revision", f"{REVISION})"]
+    assert root.run("copy-exporter", "--version").split()[1:] == [__version__, "(revision", f"{REVISION})"]
     assert "--kafka.topics.max" in root.run("bash", "-c", _COMPLETE).split()
     assert ".TH COPY" in root.run("zcat", "/usr/share/man/man8/copy-exporter.8.gz")
     assert root.run("dpkg", "--verify", "copy-exporter") == ""

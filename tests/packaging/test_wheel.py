@@ -7,6 +7,9 @@ import tarfile
 import zipfile
 from pathlib import Path
 
+from packaging.version import Version
+
+from exporter import __version__
 from exporter.revision import REVISION
 from tests.support.exporter_process import ExporterProcess
 from tests.support.paths import ROOT
@@ -24,6 +27,7 @@ def test_the_wheel_has_the_c_files_and_the_revision(dist: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         assert {*(f"exporter/{name}" for name in SOURCES), "exporter/web/ui/index.html"} <= set(archive.namelist())
         assert archive.read("exporter/REVISION").decode().strip() == REVISION
+        assert Version(wheel.name.split("-")[1]) == Version(__version__)
         assert not [name for name in archive.namelist() if name.startswith(("tests", "bench"))]
 
 
@@ -46,7 +50,7 @@ def test_the_revision_is_the_one_that_git_names() -> None:
 
 
 def test_version(installed: Path) -> None:
-    assert run(installed, "--version").stdout.split()[2:] == ["(revision", f"{REVISION})"]
+    assert run(installed, "--version").stdout.split()[1:] == [__version__, "(revision", f"{REVISION})"]
 
 
 def test_doctor(installed: Path) -> None:
@@ -58,7 +62,7 @@ def test_doctor(installed: Path) -> None:
 def test_scrape(installed: Path) -> None:
     with ExporterProcess(command=("env", "--chdir=/", installed, "serve")) as service:
         scrape = Scrape(service.metrics())
-        assert scrape.sum("copy_exporter_build_info", revision=REVISION) == 1
+        assert scrape.sum("copy_exporter_build_info", version=__version__, revision=REVISION) == 1
         before = scrape.sum("copy_syscalls_total", pid=str(os.getpid()), syscall="write", destination="device")
         Path("/dev/null").write_bytes(b"x")
         scrape = Scrape(service.metrics())

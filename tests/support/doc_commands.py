@@ -78,8 +78,9 @@ HOW: dict[str, Run | By | NotRun] = {
     "systemctl disable --now copy-exporter": _PACKAGES,
     "make lock audit": _RELEASE,
     "make test matrix chart packages": _ITSELF,
-    "git tag --annotate v$(.venv/bin/python -c 'import exporter; print(exporter.__version__)') "
-    '--message "copy-exporter"': _RELEASE,
+    "make version NEW=0.2.0": By("tests/packaging/test_release.py"),
+    "make version NEW=0.3.0-dev0": By("tests/packaging/test_release.py"),
+    'git tag --annotate v$(make version) --message "copy-exporter $(make version)"': _RELEASE,
     ".venv/bin/python -m pytest tests/packaging/test_release.py": _ITSELF,
     "helm package deploy/helm/copy-exporter --destination dist": By("tests/packaging/test_chart.py"),
     ".venv/bin/python -m build --outdir dist": By("tests/packaging/test_wheel.py"),
@@ -116,7 +117,7 @@ HOW: dict[str, Run | By | NotRun] = {
     "make image": _IMAGE,
     "make image BASE=debian:12.12-slim": NotRun("no image registry where the tests run"),
     "buildah --root .cache/containers --runroot .cache/containers.run "
-    "push copy-exporter docker-archive:copy-exporter.tar": NotRun(
+    "push copy-exporter:$(make version) docker-archive:copy-exporter.tar": NotRun(
         "writes the image that tests/packaging/test_image.py has built to a file"
     ),
     "docker build --tag copy-exporter .": _DOCKER,
