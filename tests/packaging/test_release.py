@@ -48,6 +48,11 @@ def test_only_the_tagged_commit_has_the_version_of_a_release() -> None:
     assert released == released & tags("--points-at", "HEAD"), "run: make version NEW=the next one, with -dev0"
 
 
+def test_a_version_that_the_changelog_dates_is_its_newest() -> None:
+    sections = re.findall(r"^## \[(.*)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert __version__ not in sections[1:]
+
+
 def test_the_manifests_have_the_version() -> None:
     chart = (ROOT / "deploy/helm/copy-exporter/Chart.yaml").read_text()
     assert re.findall(r"^(?:version|appVersion): (.*)$", chart, re.MULTILINE) == [__version__, __version__]
