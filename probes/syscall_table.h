@@ -146,7 +146,7 @@ enum arg_layout {
     X(277, MQ_TIMEDRECEIVE, QUEUE_RECEIVE)                                                                             \
     X(295, GETSOCKOPT, MAPPED_RECEIVE)                                                                                 \
     X(301, MSGSND, QUEUE_SEND)                                                                                         \
-    X(304, MSGRCV, QUEUE_RECEIVE)                                                                                      \
+    X(302, MSGRCV, QUEUE_RECEIVE)                                                                                      \
     X(376, PROCESS_VM_READV, USER_TO_USER)                                                                             \
     X(377, PROCESS_VM_WRITEV, USER_TO_USER)                                                                            \
     X(384, GETRANDOM, RANDOM)                                                                                          \
