@@ -15,6 +15,7 @@ from exporter.host.boottime import boottime_ns
 from exporter.host.procfs import ProcessInfo, Procfs
 from exporter.kafka.broker import Broker
 from exporter.kafka.tracker import NO_KAFKA, KafkaSnapshot, KafkaTracker
+from exporter.kafka.zero_copy_loss import FolderBytes
 from exporter.model import KERNEL, Exit, Identity, MapUse, ProbeRuns, Rows
 
 _log = logging.getLogger(__name__)
@@ -60,6 +61,8 @@ class Peek:
     """Processes that have ended, whose rows are still in the map."""
     folders: Mapping[bytes, bytes]
     """Of brokers: see :meth:`KernelMaps.packed_folders`. Empty with ``--no-kafka``."""
+    folder_bytes: Mapping[tuple[int, int], FolderBytes]
+    """What each broker did with its partition folders: see :attr:`KafkaTracker.folder_bytes`."""
     brokers: tuple[Broker, ...]
     dropped: Mapping[str, int]
     runs: list[ProbeRuns]
@@ -123,6 +126,7 @@ class Sampler:
                 tuple(self._ended),
                 self._maps.exits(),
                 self._maps.packed_folders() if self._kafka else {},
+                self._kafka.folder_bytes if self._kafka else {},
                 self._kafka.brokers if self._kafka else (),
                 self._maps.dropped(),
                 self._maps.runs(),

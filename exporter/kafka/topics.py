@@ -83,6 +83,8 @@ class TopicCounter:
         self._folders: dict[bytes, _CountedFolder] = {}
         self._seen: dict[_Process, set[Partition]] = {}
         """Partitions whose folders a broker has used."""
+        self._moved: dict[_Process, _Moved] = {}
+        """Bytes of the partition folders of each broker, whatever has become of the totals."""
         self._totals: dict[TopicKey, _Total] = {}
         self._topics_of_node: Counter[Node] = Counter()
         """How many have totals of their own."""
@@ -94,6 +96,7 @@ class TopicCounter:
         self._brokers = self._running | running
         self._running = running
         self._seen = {process: self._seen.get(process, set()) for process in self._brokers}
+        self._moved = {process: self._moved.get(process, _ZEROS) for process in self._brokers}
         self._last_ns |= dict.fromkeys((broker.node for broker in self._brokers.values()), now_ns)
         for key, folder in folders.items():
             self._count_folder(key, folder, now_ns)
@@ -135,6 +138,10 @@ class TopicCounter:
         """Bytes by topic, in the order of :attr:`exporter.model.Folder.moved`."""
         return {key: total.moved for key, total in self._totals.items()}
 
+    def moved_by_broker(self) -> dict[tuple[int, int], _Moved]:
+        """Bytes of the partition folders of each running broker since it was found: they never decrease."""
+        return dict(self._moved)
+
     def _count_folder(self, key: bytes, folder: Folder, now_ns: int) -> None:
         known = self._folders.get(key)
         if known is None:
@@ -163,8 +170,10 @@ class TopicCounter:
         total = self._total(broker.node, partition)
         total.nodes.add(broker.node)
         total.changed_ns = now_ns
-        increase = map(sub, known.folder.moved, known.counted)
+        increase = tuple(map(sub, known.folder.moved, known.counted))
         total.moved = tuple(map(add, total.moved, increase))
+        process = _process(known.folder.identity)
+        self._moved[process] = tuple(map(add, self._moved[process], increase))
         known.counted = known.folder.moved
 
     def _total(self, node: Node, partition: Partition) -> _Total:

@@ -1,10 +1,10 @@
 """Track the running brokers: their bytes by topic, and the listeners that lost zero copy, from the probes' maps."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from exporter.kafka.broker import Broker, Node
+from exporter.kafka.broker import Broker
 from exporter.kafka.listener_cpu import ListenerCpuCounter
 from exporter.kafka.listener_traffic import ListenerCounter, ListenerKey, ListenerTotals
 from exporter.kafka.topics import TopicCounter, TopicKey
@@ -99,6 +99,11 @@ class KafkaTracker:
         """The brokers that run now."""
         return self._discovery.brokers()
 
+    @property
+    def folder_bytes(self) -> dict[tuple[int, int], FolderBytes]:
+        """What the brokers did with their partition folders until the last count, by process id and start in ticks."""
+        return {process: _folder_bytes(moved) for process, moved in self._topics.moved_by_broker().items()}
+
     def count_if_due(self, now_ns: int) -> None:
         """Count the folders of brokers that have exited for the last time, and every ten seconds those of all.
 
@@ -119,11 +124,10 @@ class KafkaTracker:
         self._listener_cpu.count(self._maps.network_threads() if brokers else {}, brokers, now_ns)
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
         broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
-        topics = self._topics.totals()
         return KafkaSnapshot(
             brokers,
-            topics,
-            self._losses.evaluate(now_ns, broker_rows, _folder_bytes(topics)),
+            self._topics.totals(),
+            self._losses.evaluate(now_ns, broker_rows, self.folder_bytes),
             self._discovery.success,
             self._discovery.watched_ports,
             self._listeners.totals(),
@@ -141,12 +145,8 @@ class KafkaTracker:
         return brokers
 
 
-def _folder_bytes(topics: Mapping[TopicKey, tuple[int, ...]]) -> dict[Node, FolderBytes]:
-    """What each broker did with the folders of all its topics."""
-    found: dict[Node, FolderBytes] = {}
-    for key, moved in topics.items():
-        read = sum(moved[moved_index(role, FolderTransfer.CPU_READ)] for role in (Role.NETWORK, Role.UNKNOWN))
-        fetched = moved[moved_index(Role.REPLICA_FETCHER, FolderTransfer.CPU_WRITTEN)]
-        before = found.get(key.node, FolderBytes())
-        found[key.node] = FolderBytes(before.read_to_serve + read, before.fetched + fetched)
-    return found
+def _folder_bytes(moved: Sequence[int]) -> FolderBytes:
+    return FolderBytes(
+        sum(moved[moved_index(role, FolderTransfer.CPU_READ)] for role in (Role.NETWORK, Role.UNKNOWN)),
+        moved[moved_index(Role.REPLICA_FETCHER, FolderTransfer.CPU_WRITTEN)],
+    )

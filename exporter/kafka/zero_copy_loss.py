@@ -71,10 +71,6 @@ class FolderBytes(NamedTuple):
     fetched: int = 0
     """Written to them by threads that fetch from leaders."""
 
-    def since(self, before: "FolderBytes") -> "FolderBytes":
-        """The increase since ``before``; totals of topics that end are no decrease."""
-        return FolderBytes(*(max(0, now - then) for now, then in zip(self, before, strict=True)))
-
 
 NO_FOLDERS = FolderBytes()
 
@@ -169,26 +165,21 @@ class LossDetector:
     def __init__(self, devices: Devices) -> None:
         self._devices = devices
         self._samples: deque[_Sample] = deque()
-        self._folders_at_start: dict[tuple[int, int], FolderBytes] = {}
-        """What the node of each broker had done with its folders when the process was first seen."""
 
     def evaluate(
         self,
         now_ns: int,
         brokers: Iterable[tuple[Broker, Rows]],
-        folders: Mapping[Node, FolderBytes] | None = None,
+        folders: Mapping[tuple[int, int], FolderBytes],
     ) -> tuple[Loss, ...]:
         """The losses of these brokers within the last five minutes, or since their start.
 
         ``now_ns``: of any clock that never decreases. ``brokers``: each with its rows.
-        ``folders``: what brokers did with their partition folders since the exporter began.
+        ``folders``: what they did with their partition folders since they were found, by process id and start in ticks.
         """
         rows_by_broker = list(brokers)
-        by_broker = {_key(broker): (folders or {}).get(broker.node, NO_FOLDERS) for broker, _ in rows_by_broker}
-        self._folders_at_start = {key: self._folders_at_start.get(key, now) for key, now in by_broker.items()}
         observations = {
-            _key(broker): observe(rows, by_broker[_key(broker)].since(self._folders_at_start[_key(broker)]))
-            for broker, rows in rows_by_broker
+            _key(broker): observe(rows, folders.get(_key(broker), NO_FOLDERS)) for broker, rows in rows_by_broker
         }
         now = _Sample(now_ns, observations, self._transmitted())
         before = self._advance_window(now)

@@ -14,7 +14,6 @@ from exporter.counting.unpacked import Unpacked
 from exporter.host.boottime import boottime_ns
 from exporter.host.network_devices import Devices, Traffic
 from exporter.host.procfs import Procfs
-from exporter.kafka.broker import Broker
 from exporter.kafka.zero_copy_loss import Loss, LossDetector
 from exporter.live.compute import compute_rates
 from exporter.live.descriptions import Descriptions
@@ -80,7 +79,7 @@ class LiveReader:
             stalled_probes=() if self._self_check.is_counting else (PROBE,),
             brokers=peek.brokers,
             folders=self._folders.update(peek.folders),
-            losses=self._find_losses(peek.brokers, processes, clock_ns) if peek.brokers else (),
+            losses=self._find_losses(peek, processes, clock_ns) if peek.brokers else (),
         )
 
     def _ended(self, found: Sequence[sampler.Ended]) -> dict[Identity, Ended]:
@@ -89,13 +88,10 @@ class LiveReader:
         self._last_ended = found[-1].number if found else self._last_ended
         return {gone.identity: Ended(gone.comm, gone.rows) for gone in new}
 
-    def _find_losses(
-        self, brokers: tuple[Broker, ...], processes: Mapping[Identity, Rows], clock_ns: int
-    ) -> tuple[Loss, ...]:
+    def _find_losses(self, peek: sampler.Peek, processes: Mapping[Identity, Rows], clock_ns: int) -> tuple[Loss, ...]:
         rows = {(identity.pid, identity.start_ticks): counts for identity, counts in processes.items()}
-        return self._losses.evaluate(
-            clock_ns, [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in brokers]
-        )
+        broker_rows = [(broker, rows.get((broker.pid, broker.start_ticks), {})) for broker in peek.brokers]
+        return self._losses.evaluate(clock_ns, broker_rows, peek.folder_bytes)
 
     def _traffic(self) -> Mapping[str, Traffic]:
         try:

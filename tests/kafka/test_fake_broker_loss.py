@@ -1,6 +1,8 @@
 """Reasons for lost zero copy, as the service shows them for fake brokers that really move bytes."""
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -67,16 +69,28 @@ class ObservedBroker:
         assert len(reasons) == len(series), "a listener with several reasons"
         return reasons
 
+    @contextmanager
+    def on_live_page(self) -> Iterator[Callable[[], dict[str, str]]]:
+        """Open the live page; the context's function waits for its next reading and returns the reasons."""
+        with self._exporter.client.stream("GET", "/api/v1/live/stream") as response:
+            readings = (json.loads(line[5:]) for line in response.iter_lines() if line.startswith("data:"))
+            yield lambda: {
+                listener["listener"]: listener["reason"]
+                for listener in next(readings)["kafka"]["listeners"]
+                if listener["pid"] == self.pid and listener["reason"]
+            }
+
     def _series(self, metric: str) -> list[dict[str, str]]:
         return Scrape(self._exporter.metrics()).series(metric, pid=self.pid)
 
 
 def test_zero_copy_then_copies(exporter: ExporterProcess, tmp_path: Path, records: Path) -> None:
-    with ObservedBroker(exporter, tmp_path) as broker:
+    with ObservedBroker(exporter, tmp_path) as broker, broker.on_live_page() as live_reasons:
         broker.send("sendfile", records)
-        assert broker.reasons() == {"SSL": "tls"}
+        assert broker.reasons() == live_reasons() == {"SSL": "tls"}
         broker.send("copy", records)
         assert broker.reasons() == {"SSL": "tls", "PLAINTEXT": "copied"}
+        wait_until(lambda: live_reasons() == broker.reasons(), "the live page has the same reasons")
 
 
 def test_sendfile_is_refused(exporter: ExporterProcess, tmp_path: Path, records: Path) -> None:

@@ -1,13 +1,14 @@
 """When the map of folders is read, and which of them are deleted."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from exporter.kafka.broker import Broker, Facts
 from exporter.kafka.listener_cpu import ListenerCpuCounter
 from exporter.kafka.topics import TopicCounter, TopicKey
 from exporter.kafka.tracker import KafkaTracker
-from exporter.kafka.zero_copy_loss import LossDetector
-from exporter.model import NS_PER_TICK, ROLES_MAX, FileId, Folder, FolderTransfer, Identity, Thread
+from exporter.kafka.zero_copy_loss import FolderBytes, LossDetector
+from exporter.model import NS_PER_TICK, ROLES_MAX, FileId, Folder, FolderTransfer, Identity, Role, Thread, moved_index
 from tests.support.sample_network_devices import SampleNetworkDevices
 
 BROKER = Broker(7, 100, "java", Facts("1", (), (FileId(8, 50),)))
@@ -73,3 +74,26 @@ def test_the_last_bytes_of_a_broker_that_exited_between_two_scrapes() -> None:
     tracker.count_if_due(0)
     assert folder_map.present == {}
     assert tracker.take_snapshot({}, 0).topics == {TopicKey(BROKER.node, "t"): MOVED}
+
+
+def test_what_a_broker_read_to_serve_does_not_decrease_when_its_totals_end_or_get_another_name() -> None:
+    folder_map, brokers = FolderMap(), FoundBrokers(BROKER)
+    tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()), CPU)
+    read = moved_index(Role.NETWORK, FolderTransfer.CPU_READ)
+    folder_map.present[b"1"] = replace(FOLDER, moved=(*MOVED[:read], 9, *MOVED[read + 1 :]))
+    tracker.take_snapshot({}, 0)
+    assert tracker.folder_bytes == {(7, 100): FolderBytes(read_to_serve=9)}
+    brokers.found = (replace(BROKER, discriminator="twin"),)
+    assert tracker.take_snapshot({}, 2 * 3600 * 10**9).topics == {}
+    assert tracker.folder_bytes == {(7, 100): FolderBytes(read_to_serve=9)}
+
+
+def test_what_a_broker_read_before_a_restart_is_not_of_the_new_process() -> None:
+    folder_map, brokers = FolderMap(), FoundBrokers(BROKER)
+    tracker = KafkaTracker(folder_map, brokers, TopicCounter(), LossDetector(SampleNetworkDevices()), CPU)
+    folder_map.present[b"1"] = FOLDER
+    tracker.take_snapshot({}, 0)
+    brokers.found = (replace(BROKER, start_ticks=101),)
+    for second in (1, 2):
+        tracker.take_snapshot({}, second * 10**9)
+    assert tracker.folder_bytes == {(7, 101): FolderBytes()}

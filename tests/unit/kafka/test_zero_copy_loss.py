@@ -55,7 +55,7 @@ class Devices:
 def look(detector: LossDetector, at_ns: int, rows: Rows, of: Broker, fetched: int = 0) -> tuple[Loss, ...]:
     """Evaluate a broker with these rows; its reads of files are those of threads that serve clients."""
     reads = rows[FILE_READS].amount if FILE_READS in rows else 0
-    return detector.evaluate(at_ns, [(of, rows)], {of.node: FolderBytes(reads, fetched)})
+    return detector.evaluate(at_ns, [(of, rows)], {(of.pid, of.start_ticks): FolderBytes(reads, fetched)})
 
 
 def reasons(rows: Rows, protocol: str = "PLAINTEXT", port: int = PORT, fetched: int = 0) -> list[str]:
@@ -182,7 +182,7 @@ def test_another_process_with_the_same_id_starts_from_zero() -> None:
 def test_unreadable_devices_do_not_hide_other_reasons() -> None:
     devices = Devices(eth0=False)
     devices.traffic = lambda: (_ for _ in ()).throw(FileNotFoundError(2, "gone"))  # type: ignore[method-assign]
-    assert LossDetector(devices).evaluate(0, [(broker("SSL"), {})]) == (loss("tls"),)
+    assert LossDetector(devices).evaluate(0, [(broker("SSL"), {})], {}) == (loss("tls"),)
 
 
 def test_a_port_that_sends_by_sendfile_is_not_tls() -> None:
@@ -210,11 +210,3 @@ def test_records_of_a_remote_tier() -> None:
     rows = counts(WRITES=(300, 84), FROM_REMOTE=(5000, 84))
     assert reasons(rows) == ["remote"]
     assert reasons(rows, fetched=80 * MIB) == [], "what a follower fetches from its leaders it writes"
-
-
-def test_what_a_node_did_before_a_restart_is_no_evidence() -> None:
-    detector = LossDetector(Devices())
-    restarted = Broker(7, 101, "java", broker().facts)
-    before = {restarted.node: FolderBytes(1000 * MIB)}
-    detector.evaluate(0, [(restarted, {})], before)
-    assert detector.evaluate(1, [(restarted, counts(WRITES=(100, 100)))], before) == ()
