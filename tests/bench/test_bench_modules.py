@@ -1,6 +1,7 @@
 """Every variant attaches once and every benchmark runs once, with few repetitions."""
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,19 @@ def test_samples_cost_something(tmp_path):
     assert per_cent == pytest.approx(99 * (interrupted + program) / 1e7)
 
 
-def processes_named(name: str) -> int:
-    return sum(path.read_text() == f"{name}\n" for path in Path("/proc").glob("[0-9]*/comm") if path.exists())
+def processes_of(program: Path) -> int:
+    found = 0
+    for path in Path("/proc").glob("[0-9]*/exe"):
+        with suppress(OSError):
+            found += path.readlink() == program
+    return found
 
 
 def test_idle_processes_live_as_long_as_the_context(tmp_path):
-    before = processes_named(IDLE_PROCESSES)
+    program = tmp_path / IDLE_PROCESSES
     with idle_processes(tmp_path, processes=3, rows=10):
-        assert processes_named(IDLE_PROCESSES) == before + 4
-    wait_until(lambda: processes_named(IDLE_PROCESSES) == before, "the end of the processes")
+        assert processes_of(program) == 4
+    wait_until(lambda: processes_of(program) == 0, "the end of the processes")
 
 
 def test_short_lived_processes_start_during_their_time(tmp_path):

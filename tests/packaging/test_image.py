@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -84,7 +85,9 @@ def test_without_capabilities_it_names_them(container: str) -> None:
 def process(port: int) -> Path:
     """/proc/PID of the service that listens on this port."""
     for directory in Path("/proc").glob("[0-9]*"):
-        arguments = (directory / "cmdline").read_bytes().split(b"\0") if (directory / "cmdline").exists() else []
+        arguments = [b""]
+        with suppress(FileNotFoundError, ProcessLookupError):  # other processes of the host end at any time
+            arguments = (directory / "cmdline").read_bytes().split(b"\0")
         if arguments[0].startswith(b"/opt/copy-exporter/") and f"127.0.0.1:{port}".encode() in arguments:
             return directory
     raise AssertionError("no such process")

@@ -1,5 +1,6 @@
 """The kernel's own copy functions against the system calls: both levels count the same bytes for each hop."""
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -136,7 +137,7 @@ def test_splice_through_a_pipe_copies_nothing(
 @SENDS_TCP
 def test_sendfile_from_memory_copies_nothing(all_probes: ProbeFixture, transfers: Path) -> None:
     """tmpfs has its own read function. Older kernels call it for splice too, with an iterator over a pipe."""
-    path = Path("/dev/shm/copy-exporter-test-sendfile")
+    path = Path(f"/dev/shm/copy-exporter-test-{os.getpid()}")
     path.write_bytes(bytes(10000))
     assert agree(all_probes.run(transfers, "sendfile_to_socket", path, "tcp4").rows) == {}
     path.unlink()

@@ -19,7 +19,7 @@ READS = kernel_copy(Endpoint.PAGE_CACHE, Endpoint.USER)
 
 @pytest.fixture
 def file_in_memory() -> Iterator[Path]:
-    path = Path("/dev/shm/copy-exporter-test-crowd")
+    path = Path(f"/dev/shm/copy-exporter-test-{os.getpid()}")
     path.write_bytes(b"x")
     yield path
     path.unlink()

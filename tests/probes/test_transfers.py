@@ -124,7 +124,7 @@ def test_copy_file_range_is_copied_where_files_cannot_be_cloned(
 
 
 def test_copy_file_range_across_file_systems(probes: ProbeFixture, transfers: Path, file: Path) -> None:
-    to = Path("/dev/shm/copy-exporter-test-range")
+    to = Path(f"/dev/shm/copy-exporter-test-{os.getpid()}")
     finished = probes.run(transfers, "copies_range_across", file, to)
     to.unlink()
     assert finished.calls == {error(Operation.COPY_FILE_RANGE, errno.EXDEV): (1, 0)}

@@ -1,5 +1,7 @@
 """Flags that limit series and map entries: what some series lose, other series have."""
 
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,14 +18,16 @@ Move = Callable[..., Mover]
 TIGHT_ENTRIES = 64
 
 
-def test_process_max(start: Start, move: Move, connection: WatchedConnection) -> None:
-    service = start("--process.max", "2", "--process.linger", "1s", "--process.include", "^mover$")
-    recorder, movers = ScrapeRecorder(), [move() for _ in range(5)]
+def test_process_max(start: Start, move: Move, connection: WatchedConnection, mover: Path, tmp_path: Path) -> None:
+    program = tmp_path / f"mover{os.getpid()}"  # no other process of the host has this name
+    shutil.copy(mover, program)
+    service = start("--process.max", "2", "--process.linger", "1s", "--process.include", f"^{program.name}$")
+    recorder, movers = ScrapeRecorder(), [move(program=program) for _ in range(5)]
 
     def move_and_compare() -> None:
-        for position, mover in enumerate(movers):
-            mover.move(10**position)
-        calls, moved = sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers)
+        for position, process in enumerate(movers):
+            process.move(10**position)
+        calls, moved = sum(process.calls for process in movers), sum(process.bytes for process in movers)
         agree(service, recorder, connection, calls, moved, all_processes=False)
 
     move_and_compare()
@@ -35,18 +39,18 @@ def test_process_max(start: Start, move: Move, connection: WatchedConnection) ->
         state: scrape.sum("copy_exporter_processes", state=state) for state in ("tracked", "exited", "aggregated")
     }
     assert states == {"tracked": 2, "exited": 0, "aggregated": 3}
-    for mover in movers:
-        if str(mover.pid) in tracked:
-            mover.end()
-    remaining = [mover for mover in movers if str(mover.pid) not in tracked]
+    for process in movers:
+        if str(process.pid) in tracked:
+            process.end()
+    remaining = [process for process in movers if str(process.pid) not in tracked]
 
     def two_are_tracked() -> bool:  # in the places of those that have exited
-        for mover in remaining:
-            mover.move(1)
-        calls, moved = sum(mover.calls for mover in movers), sum(mover.bytes for mover in movers)
+        for process in remaining:
+            process.move(1)
+        calls, moved = sum(process.calls for process in movers), sum(process.bytes for process in movers)
         agree(service, recorder, connection, calls, moved, all_processes=False)
         pids = {series["pid"] for series in Scrape(service.metrics()).series(BYTES, port=connection.label)}
-        return len(pids & {str(mover.pid) for mover in remaining}) == 2
+        return len(pids & {str(process.pid) for process in remaining}) == 2
 
     wait_until(two_are_tracked, "two others have series of their own")
     assert recorder.total(BYTES, port=connection.label, pid="other") > 0

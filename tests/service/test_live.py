@@ -98,7 +98,7 @@ def test_the_host_total_is_that_of_the_metrics(
             rates = viewer.event()
             received = [hop for hop in rates["hops"] if (hop["source"], hop["destination"]) == ("tcp", "user")]
             seen += sum(hop["bytes_per_second"] for hop in received) * rates["interval_seconds"]
-        assert Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG) - before == truth
+        assert Scrape(service.metrics()).sum(HOST_BYTES, **RECVMMSG) - before >= truth
         assert seen >= truth - 1, "other processes may receive too"
 
 

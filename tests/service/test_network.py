@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.exporter_process import ExporterProcess
+from tests.support.requirements import skip_for_kernel
 from tests.support.scrape import Scrape
 from tests.support.wait import wait_until
 
@@ -32,19 +33,21 @@ def service() -> Iterator[ExporterProcess]:
 
 
 def test_bytes_are_the_kernels(service: ExporterProcess) -> None:
-    before = numbers(LOOPBACK)
+    others, before = set(os.listdir("/sys/class/net")), numbers(LOOPBACK)
     scrape = ready(service)
     after = numbers(LOOPBACK)
     assert before["rx"] <= scrape.sum("copy_network_receive_bytes_total", device=LOOPBACK) <= after["rx"]
     assert before["tx"] <= scrape.sum("copy_network_transmit_bytes_total", device=LOOPBACK) <= after["tx"]
     devices = {row["device"] for row in scrape.series("copy_network_transmit_bytes_total")}
-    assert devices == set(os.listdir("/sys/class/net"))
+    others_later = set(os.listdir("/sys/class/net"))  # containers of the host come and go, with their devices
+    assert others & others_later <= devices <= others | others_later
 
 
 def test_speeds_are_those_of_sysfs_or_absent(service: ExporterProcess) -> None:
     scrape = ready(service)
     wired = [path.parent.name for path in Path("/sys/class/net").glob("*/device")]
-    assert wired
+    if not wired:
+        skip_for_kernel("a network card")
     for device in wired:
         try:
             mbits = int(Path("/sys/class/net", device, "speed").read_text())
