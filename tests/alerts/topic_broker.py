@@ -40,7 +40,7 @@ class TopicBroker:
         """Send the topic to a consumer by zero copy, unless it was sent in the last tenth of a second."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _INTERVAL_SECONDS
-            self._sent += self._process.do("sendfile", self._segment, MIB)
+            self._sent += self._process.do("serve", self._segment, MIB)
 
     def sent(self) -> int:
         """Bytes sent so far."""

@@ -123,6 +123,7 @@ TOPICS = {
 }
 
 
+UNREAD_TOPIC = "idle"
 OTHER_ROLES = (
     ("replica_fetcher", WRITTEN, 7.0 * MIB),
     ("cleaner", READ_WITH_COPY, 3.0 * MIB),
@@ -196,7 +197,7 @@ def _kafka() -> Iterator[Row]:
 def _other_roles() -> Iterator[Row]:
     """Of a topic that no client reads."""
     for role, (operation, mechanism), rate in OTHER_ROLES:
-        labels = {"cluster_id": "c1", "node_id": "1", "topic": "idle", "role": role}
+        labels = {"cluster_id": "c1", "node_id": "1", "topic": UNREAD_TOPIC, "role": role}
         yield Row("copy_kafka_topic_bytes_total", {**labels, "operation": operation, "mechanism": mechanism}, rate)
 
 

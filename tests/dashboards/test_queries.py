@@ -173,7 +173,7 @@ def test_variables_offer_the_values_that_exist(scene: Scene):
             assert values, f"{document}: {name}"
     offers = offered(scene, "kafka")
     assert set(offers["port"]) == {"9092", "9093", "9094"} | {process.port for process in scene.processes.values()}
-    assert set(offers["topic"]) == set(constants.TOPICS)
+    assert set(offers["topic"]) == {*constants.TOPICS, constants.UNREAD_TOPIC}
     assert (set(offers["broker"]), set(offers["listener"])) == ({"1"}, {"PLAINTEXT", "SSL", "CONTROLLER"})
     assert (offers["job"], offers["cluster"]) == ([JOB], [CLUSTER])
     assert offers["partition"] == ["7"]

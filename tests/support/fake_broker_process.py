@@ -17,9 +17,9 @@ held = []
 connections = []
 
 
-def set_name(name):
-    """Of the thread that calls this."""
-    ctypes.CDLL(None).prctl(PR_SET_NAME, name, 0, 0, 0)
+def rename(thread):
+    """Name the calling thread as a JVM does."""
+    return ctypes.CDLL(None).prctl(PR_SET_NAME, thread.encode(), 0, 0, 0)
 
 
 def listen(address, port):
@@ -83,13 +83,18 @@ def as_network_thread(function):
     results = []
 
     def call():
-        set_name(b"data-plane-kafka-network-thread"[:15])
+        rename("data-plane-kafka-network-thread"[:15])
         results.append(function())
 
     thread = threading.Thread(target=call)
     thread.start()
     thread.join()
     return results[0]
+
+
+def serve(path, size):
+    """Send a file as a broker does: by zero copy, from a network thread."""
+    return as_network_thread(lambda: sendfile(path, size))
 
 
 def copy(path, size):
@@ -110,11 +115,6 @@ def fall_back(path, size):
                 return broker.send(view[at : at + step])
 
     return send(path, size, once)
-
-
-def rename(thread):
-    """Name the calling thread as a JVM does."""
-    return ctypes.CDLL(None).prctl(PR_SET_NAME, thread.encode(), 0, 0, 0)
 
 
 def read(path, size):
@@ -158,7 +158,7 @@ def copy_range(source, target, size):
         return os.copy_file_range(there.fileno(), here.fileno(), int(size))
 
 
-set_name(b"java")
+rename("java")
 print("ready", flush=True)
 for line in sys.stdin:
     name, *arguments = line.rstrip("\n").split("\t")
