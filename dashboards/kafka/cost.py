@@ -7,7 +7,16 @@ from grafana_foundation_sdk.models import dashboard as models
 
 from dashboards import queries as q
 from dashboards.computed import computed
-from dashboards.kafka.scopes import BROKERS, LISTENER_LEGEND, NO_PORT, SENT, SENT_BY_BROKER, named
+from dashboards.kafka.scopes import (
+    BROKERS,
+    LISTENER_LABELS,
+    LISTENER_LEGEND,
+    LISTENERS,
+    NO_PORT,
+    SENT_BY_BROKER,
+    sending_calls,
+    sent,
+)
 from dashboards.panels import (
     BYTE_RATE,
     BYTES,
@@ -40,15 +49,13 @@ _SATURATES_FIRST: list[models.ValueMapping] = [
 
 def calls() -> Iterator[Panel]:
     """System calls, their errors, and the time of sendfile."""
-    calls = q.total("copy_syscalls_total", q.PORT_LABELS, *SENT, q.MODE_SWITCHING)
-    sent = q.moved(q.PORT_LABELS, *SENT)
     yield timeline(
         "System calls per MiB sent",
         "Of listeners that send at least 256 KiB/s. A few when consumers fetch large batches, hundreds when fetches "
         "are tiny: raise fetch.min.bytes and fetch.max.wait.ms of the consumers. There are twice as many mode "
         "switches.",
         COUNT,
-        Query(named(q.busy(f"{q.MIB} * {calls} / {sent}", sent)), LISTENER_LEGEND),
+        Query(q.busy(f"{q.MIB} * {sending_calls()} / {sent()}", sent()), LISTENER_LEGEND),
     ).no_value(NO_PORT)
     errors = q.total("copy_syscall_errors_total", f"{q.PROCESS_LABELS}, syscall, errno", q.HOST)
     yield timeline(
@@ -75,8 +82,8 @@ def calls() -> Iterator[Panel]:
     copied, copying = (
         q.total(
             f"copy_kafka_listener_{counted}_total",
-            "instance, cluster_id, node_id, listener, port",
-            q.PORTS,
+            LISTENER_LABELS,
+            LISTENERS,
             SENT_BY_BROKER,
             q.CPU,
         )
@@ -155,7 +162,7 @@ def saturation() -> Iterator[Panel]:
 
 def coverage() -> Iterator[Panel]:
     """Bytes counted on the ports, against what the network devices count."""
-    counted = q.moved("instance", *SENT)
+    counted = f"sum by (instance) {sent()}"
     transmitted = q.total("copy_network_transmit_bytes_total", "instance", q.HOST, 'device!="lo"')
     yield timeline(
         "Sent on these ports, and by devices",

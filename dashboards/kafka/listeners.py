@@ -10,12 +10,14 @@ from dashboards.kafka.scopes import (
     BROKERS,
     ENCRYPTED,
     LISTENER_LEGEND,
+    LISTENERS,
     NO_PORT,
-    RECEIVED,
-    SENT,
     SENT_BY_BROKER,
-    named,
     plaintext,
+    received,
+    sent,
+    with_protocol,
+    zero_copy_share,
 )
 from dashboards.kafka.topics import BYTES, READ
 from dashboards.panels import (
@@ -49,15 +51,12 @@ def summary() -> Iterator[Panel]:
 
 
 def _numbers() -> Iterator[stat.Panel]:
-    by_zero_copy = q.total("copy_bytes_total", q.PORT_LABELS, q.ZERO_COPY, *SENT)
-    of_plaintext = (
-        f"sum by (instance) {plaintext(amount)}" for amount in (by_zero_copy, q.moved(q.PORT_LABELS, *SENT))
-    )
+    of_plaintext = (f"sum by (instance) {plaintext(amount)}" for amount in (sent(q.ZERO_COPY), sent()))
     yield (
         number(
             "Plaintext zero copy",
-            "The part of the bytes sent on plaintext ports. They serve consumers at 95 % or more. If it dropped, see "
-            "the reason in the table below. TLS listeners cannot use zero copy and are left out.",
+            "The part of the bytes sent by plaintext listeners. They serve consumers at 95 % or more. If it dropped, "
+            "see the reason in the table below. TLS listeners cannot use zero copy and are left out.",
             SHARE,
             Query(q.share(*of_plaintext), "{{instance}}"),
         )
@@ -69,14 +68,14 @@ def _numbers() -> Iterator[stat.Panel]:
         "Sent",
         "Bytes per second to consumers and followers, by zero copy and by CPU copy.",
         BYTE_RATE,
-        Query(q.moved("instance", *SENT), "{{instance}}"),
+        Query(f"sum by (instance) {sent()}", "{{instance}}"),
     ).no_value("No port watched")
     yield number(
         "Received",
         "Bytes per second from producers and leaders. The CPU copies each twice, into user space and into the page "
         "cache; zero copy cannot avoid that.",
         BYTE_RATE,
-        Query(q.moved("instance", *RECEIVED), "{{instance}}"),
+        Query(f"sum by (instance) {received()}", "{{instance}}"),
     ).no_value("No port watched")
     yield from _counts()
     yield number(
@@ -96,7 +95,7 @@ def _numbers() -> Iterator[stat.Panel]:
 
 
 def _counts() -> Iterator[stat.Panel]:
-    info = f"copy_kafka_listener_info{{{q.PORTS}}}"
+    info = f"copy_kafka_listener_info{{{LISTENERS}}}"
     yield number(
         "Brokers",
         "Kafka brokers that the exporter has found on the host.",
@@ -104,7 +103,7 @@ def _counts() -> Iterator[stat.Panel]:
         Query(_count("cluster_id, node_id", info), _HOST),
     ).no_value("No broker found")
     none = f"0 * group by (instance) ({info})"
-    lost = _count("cluster_id, node_id, port", f'copy_kafka_zero_copy_lost{{{q.PORTS}, reason!="tls"}}')
+    lost = _count("cluster_id, node_id, port", f'copy_kafka_zero_copy_lost{{{LISTENERS}, reason!="tls"}}')
     yield (
         number(
             "Zero copy lost",
@@ -115,7 +114,7 @@ def _counts() -> Iterator[stat.Panel]:
         .thresholds(thresholds(ANY_IS_BAD))
         .no_value("No broker found")
     )
-    encrypted = _count("cluster_id, node_id, port", f"copy_kafka_listener_info{{{q.PORTS}, {ENCRYPTED}}}")
+    encrypted = _count("cluster_id, node_id, port", f"copy_kafka_listener_info{{{LISTENERS}, {ENCRYPTED}}}")
     yield number(
         "TLS listeners",
         "Listeners that encrypt, so that each byte is copied. This is expected.",
@@ -130,9 +129,7 @@ def _count(labels: str, selector: str) -> str:
 
 def listeners() -> Iterator[Panel]:
     """Zero copy by listener and by broker, and why it is lost."""
-    sent = q.moved(q.PORT_LABELS, *SENT)
-    ratio = q.busy(q.zero_copy_share(q.PORT_LABELS, *SENT), sent)
-    received = q.moved(q.PORT_LABELS, *RECEIVED)
+    ratio = q.busy(zero_copy_share(), sent())
     table = (
         listing(
             "Listeners",
@@ -147,9 +144,9 @@ def listeners() -> Iterator[Panel]:
                 "port": "Port",
             },
             [
-                Column("Sent", BYTE_RATE, named(sent)),
-                Column("Zero copy", SHARE, named(plaintext(ratio)), LOW_IS_BAD),
-                Column("Received", BYTE_RATE, named(received)),
+                Column("Sent", BYTE_RATE, with_protocol(sent())),
+                Column("Zero copy", SHARE, with_protocol(plaintext(ratio)), LOW_IS_BAD),
+                Column("Received", BYTE_RATE, with_protocol(received())),
             ],
         )
         .span(24)
@@ -163,7 +160,7 @@ def listeners() -> Iterator[Panel]:
             "Why zero copy is lost",
             "The reason that the exporter found for each listener. docs/kafka.md describes the evidence for each "
             "reason, and what to do.",
-            q.PORTS,
+            LISTENERS,
         )
         .span(24)
         .height(6)
@@ -178,7 +175,7 @@ def listeners() -> Iterator[Panel]:
             "format, the JVM fell back to copying, or data is read from tiered storage. Small dips are responses "
             "without records, which are always copied.",
             SHARE,
-            Query(named(ratio), LISTENER_LEGEND),
+            Query(ratio, LISTENER_LEGEND),
         )
         .max(1)
         .no_value(NO_PORT)
@@ -188,12 +185,14 @@ def listeners() -> Iterator[Panel]:
         "The same in bytes. Bytes that are copied on a plaintext port and grow with the traffic need an explanation.",
         BYTE_RATE,
         *(
-            Query(named(q.total("copy_bytes_total", q.PORT_LABELS, mechanism, *SENT)), f"{name}: {LISTENER_LEGEND}")
+            Query(sent(mechanism), f"{name}: {LISTENER_LEGEND}")
             for name, mechanism in (("zero copy", q.ZERO_COPY), ("CPU copy", q.CPU))
         ),
     ).no_value(NO_PORT)
     by_broker = [
-        q.total("copy_kafka_listener_bytes_total", "instance, cluster_id, node_id", q.PORTS, SENT_BY_BROKER, mechanism)
+        q.total(
+            "copy_kafka_listener_bytes_total", "instance, cluster_id, node_id", LISTENERS, SENT_BY_BROKER, mechanism
+        )
         for mechanism in (q.ZERO_COPY, q.NOT_DMA)
     ]
     yield (
@@ -212,12 +211,11 @@ def listeners() -> Iterator[Panel]:
 
 def produce() -> Iterator[Panel]:
     """From producers to the log."""
-    received = q.moved(q.PORT_LABELS, *RECEIVED, 'destination="user"')
     yield stacked(
         "tcp → user: received, by listener",
         "What producers and leaders send, copied from the socket into the broker.",
         BYTE_RATE,
-        Query(named(received), LISTENER_LEGEND),
+        Query(received(), LISTENER_LEGEND),
     ).no_value(NO_PORT)
     hop = ('source="user"', 'destination="page_cache"')
     written = q.total("copy_bytes_total", q.PROCESS_LABELS, q.CPU, q.HOST, *hop)

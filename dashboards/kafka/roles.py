@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from dashboards import queries as q
-from dashboards.kafka.scopes import LISTENER_LEGEND, NO_PORT
+from dashboards.kafka.scopes import LISTENER_LABELS, LISTENER_LEGEND, LISTENERS, NO_PORT, RECEIVED_BY_BROKER
 from dashboards.kafka.topics import BYTES
 from dashboards.panels import BYTE_RATE, CORES, NO_KAFKA, SHARE, Panel, Query, stacked, timeline
 
@@ -35,15 +35,13 @@ def roles() -> Iterator[Panel]:
             "CPUs that the network threads of each listener keep busy, encryption included. A TLS listener against a "
             "plaintext one, each by its bytes: what TLS costs.",
             CORES,
-            Query(
-                q.total("copy_kafka_listener_cpu_seconds_total", f"{_BROKER}, listener, port", q.PORTS), LISTENER_LEGEND
-            ),
+            Query(q.total("copy_kafka_listener_cpu_seconds_total", LISTENER_LABELS, LISTENERS), LISTENER_LEGEND),
         )
         .span(12)
         .no_value(NO_PORT)
     )
     written = q.total(BYTES, _BROKER, _BY_NETWORK, *_WRITTEN, q.TOPICS)
-    received = q.total("copy_kafka_listener_bytes_total", _BROKER, q.PORTS, 'direction="received"', q.CPU)
+    received = q.total("copy_kafka_listener_bytes_total", _BROKER, LISTENERS, RECEIVED_BY_BROKER, q.CPU)
     yield (
         timeline(
             "Written per received byte",
