@@ -102,8 +102,8 @@ class Discovery:
         self._settings = settings
         self._found: tuple[Broker, ...] = ()
         self._brokers: tuple[Broker, ...] = ()
-        self._shared: frozenset[Node] = frozenset()
-        """Ids that several brokers have."""
+        self._shared: dict[Node, float] = {}
+        """Ids that several brokers have, see :func:`shared_nodes`."""
         self._refused: frozenset[int] = frozenset()
         self._scan_error = ""
         self._checks: dict[int, _Schedule] = {}
@@ -158,7 +158,7 @@ class Discovery:
         for pid in self._take_due_pids(now):
             if pid not in pids and (found := self._find(pid, now, running)):
                 running.append(found)
-        running = self._tell_apart(running)
+        running = self._tell_apart(running, now)
         for broker in running:
             before = known.get(broker.pid)
             if before is None or _reported(before) != _reported(broker):
@@ -167,16 +167,16 @@ class Discovery:
         self._refused &= self._checks.keys()
         self._update_watched(now)
 
-    def _tell_apart(self, running: list[Broker]) -> list[Broker]:
-        shared = shared_nodes(running, self._shared)
-        for node in shared - self._shared:
+    def _tell_apart(self, running: list[Broker], now: float) -> list[Broker]:
+        shared = shared_nodes(running, self._shared, now)
+        for node in shared.keys() - self._shared.keys():
             _log.warning(
                 "several brokers have cluster id %s and node id %s: node_id ends in @ and the id of the log directory "
                 "or of the process",
                 *node,
             )
         self._shared = shared
-        return list(tell_apart(running, shared))
+        return list(tell_apart(running, shared.keys()))
 
     def _take_due_pids(self, now: float) -> Sequence[int]:
         """The processes to check in this scan."""

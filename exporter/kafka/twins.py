@@ -1,16 +1,24 @@
 """Tell running brokers apart that have the same cluster id and node id, as copied compose files do."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import replace
 
 from exporter.kafka.broker import Broker, Node
 
+_LINGER_SECONDS = 300.0
+"""Ids stay shared for this time after their brokers have exited, as the totals of brokers do: whichever of them returns
+first has the identity that it had."""
 
-def shared_nodes(brokers: Sequence[Broker], before: Set[Node]) -> frozenset[Node]:
-    """The ids that several running brokers have, or had ``before`` and one still has."""
+
+def shared_nodes(brokers: Sequence[Broker], before: Mapping[Node, float], now: float) -> dict[Node, float]:
+    """The ids that several brokers have or had, with the time when a broker last had them.
+
+    ``before``: the result of the last call. ``now``: seconds, of a clock that never decreases.
+    """
+    lingering = {node: seen for node, seen in before.items() if now - seen <= _LINGER_SECONDS}
     counts = Counter(_ids(broker) for broker in brokers)
-    return frozenset(node for node, count in counts.items() if count > 1 or node in before)
+    return lingering | {node: now for node, count in counts.items() if count > 1 or node in lingering}
 
 
 def tell_apart(brokers: Sequence[Broker], shared: Set[Node]) -> tuple[Broker, ...]:

@@ -410,3 +410,28 @@ def test_brokers_that_no_java_command_started(comm: str, arguments: list[str]) -
     discovery = host.discovery()
     discovery.scan()
     assert pids(discovery) == [1]
+
+
+def test_a_broker_that_returns_without_its_twin_has_the_identity_that_it_had() -> None:
+    host = Host()
+    discovery = host.discovery()
+
+    def node_ids() -> list[str]:
+        discovery.scan()
+        host.now += SCAN_INTERVAL_SECONDS
+        return [broker.node.node_id for broker in discovery.brokers()]
+
+    twins = {pid: replace(COMPLETE, cluster_id="c", directory_id=name) for pid, name in ((7, "a"), (8, "b"))}
+    for pid, facts in twins.items():
+        host.start(pid, facts)
+    assert node_ids() == ["1@a", "1@b"]
+    host.processes.clear()
+    assert node_ids() == []
+    host.now += 290
+    host.start(9, twins[8])
+    assert node_ids() == ["1@b"]
+    host.processes.clear()
+    assert node_ids() == []
+    host.now += 310
+    host.start(10, twins[8])
+    assert node_ids() == ["1"], "its totals have ended"

@@ -11,7 +11,7 @@ def broker(pid: int, node_id: str = "1", directory_id: str = "") -> Broker:
 
 
 def node_ids(*brokers: Broker) -> list[str]:
-    return [known.node.node_id for known in tell_apart(brokers, shared_nodes(brokers, frozenset()))]
+    return [known.node.node_id for known in tell_apart(brokers, shared_nodes(brokers, {}, 0).keys())]
 
 
 def test_brokers_with_ids_of_their_own_have_no_discriminator() -> None:
@@ -28,9 +28,18 @@ def test_the_discriminator_is_the_process_id_where_directories_are_copies_or_hav
 
 
 def test_the_discriminator_stays_while_one_of_them_runs() -> None:
-    shared = shared_nodes([broker(7), broker(8)], frozenset())
-    assert shared == {ONE}
-    assert shared_nodes([broker(7)], shared) == {ONE}, "the other one may restart"
-    assert shared_nodes([broker(9, "2")], shared) == frozenset()
-    (alone,) = tell_apart(tell_apart([broker(7)], shared), frozenset())
-    assert alone.node == ONE
+    shared = shared_nodes([broker(7), broker(8)], {}, 0)
+    assert shared == {ONE: 0}
+    assert shared_nodes([broker(7)], shared, 100) == {ONE: 100}, "the other one may restart"
+
+
+def test_the_discriminator_stays_when_both_have_exited_as_long_as_totals_do() -> None:
+    shared = shared_nodes([broker(7), broker(8)], {}, 0)
+    for now in (100, 300):
+        assert shared_nodes([], shared, now) == {ONE: 0}
+    returned = shared_nodes([broker(9, directory_id="a")], shared, 300)
+    (alone,) = tell_apart([broker(9, directory_id="a")], returned.keys())
+    assert (returned, alone.node.node_id) == ({ONE: 300}, "1@a")
+    assert shared_nodes([broker(9)], shared, 301) == {}
+    (afterwards,) = tell_apart([alone], set())
+    assert afterwards.node == ONE
