@@ -54,6 +54,8 @@ class TopicLimits:
 class _Total:
     """The bytes of a topic."""
 
+    has_place: bool
+    """Whether it is one of the node's topics that the limit is for: a topic that is named ``other`` is too."""
     moved: _Moved = _ZEROS
     changed_ns: int = 0
     nodes: set[Node] = field(default_factory=set)
@@ -131,7 +133,7 @@ class TopicCounter:
             is_idle = key.topic != OTHER and now_ns - total.changed_ns > _IDLE_NS
             if is_idle or not total.nodes & self._last_ns.keys():
                 del self._totals[key]
-                self._topics_of_node[key.node] -= key.topic != OTHER
+                self._topics_of_node[key.node] -= total.has_place
         self._topics_of_node = +self._topics_of_node
 
     def totals(self) -> dict[TopicKey, _Moved]:
@@ -179,12 +181,11 @@ class TopicCounter:
     def _total(self, node: Node, partition: Partition) -> _Total:
         """The total of a partition's topic, or of ``other`` when there is no room for it."""
         key = TopicKey(node, partition.topic, str(partition.number) if self._by_partition else "")
-        if key not in self._totals:
-            if self._has_room(node):
-                self._topics_of_node[node] += 1
-            else:
-                key = TopicKey(node if self._topics_of_node[node] else _OTHER_NODE, OTHER)
-        return self._totals.setdefault(key, _Total())
+        if has_place := key not in self._totals and self._has_room(node):
+            self._topics_of_node[node] += 1
+        elif key not in self._totals:
+            key = TopicKey(node if self._topics_of_node[node] else _OTHER_NODE, OTHER)
+        return self._totals.setdefault(key, _Total(has_place))
 
     def _has_room(self, node: Node) -> bool:
         if not self._topics_of_node[node] and len(+self._topics_of_node) >= self._limits.nodes:

@@ -165,6 +165,16 @@ def test_many_nodes_add_no_totals_above_the_limit() -> None:
     }
 
 
+def test_nodes_with_a_topic_that_is_named_other_make_room() -> None:
+    topics = TopicCounter(TopicLimits(nodes=2))
+    for number in range(2):
+        count(topics, {b"1": folder("other-0", 1)}, [broker(node_id=f"gone-{number}")])
+        count(topics, {}, [])
+    topics.end_totals(400 * SECOND_NS)
+    count(topics, {b"2": folder("t-0", 5)}, [broker(node_id="here")], 400 * SECOND_NS)
+    assert topics.totals() == {TopicKey(node("here"), "t"): counts(5)}
+
+
 def test_idle_topics_make_room_and_start_from_zero_when_they_return() -> None:
     topics = TopicCounter(TopicLimits(topics=1))
     folders = {b"1": folder("old-0", 5), b"2": folder("new-0", 1)}
