@@ -221,8 +221,7 @@ class Attribution:
     def _describe(self, describe: Describe) -> None:
         """Describe new processes, and some of the others in turn: an exec or a move leave the name as it is."""
         groups = {group.owner: group for group in self._tracked if group.owner and group.left_ns is None}
-        if not self._to_describe:
-            self._to_describe = list(groups)
+        self._to_describe = [identity for identity in self._to_describe if identity in groups] or list(groups)
         due = set(self._to_describe[:_DESCRIBED_PER_SCRAPE])
         del self._to_describe[:_DESCRIBED_PER_SCRAPE]
         for identity, group in groups.items():

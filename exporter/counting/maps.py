@@ -4,6 +4,7 @@ Works without any privilege since v5.19, with CAP_BPF before.
 """
 
 import struct
+from array import array
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
@@ -64,7 +65,7 @@ class Sample:
     """All that the probes have counted of processes whose rows are still in slots."""
 
     processes: dict[Identity, Rows] = field(default_factory=dict)
-    numbers: dict[Identity, list[int]] = field(default_factory=dict)
+    numbers: dict[Identity, "array[int]"] = field(default_factory=dict)
     """The slots of a process, for :meth:`KernelMaps.forget`."""
     slots: bytes = b""
     """The slots as they were read."""
@@ -131,7 +132,7 @@ class KernelMaps:
             if identity is None:
                 identity = identities[owner] = Identity(*_OWNER.unpack(owner))
                 sample.processes[identity] = {}
-                sample.numbers[identity] = []
+                sample.numbers[identity] = array("I")
             rows = sample.processes[identity]
             rows[row] = _sum(rows.get(row), Count(events, amount, since_ns))
             sample.numbers[identity].append(number)

@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 DRAIN_SECONDS = 1.0
 _ENDED_MAX = 500
 """How many ended processes the live view can name."""
+_ENDED_NS = 10_000_000_000
+"""And for how long: it reads every second."""
 _T = TypeVar("_T")
 
 
@@ -42,6 +44,8 @@ class Ended:
 
     number: int
     """One more than that of the process before."""
+    at_ns: int
+    """When its exit was read."""
     identity: Identity
     comm: str
     rows: Rows
@@ -157,6 +161,8 @@ class Sampler:
         exits = self._maps.take_exits()
         if exits or self._attribution.awaits_exits:
             self._finalize(self._maps.sample(), exits)
+        while self._ended and self._ended[0].at_ns < self._clock() - _ENDED_NS:
+            self._ended.popleft()
         if self._kafka:
             self._kafka.count_if_due(self._clock())
 
@@ -174,14 +180,15 @@ class Sampler:
         return Reading(snapshot, self._maps.dropped(), self._maps.map_use(), self._maps.runs(), kafka)
 
     def _finalize(self, sample: Sample, exits: list[Exit]) -> LiveSample:
-        live = self._attribution.finalize_exited(sample, exits, self._clock())
+        now_ns = self._clock()
+        live = self._attribution.finalize_exited(sample, exits, now_ns)
         if self._kafka:
-            self._kafka.count_listeners(sample.processes, live.finalized, self._clock())
+            self._kafka.count_listeners(sample.processes, live.finalized, now_ns)
         self._maps.forget(sample, live.finalized)
         for gone in exits:
             if rows := sample.processes.get(gone.identity):
                 self._ended_count += 1
-                self._ended.append(Ended(self._ended_count, gone.identity, gone.comm, rows))
+                self._ended.append(Ended(self._ended_count, now_ns, gone.identity, gone.comm, rows))
         return live
 
     def _check_counting(self, sample: Sample) -> None:

@@ -7,6 +7,7 @@ programs that came by a hint end; its last counts are read.
 
 import struct
 import threading
+from array import array
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
@@ -38,7 +39,7 @@ class Slots:
         self._grace_period = grace_period
         self._ever_used = 0
         """Bytes up to the end of the last slot that was ever used."""
-        self._retired: list[tuple[bytes, list[int]]] = []
+        self._retired: list[tuple[bytes, array[int]]] = []
         """The slots as they were when some of them were retired, and the numbers of these."""
         self._lock = threading.Lock()
         self._reclaiming = threading.Lock()
@@ -61,7 +62,7 @@ class Slots:
 
     def retire(self, slots: bytes, numbers: Iterable[int]) -> None:
         """Let these slots count no more beyond what they have in ``slots``, which :meth:`read` returned."""
-        retired = list(numbers)
+        retired = array("I", numbers)
         if retired:
             with self._lock:
                 self._retired.append((slots, retired))

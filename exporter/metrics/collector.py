@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Protocol
 
@@ -69,7 +70,10 @@ class CopyCollector(registry.Collector):
             started = time.perf_counter()
             metrics = self._collect(collector)
             scrapes[collector.name] = Scrape(metrics is not None, time.perf_counter() - started)
-            yield from metrics or ()
+            pending = deque(metrics or ())
+            del metrics
+            while pending:  # its memory is free when it is written, and serves the next
+                yield pending.popleft()
         exporter = ExporterReading(self._probes, self._stalled_probes(), scrapes)
         yield from self._values.metrics(exporter)
 

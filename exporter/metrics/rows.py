@@ -77,7 +77,7 @@ class RowMetrics:
             self._targets_of.clear()
             self._targets.clear()
         metrics = [WrittenMetric(family) for family in self._families]
-        entries = [metric.entries for metric in metrics]
+        adds = [metric.add for metric in metrics]
         has_process = self._families[0].labels[: len(PROCESS)] == PROCESS
         for series in all_series:
             process = _process_labels(series) if has_process else NO_LABELS
@@ -85,9 +85,9 @@ class RowMetrics:
             for target, total in self._totals(series).items():
                 position, labels = target.position, target.labels
                 number = _scaled(total, target.scale)
-                entries[position].append((target.name, process, labels, number))
+                adds[position](target.name, process, labels, number)
                 if created:
-                    entries[position].append((self._created_names[position], process, labels, created))
+                    adds[position](self._created_names[position], process, labels, created)
         return metrics
 
     def _totals(self, series: Series) -> dict[_Target, int]:
@@ -129,8 +129,8 @@ def _created(booted: float | None, series: Series) -> str:
     return "" if booted is None else repr(booted + series.since_ns / NS_PER_SECOND)
 
 
-def _scaled(number: int, scale: int) -> str:
-    return number_text(number if scale == 1 else number / scale)  # no float where none is needed: bytes stay exact
+def _scaled(number: int, scale: int) -> str | int:
+    return number if scale == 1 else number_text(number / scale)  # no float where none is needed: bytes stay exact
 
 
 def histogram_metric(family: RowHistogram, all_series: Iterable[Series], booted: float | None) -> WrittenMetric:
@@ -139,7 +139,8 @@ def histogram_metric(family: RowHistogram, all_series: Iterable[Series], booted:
     for series in all_series:
         counts = [(row.errno_or_bucket, count) for row, count in series.rows.items() if row.kind is family.kind]
         if counts:
-            metric.entries.extend(_histogram_entries(family, _process_labels(series), counts, _created(booted, series)))
+            for entry in _histogram_entries(family, _process_labels(series), counts, _created(booted, series)):
+                metric.add(*entry)
     return metric
 
 

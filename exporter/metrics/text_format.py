@@ -4,9 +4,14 @@ A scrape of a big host is a hundred thousand lines and more. So the collectors g
 (:class:`WrittenMetric`): the labels of a process, whose text is made once for all of its lines, and those of a row,
 whose text is made once for all processes. A test compares every sample with what prometheus-client writes for the
 same registry.
+
+Python gives back the memory of small objects only when all others near them are gone too. So what is kept after a large
+scrape depends on how many there were at once: the lines are written in groups.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
+from typing import Any
 
 from prometheus_client import Metric
 from prometheus_client.registry import CollectorRegistry
@@ -20,6 +25,8 @@ OPTIONAL_LABELS = ("pid", "partition")
 """Labels that are left out when they are empty: a flag takes them away (--process.labels, --kafka.partitions)."""
 _ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n", '"': r"\""})
 _HELP_ESCAPES = str.maketrans({"\\": r"\\", "\n": r"\n"})
+_ENTRY_MEMBERS = 4
+_LINES_AT_ONCE = 1024
 
 
 def _written(pairs: Iterable[tuple[str, str]]) -> str:
@@ -29,23 +36,29 @@ def _written(pairs: Iterable[tuple[str, str]]) -> str:
 class Labels:
     """Some labels of a sample, and the text that they are written as. Every value passes :func:`label_text`."""
 
-    __slots__ = ("leading", "pairs", "text")
+    __slots__ = ("_names", "_values", "comma", "text")
 
     def __init__(self, names: Sequence[str], values: Sequence[str]) -> None:
         """Names and values, in the order in which they are to be written."""
-        self.pairs = tuple(
-            (name, label_text(value))
-            for name, value in zip(names, values, strict=True)
-            if value or name not in OPTIONAL_LABELS
-        )
+        self._names = names
+        self._values = values
         self.text = _written(self.pairs)
-        self.leading = f"{self.text}," if self.text else ""
-        """The text when other labels follow."""
+        self.comma = "," if self.text else ""
+        """What separates the text from other labels."""
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Names and values as they are written."""
+        return [
+            (name, label_text(value))
+            for name, value in zip(self._names, self._values, strict=True)
+            if value or name not in OPTIONAL_LABELS
+        ]
 
 
 NO_LABELS = Labels((), ())
-Entry = tuple[str, Labels, Labels, str]
-"""A sample: its name, its first labels, those that follow, and the number as it is written."""
+Entry = tuple[str, Labels, Labels, str | int]
+"""A sample: its name, its first labels, those that follow, and the number, a whole one or as it is written."""
 
 
 class WrittenMetric(Metric):
@@ -57,14 +70,28 @@ class WrittenMetric(Metric):
         self.documentation = family.help
         self.unit = ""
         self.type = family.type
-        self.entries: list[Entry] = []
+        self._parts: list[Any] = []
+        """The members of all entries, one after the other: a tuple for each would take three times the memory."""
+
+    def add(self, *entry: *Entry) -> None:
+        """Add a sample."""
+        self._parts.extend(entry)
+
+    def __len__(self) -> int:
+        """How many samples it has."""
+        return len(self._parts) // _ENTRY_MEMBERS
+
+    def entries(self, start: int = 0, end: int | None = None) -> Iterator[Entry]:
+        """The samples, or those between two positions."""
+        parts = iter(self._parts[start * _ENTRY_MEMBERS : None if end is None else end * _ENTRY_MEMBERS])
+        return zip(parts, parts, parts, parts, strict=True)
 
     @property
     def samples(self) -> list[Sample]:  # type: ignore[override]
         """The samples, as prometheus-client has them."""
         return [
             Sample(name, dict(first.pairs + following.pairs), float(number))
-            for name, first, following, number in self.entries
+            for name, first, following, number in self.entries()
         ]
 
 
@@ -76,14 +103,22 @@ def number_text(number: float) -> str:
 
 def encode(registry: CollectorRegistry, *, openmetrics: bool) -> bytes:
     """Everything in the registry, in OpenMetrics or in the Prometheus text format."""
-    lines: list[str] = []
+    text = BytesIO()
     for metric in registry.collect():
         name = metric.name + ("_total" if metric.type == "counter" and not openmetrics else "")
-        lines.append(f"# HELP {name} {_help(metric, openmetrics)}\n# TYPE {name} {metric.type}\n")
-        lines.extend(_lines(metric.entries) if isinstance(metric, WrittenMetric) else _sample_lines(metric.samples))
+        text.write(f"# HELP {name} {_help(metric, openmetrics)}\n# TYPE {name} {metric.type}\n".encode())
+        if isinstance(metric, WrittenMetric):
+            _write_entries(metric, text)
+        else:
+            text.write("".join(_sample_lines(metric.samples)).encode())
     if openmetrics:
-        lines.append("# EOF\n")
-    return "".join(lines).encode()
+        text.write(b"# EOF\n")
+    return text.getvalue()
+
+
+def _write_entries(metric: WrittenMetric, text: BytesIO) -> None:
+    for start in range(0, len(metric), _LINES_AT_ONCE):
+        text.write("".join(_lines(metric.entries(start, start + _LINES_AT_ONCE))).encode())
 
 
 def _help(metric: Metric, openmetrics: bool) -> str:
@@ -92,7 +127,7 @@ def _help(metric: Metric, openmetrics: bool) -> str:
 
 def _lines(entries: Iterable[Entry]) -> list[str]:
     return [
-        f"{name}{{{first.leading}{following.text}}} {number}\n"
+        f"{name}{{{first.text}{first.comma}{following.text}}} {number}\n"
         if following.text
         else f"{name}{_in_braces(first.text)} {number}\n"
         for name, first, following, number in entries

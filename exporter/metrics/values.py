@@ -32,5 +32,6 @@ class ValueMetrics(Generic[T]):
             numbers[text] = labels, earlier + number
         self._kept[family.name] = kept
         metric = WrittenMetric(family)
-        metric.entries = [(family.name, labels, NO_LABELS, number_text(number)) for labels, number in numbers.values()]
+        for labels, number in numbers.values():
+            metric.add(family.name, labels, NO_LABELS, number_text(number))
         return metric
