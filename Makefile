@@ -51,6 +51,7 @@ doctor: $(VENV)/.run ## show which probes this kernel supports, and how to fix t
 	@$(BIN)/copy-exporter doctor $(ARGS)
 
 test: $(VENV)/.matrix lint ## run lint and all tests, also on two other kernels (ARGS="-k sendfile")
+	@$(if $(ARGS),,echo "running all tests, also in virtual machines: about 30 minutes" >&2)
 	@$(BIN)/python -m pytest $(ARGS)
 
 matrix: $(VENV)/.matrix ## run the probe tests on all kernels, emulated; writes docs/kernels.md
@@ -160,11 +161,13 @@ $(VENV)/.test: $(VENV)/.run
 
 $(GRAFANA)/node_modules/.data: $(GRAFANA)/package-lock.json
 	@./deploy/install-packages $(GRAFANA_PACKAGES)
+	@echo "downloading Grafana's code from npm: at most 125 MB on disk" >&2
 	@npm ci --prefix $(GRAFANA) --omit=dev --silent
 	@touch $@
 
 $(GRAFANA)/node_modules/.ui: $(GRAFANA)/package-lock.json
 	@./deploy/install-packages $(GRAFANA_PACKAGES)
+	@echo "downloading Grafana's code from npm: 125 MB on disk" >&2
 	@npm ci --prefix $(GRAFANA) --silent
 	@touch $@ $(GRAFANA)/node_modules/.data
 

@@ -4,11 +4,17 @@ import os
 
 import pytest
 
+from tests.support import progress
 from tests.support.requirements import NOT_IN_THIS_KERNEL
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--accept", action="store_true", help="write golden files and budgets anew")
+
+
+def pytest_configure() -> None:
+    """Here pytest does not capture yet, and standard error is that of the caller."""
+    progress.use(os.dup(2))
 
 
 @pytest.hookimpl(wrapper=True)

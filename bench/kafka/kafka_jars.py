@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 from tests.support.paths import CACHE
+from tests.support.progress import announce
 
 POM = Path(__file__).with_name("pom.xml")
 _TIMEOUT_SECONDS = 600
@@ -19,6 +20,7 @@ def fetch_jars() -> Path:
     """The directory with all jars of ``pom.xml``, downloaded again only when that file has changed."""
     directory = CACHE / "kafka" / hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
     if not directory.exists():
+        announce("downloading Kafka from Maven Central: 54 MB")
         partial = directory.with_suffix(f".{os.getpid()}")
         _download(partial)
         partial.rename(directory)

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.progress import announce
+
 from .archive import FetchError, locked, run, source_line
 from .targets import Kernel
 
@@ -45,6 +47,7 @@ def _cached(kernel: Kernel, home: Path) -> Installed | None:
 def _download(kernel: Kernel, home: Path) -> Installed:
     apt = _Apt(kernel, home / "apt")
     release = apt.newest()
+    announce(f"downloading kernel {release} from Debian: about 100 MB")
     apt.download([package.format(release) for package in kernel.packages])
     unpacked = home / "unpacking"
     shutil.rmtree(unpacked, ignore_errors=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.progress import announce
 
 from .archive import locked, run, source_line
 
@@ -41,6 +42,7 @@ def make_root(root: RootFilesystem, cache: Path) -> Path:
     ready, unpacking = home / _content_hash(), home / "unpacking"
     with locked(home):
         if not ready.exists():
+            announce(f"downloading packages of {root.suite} for {root.architecture}: 700 MB when unpacked")
             shutil.rmtree(unpacking, ignore_errors=True)
             _unpack(root, unpacking)
             unpacking.rename(ready)  # the name marks it as complete

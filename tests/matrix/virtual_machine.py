@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.paths import ROOT
+from tests.support.progress import announce
 
 from .fetch import Installed
 
@@ -68,6 +69,7 @@ def run_in_vm(
     with disk.open("wb") as image:
         image.truncate(DISK_BYTES)
     console = shared / "console"
+    announce(f"booting kernel {installed.release} in a virtual machine: minutes, at most {deadline / 60:.0f}")
     try:
         with console.open("wb") as output:
             problem = run_until_it_hangs(
