@@ -33,6 +33,8 @@ class Map:
     """The flag that sets its entries; empty when the number is fixed."""
     lost: str = ""
     """What is lost when it is full; empty for those that are never full. ``DROPPED_<NAME>`` counts it in C."""
+    cause: str = "it is full"
+    """Why updates are lost, the full map last."""
     key: Layout | None = None
     value: Layout | None = None
     """Layouts of keys and values that are structures; None when the exporter does not read or write them."""
@@ -76,6 +78,7 @@ _DROPPABLE = (
         access="",
         flag="--map.multishots.entries",
         lost="completions of such requests",
+        cause="they were submitted before the exporter started, or it is full",
     ),
     Map(
         "folders",

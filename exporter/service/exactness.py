@@ -1,4 +1,4 @@
-"""Warns when counts stop being exact: a map is full, or the kernel skips runs of a probe, or preempts itself."""
+"""Warns when counts stop being exact: a map loses updates, or the kernel skips runs of a probe, or preempts itself."""
 
 import logging
 import threading
@@ -31,7 +31,7 @@ class ExactnessWatch:
         self._read_runs = read_runs
         self._missed: dict[str, int] = {}
         self._read_dropped = read_dropped
-        self._full: set[str] = set()
+        self._lossy: set[str] = set()
         self._exact = [probe.name for probe in probes if not probe.preemptible and probe.attach_method in _ON_FUNCTIONS]
         self._mode_reader = mode_reader if self._exact else None
 
@@ -47,14 +47,14 @@ class ExactnessWatch:
         self._check_mode()
 
     def _check_maps(self) -> None:
-        full = {name: dropped for name, dropped in self._read_dropped().items() if dropped}
-        for name in full.keys() - self._full:
+        lost = {name: dropped for name, dropped in self._read_dropped().items() if dropped}
+        for name in lost.keys() - self._lossy:
             _log.warning(
-                "map %s is full and has lost %d updates: %s; raise %s; "
+                "map %s has lost %d updates (%s), because %s: raise %s; "
                 "copy_exporter_dropped_updates_total has their number",
-                *(name, full[name], MAPS[name].lost, MAPS[name].flag),
+                *(name, lost[name], MAPS[name].lost, MAPS[name].cause, MAPS[name].flag),
             )
-        self._full |= full.keys()
+        self._lossy |= lost.keys()
 
     def _check_runs(self) -> None:
         for runs in self._read_runs():

@@ -41,11 +41,17 @@ def test_a_full_map_is_warned_about_once(caplog: pytest.LogCaptureFixture) -> No
     watch.check()
     (message,) = messages(caplog)
     assert message.startswith(
-        "map counts is full and has lost 4 updates: counts of rows that are new; raise --map.entries;"
+        "map counts has lost 4 updates (counts of rows that are new), because it is full: raise --map.entries;"
     )
     dropped["folders"] = 1
     watch.check()
-    assert "raise --map.folders.entries;" in messages(caplog)[1]
+    assert "because it is full: raise --map.folders.entries;" in messages(caplog)[1]
+
+
+def test_requests_from_before_the_start_do_not_fill_a_map(caplog: pytest.LogCaptureFixture) -> None:
+    ExactnessWatch(list, lambda: {"multishots": 1}, None, []).check()
+    (message,) = messages(caplog)
+    assert "because they were submitted before the exporter started, or it is full" in message
 
 
 @pytest.mark.parametrize(("probe", "warnings"), [(ON_FUNCTIONS, 1), (ON_SYS_EXIT, 0)])
