@@ -66,7 +66,7 @@ HOW: dict[str, Run | By | NotRun] = {
     "/opt/copy-exporter/bin/pip install .": By("tests/packaging/test_wheel.py"),
     "/opt/copy-exporter/bin/copy-exporter doctor": By("tests/service/test_doc_commands.py"),
     "apt-get install libbpf1 linux-libc-dev python3-bpfcc python3-venv": _IMAGE,
-    "python3 -m venv --system-site-packages /opt/copy-exporter": By("tests/packaging/test_wheel.py"),
+    "/usr/bin/python3 -m venv --system-site-packages /opt/copy-exporter": By("tests/packaging/test_wheel.py"),
     "cp deploy/systemd/copy-exporter.service /etc/systemd/system/": _SYSTEMD,
     "echo 'OPTIONS=--process.labels comm' > /etc/default/copy-exporter": _SYSTEMD,
     "systemctl enable --now copy-exporter": _SYSTEMD,
@@ -76,6 +76,7 @@ HOW: dict[str, Run | By | NotRun] = {
     "systemctl status copy-exporter": _PACKAGES,
     "curl http://localhost:10435/metrics": _PACKAGES,
     "systemctl disable --now copy-exporter": _PACKAGES,
+    "systemctl daemon-reload": NotRun("needs the reader's systemd"),
     "make lock audit": _RELEASE,
     "make test matrix chart packages": _ITSELF,
     "make version NEW=0.2.0": By("tests/packaging/test_release.py"),
@@ -120,8 +121,9 @@ HOW: dict[str, Run | By | NotRun] = {
     "push copy-exporter:$(make version) docker-archive:copy-exporter.tar": NotRun(
         "writes the image that tests/packaging/test_image.py has built to a file"
     ),
-    "docker build --tag copy-exporter .": _DOCKER,
-    "docker run --detach --pid host --network host --read-only --cap-drop ALL \\": _DOCKER,
+    "docker build --build-arg VERSION=$(make version) --build-arg REVISION=$(git rev-parse HEAD) "
+    "--tag copy-exporter .": _DOCKER,
+    "docker run --name copy-exporter --detach --pid host --network host --read-only --cap-drop ALL \\": _DOCKER,
     "docker compose --file deploy/compose.yaml up --build": _DOCKER,
     "docker compose --file deploy/compose.yaml --profile kafka up --build": _DOCKER,
     "kubectl create namespace copy-exporter": _CLUSTER,
