@@ -32,8 +32,10 @@ static inline bool receives_as_tcp(void *sock, u64 splice_read) {
 #endif
 }
 
-/* UDP takes pages since MSG_SPLICE_PAGES (v6.5), with which dc97391e6610 removed the member sendpage of proto_ops. Before, a
- * byte of the file that was changed after sendfile arrived as it was at the call (test_random_calls.py on 6.1). */
+/* UDP takes pages since MSG_SPLICE_PAGES (v6.5), with which dc97391e6610 removed the member sendpage of proto_ops. Before
+ * that it depends. When a file was changed after sendfile, Debian's 6.1 delivered what it had copied at the call; 5.10
+ * dropped the datagram, because the checksum was not that of the page any more. Nothing shows which, so all count as
+ * copies. */
 #define UDP_TAKES_PAGES (OFFSET_proto_ops_sendpage < 0)
 
 static inline bool socket_takes_pages(u8 endpoint, void *sock) {
