@@ -283,8 +283,8 @@ def test_names_of_listeners(start: Callable[..., ExporterProcess], tmp_path: Pat
     """A lone surrogate, names that come to the same label, and a long one; a log directory that cannot exist."""
     long = "L" * 5000
     names = (r"\uD800", r"\uFFFD", r"\u0000\u001b", long + "1", long + "2")
-    port = free_port()
-    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name in names)
+    ports = [free_port() for _ in names]
+    listeners = ",".join(f"{name}://127.0.0.1:{port}" for name, port in zip(names, ports, strict=True))
     directory = tmp_path / "data"
     folder = directory / "good-0"
     folder.mkdir(parents=True)
@@ -292,14 +292,15 @@ def test_names_of_listeners(start: Callable[..., ExporterProcess], tmp_path: Pat
     config = write_config(tmp_path, node_id=78, log_dirs=rf"{directory},/tmp/\uD800", listeners=listeners)
     service = start()
     with FakeBroker(tmp_path, config.name) as broker:
-        broker.do("listen", "127.0.0.1", port)
+        for port in ports:
+            broker.do("listen", "127.0.0.1", port)
         wait_until(
             lambda: Scrape(service.metrics()).series("copy_kafka_listener_info", pid=str(broker.pid)),
             "the broker is watched",
         )
         found = Scrape(service.metrics()).series("copy_kafka_listener_info", pid=str(broker.pid))
         shown = {listener["listener"] for listener in found}
-        assert len(found) == len(shown) == len(names) - 1
+        assert (len(found), len(shown)) == (len(names), len(names) - 1)
         assert {"\ufffd", "\0\x1b"} <= shown
         assert sorted(map(len, shown)) == [1, 2, MAX_CHARACTERS, MAX_CHARACTERS]
         wait_until(
