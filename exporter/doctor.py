@@ -20,7 +20,8 @@ from exporter.loading.handover import LoadedProbes, LoadRequest
 from exporter.loading.probes import ESSENTIAL_PROBE_NAMES, PROBE_NAMES, PROBES, hook_note
 from exporter.model import ProbeState
 
-_TIMEOUT_SECONDS = 180.0
+_TIMEOUT_SECONDS = 600.0
+"""The kernel verifies all probes, also those that are off: that takes seconds, and minutes in an emulated kernel."""
 _MAP_ENTRIES = 1024
 _INEXACT = (
     "inexact on a busy CPU: this kernel preempts the program and then skips it for other tasks; "
