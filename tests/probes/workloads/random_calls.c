@@ -190,7 +190,7 @@ static const char *const destinations[][2] = {
     {"pipe", "pipe"}, {"tcp4", "tcp"},         {"tcp6", "tcp"},        {"mptcp4", "tcp"},
     {"udp4", "udp"},  {"unix_stream", "unix"}, {"unix_dgram", "unix"}, {"unix_seqpacket", "unix"},
 };
-static bool has_mptcp, has_splice_pages;
+static bool has_mptcp, has_splice_pages, has_pipe_sendfile;
 
 /* The end to write to comes first, as that of sockets may. */
 static void pipe_pair(int pair[2]) {
@@ -209,6 +209,8 @@ static void send_page(struct state *state) {
     off_t start = 0;
     long size = 1 + below(state, PAGE);
     if (!from->file || from->direct || (!strcmp(to[0], "mptcp4") && !has_mptcp))
+        return;
+    if (!has_pipe_sendfile) /* docs/accounting.md: sendfile into a pipe */
         return;
     if (!strcmp(to[0], "udp4") && !has_splice_pages) /* 5.10 drops the datagram, whose checksum is wrong then */
         return;
@@ -294,6 +296,7 @@ static void run(char **arguments) {
     struct utsname system;
     CHECK(!uname(&system));
     has_splice_pages = strverscmp(system.release, "6.5") >= 0;
+    has_pipe_sendfile = strverscmp(system.release, "5.12") >= 0;
     has_mptcp = !close(socket(AF_INET, SOCK_STREAM, 262 /* IPPROTO_MPTCP */));
     for (long i = 0; i < workers; i += 3)
         if (!(children[i] = fork())) {
